@@ -1,0 +1,1 @@
+"""The commands; the only place that knows every other part of the library."""

@@ -1,0 +1,89 @@
+"""`rsmi exact`: information of rules on windows small enough to be solved without samples."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from rsmi.cli.output import Output
+from rsmi.cli.parsing import parse
+from rsmi.errors import InputError
+from rsmi.learning import load_filter
+from rsmi.report import Quantity
+from rsmi.sampling import CRITICAL_COUPLING
+from rsmi.sampling.exact import WindowPosterior, exact_window
+
+DESCRIPTION = "Exact real-space mutual information of any rule, by enumeration or transfer matrix."
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A window of a model and the rules to be judged on it.
+
+    Args:
+        shape: Extents of the periodic lattice; [inf] is the infinite chain, [6,inf] the
+            infinite cylinder, whose buffers are full columns.
+        model: The model.
+        temperature: T in units of J; `critical` is the square lattice's exact value.
+        block: Extents of the visible block.
+        buffer: Width of the buffer.
+        rules: `majority`, `decimation`, `optimum` (the best of all rules), or directories of
+            trained rules.
+        n_hidden: Coarse bits of the optimum.
+        z2: `impose` restricts the optimum to rules odd under flipping every spin.
+    """
+
+    shape: tuple[int | Literal["inf"], ...]
+    model: Literal["ising"] = "ising"
+    temperature: float | Literal["critical"] = "critical"
+    block: tuple[int, ...] = (2, 2)
+    buffer: int = 1
+    rules: tuple[str, ...] = ("majority", "decimation", "optimum")
+    n_hidden: int = 1
+    z2: Literal["impose", "allow"] = "allow"
+
+    @property
+    def coupling(self) -> float:
+        """K = J/T."""
+        if self.temperature == "critical":
+            return CRITICAL_COUPLING
+        value = float(self.temperature)
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(
+                f"temperature is {self.temperature}; expected a number above 0 in units of J, or "
+                "'critical'"
+            )
+        return 1 / value
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Parse and run."""
+    task, execution = parse("exact", Exact, arguments, DESCRIPTION)
+    output = Output("exact", task, execution.out, execution.resume)
+    size = " x ".join(map(str, task.shape))
+    with output.stage("exact", f"Solving {task.model} {size} at K = {task.coupling:.8g}"):
+        shape = [math.inf if extent == "inf" else extent for extent in task.shape]
+        solved = exact_window(shape, task.coupling, task.block, task.buffer)
+        full = Quantity.of("information.exact.full", solved.full())
+        quantities = [full, *(_judge(solved, rule, task) for rule in task.rules)]
+    output.finish(quantities, seed=None)
+
+
+def _judge(solved: WindowPosterior, rule: str, task: Exact) -> Quantity:
+    """Information of one rule on the solved window."""
+    if rule == "optimum":
+        _, value = solved.optimum(task.n_hidden, task.z2)
+        return Quantity.of(
+            "information.exact.optimum", value, z2=task.z2, n_hidden=task.n_hidden
+        )
+    table = load_filter(rule, task.block).table()
+    return Quantity.of(f"information.exact.{rule_name(rule)}", solved.rule(table))
+
+
+def rule_name(rule: str) -> str:
+    """The last part of a rule's path, to stand in a quantity's name.
+
+    >>> rule_name("models/ising2d_2x2/")
+    'ising2d_2x2'
+    """
+    return rule.rstrip("/").rsplit("/", 1)[-1]

@@ -1,0 +1,102 @@
+"""Learning a rule inside the pipeline: from settings to a rule with its held-out value."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytorch_lightning as pl
+
+from rsmi.cli.output import Output
+from rsmi.cli.settings import Learning
+from rsmi.lattice import Window
+from rsmi.learning import save_filter
+from rsmi.learning.data import WindowData
+from rsmi.learning.learn import Learned, learn, make_trainer
+from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI, ceiling
+from rsmi.report import Quantity
+
+RULE = "rule"
+
+
+class Training:
+    """One training on one sample file.
+
+    Args:
+        path: The sample file.
+        window: Block, buffer and environment.
+        settings: How to learn.
+        seed: Of weights and windows.
+        directory: Receives the log and the checkpoint.
+        shuffle: Whether to permute the environments among the configurations.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        window: Window,
+        settings: Learning,
+        seed: int,
+        directory: Path,
+        shuffle: bool = False,
+    ) -> None:
+        pl.seed_everything(seed, verbose=False)
+        self.model = _module(window, settings)
+        self.data = WindowData(
+            str(path),
+            window,
+            settings.batch_size,
+            settings.steps_per_epoch,
+            settings.configurations,
+            settings.windows_per_configuration,
+            seed,
+            shuffle,
+        )
+        self._settings, self._directory = settings, directory
+
+    def run(self, progress: bool) -> Learned:
+        """Train, and value the rule on held-out configurations."""
+        s = self._settings
+        trainer = make_trainer(self._directory, s.max_epochs, s.patience, s.accelerator, progress)
+        return learn(self.model, self.data, trainer)
+
+
+def train_rule(
+    path: Path, window: Window, settings: Learning, seed: int, directory: Path, output: Output
+) -> tuple[Training, Learned, list[Quantity]]:
+    """Learn a rule, and once more on the null; save the rule in `directory`/rule."""
+    progress = output.console.is_terminal
+    training = Training(path, window, settings, seed, directory / "training")
+    with output.stage("learning", f"Learning a rule for blocks of {list(window.block)}"):
+        learned = training.run(progress)
+        output.say(f"I(H:E) >= {learned.information} on configurations never trained on")
+    quantities = [
+        Quantity.of("information.learned", learned.information, seconds=learned.seconds),
+        Quantity("information.ceiling", ceiling(settings.n_hidden), 0.0, "exact", "nats"),
+    ]
+    if settings.null:
+        with output.stage("null", "Learning again on environments of other configurations"):
+            null = Training(path, window, settings, seed, directory / "null", True).run(progress)
+            output.say(f"{null.information}; the true value is 0")
+        quantities.append(Quantity.of("information.learned.null", null.information, 0.0))
+    save_filter(learned.rule, directory / RULE, _card(path, window, settings, seed, learned))
+    return training, learned, quantities
+
+
+def _module(window: Window, settings: Learning) -> RSMI:
+    common = (window, settings.n_hidden, settings.z2, settings.hidden, settings.learning_rate)
+    if settings.method == "joint":
+        return JointRSMI(*common, settings.filter)
+    return PosteriorRSMI(*common)
+
+
+def _card(
+    path: Path, window: Window, settings: Learning, seed: int, learned: Learned
+) -> dict[str, object]:
+    """What is recorded beside a trained rule."""
+    value = learned.information
+    return {
+        "window": {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(window).items()},
+        "samples": path.name,
+        "learning": asdict(settings) | {"hidden": list(settings.hidden)},
+        "seed": seed,
+        "information": {"value": value.value, "error": value.error, "kind": value.kind},
+    }

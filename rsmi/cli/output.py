@@ -1,0 +1,120 @@
+"""What every command does with its output directory and its result."""
+
+import dataclasses
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from rsmi.errors import InputError
+from rsmi.report import Quantity, Result
+
+CONFIG_NAME = "config.yaml"
+
+
+def to_plain(settings: Any) -> Any:
+    """Dataclasses, tuples and paths as what YAML and JSON can hold."""
+    if dataclasses.is_dataclass(settings) and not isinstance(settings, type):
+        fields = dataclasses.fields(settings)
+        return {field.name: to_plain(getattr(settings, field.name)) for field in fields}
+    if isinstance(settings, Mapping):
+        return {str(key): to_plain(value) for key, value in settings.items()}
+    if isinstance(settings, list | tuple):
+        return [to_plain(value) for value in settings]
+    return str(settings) if isinstance(settings, Path) else settings
+
+
+class Output:
+    """The directory, the clock and the printed table of one command.
+
+    Args:
+        command: Name of the command, such as `run`.
+        settings: Its resolved settings, as plain values.
+        directory: Where results go; None to print only.
+        resume: Whether to go on in a directory that the same settings began.
+
+    Raises:
+        InputError: If the directory holds anything else.
+    """
+
+    def __init__(
+        self, command: str, settings: Any, directory: str | Path | None, resume: bool = False
+    ) -> None:
+        self.command = command
+        self.settings = to_plain(settings)
+        self.directory = None if directory is None else Path(directory)
+        self.timings: dict[str, float] = {}
+        self.console = Console(stderr=True, highlight=False)
+        if self.directory is not None:
+            self._claim(self.directory, resume)
+
+    @contextmanager
+    def stage(self, name: str, text: str) -> Iterator[None]:
+        """Announce a stage and measure how long it takes."""
+        self.console.print(f"[bold]{text}[/bold]")
+        start = time.perf_counter()
+        yield
+        self.timings[name] = time.perf_counter() - start
+
+    def say(self, text: object) -> None:
+        """One line for the person who watches."""
+        self.console.print(f"  {text}", markup=False, soft_wrap=True)
+
+    def finish(self, quantities: list[Quantity], seed: int | None, device: str = "cpu") -> Result:
+        """Write `result.json`, print the same numbers as a table."""
+        result = Result(
+            self._command_line(), self.settings, seed, _describe(device), self.timings, quantities
+        )
+        if self.directory is not None:
+            result.write(self.directory)
+        Console(width=None if sys.stdout.isatty() else 100).print(result.table())
+        if self.directory is not None:
+            self.say(f"{self.directory / 'result.json'}")
+        return result
+
+    def _command_line(self) -> str:
+        return " ".join(["rsmi", *sys.argv[1:]]) if len(sys.argv) > 1 else f"rsmi {self.command}"
+
+    def _claim(self, directory: Path, resume: bool) -> None:
+        """Make the directory ours, or explain why it cannot be."""
+        text = yaml.safe_dump({"command": self.command} | self.settings, sort_keys=False)
+        config = directory / CONFIG_NAME
+        if directory.exists() and not directory.is_dir():
+            raise InputError(f"{directory} is a file; give --out the name of a directory")
+        if directory.exists() and any(directory.iterdir()):
+            _check_same(directory, config, text, resume)
+            return
+        directory.mkdir(parents=True, exist_ok=True)
+        part = config.with_suffix(".part")
+        part.write_text(text)
+        os.replace(part, config)
+
+
+def _check_same(directory: Path, config: Path, text: str, resume: bool) -> None:
+    """Accept a directory only if this very run began it and is to be resumed."""
+    if not config.is_file():
+        raise InputError(
+            f"{directory} exists and holds other files; choose another --out, or empty it"
+        )
+    if config.read_text() != text:
+        raise InputError(
+            f"{directory} holds a run with other settings (see {config}); choose another --out"
+        )
+    if not resume:
+        raise InputError(
+            f"{directory} holds this very run already; add --resume to go on with it, or choose "
+            "another --out"
+        )
+
+
+def _describe(device: str) -> str:
+    if device == "cpu":
+        return f"cpu ({platform.machine()}, {os.cpu_count()} cores)"
+    return device

@@ -1,0 +1,86 @@
+"""What a config may say: one dataclass per step, so every key is typed and documented once."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from rsmi.lattice import Window
+from rsmi.storage import SampleRecipe
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a rule is learned.
+
+    Args:
+        method: `posterior` learns q(v|e) once and derives the best rule from it (blocks of at
+            most 10 sites); `joint` trains filter and predictor together.
+        n_hidden: Number of coarse bits.
+        z2: `impose` makes the rule odd under flipping every spin; `allow` does not.
+        filter: For `joint`: `table` (a free table) or `linear` (one perceptron per bit).
+        hidden: Widths of the predictor's hidden layers.
+        learning_rate: Peak of the one-cycle schedule.
+        batch_size: Windows per training step.
+        steps_per_epoch: Training steps between validations.
+        max_epochs: Most validations.
+        patience: Validations without improvement after which training stops.
+        configurations: Most configurations held in memory at once.
+        windows_per_configuration: Held-out windows taken from each test configuration.
+        null: Train once more on environments permuted among the configurations; the value
+            must be 0.
+        accelerator: `auto`, `cpu` or `gpu`, as for Lightning's Trainer.
+    """
+
+    method: Literal["posterior", "joint"] = "posterior"
+    n_hidden: int = 1
+    z2: Literal["impose", "allow"] = "impose"
+    filter: Literal["table", "linear"] = "table"
+    hidden: tuple[int, ...] = (128, 128)
+    learning_rate: float = 4e-3
+    batch_size: int = 2048
+    steps_per_epoch: int = 100
+    max_epochs: int = 20
+    patience: int = 6
+    configurations: int = 16384
+    windows_per_configuration: int = 64
+    null: bool = True
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+
+
+@dataclass(frozen=True)
+class Exponents:
+    """How critical exponents are measured.
+
+    Args:
+        rules: Rules to iterate: `learned`, `majority`, `decimation`, or the directory of a
+            trained rule.
+        levels: Coarse-graining steps; as many as the lattice allows without a number.
+        reach: Largest distance between two spins of an interaction, in lattice constants.
+        blocks: Independent blocks of samples for the jackknife.
+    """
+
+    rules: tuple[str, ...] = ("learned", "majority")
+    levels: int | None = None
+    reach: float = 2.0
+    blocks: int = 64
+
+
+@dataclass(frozen=True)
+class Run:
+    """The whole pipeline: samples, a learned rule, its information, exponents, a report.
+
+    Args:
+        samples: The recipe of the samples to draw; leave it out where `data` is given.
+        data: A file of configurations from elsewhere (`.npy`, `.npz`, HDF5 of this project or
+            of mcising).
+        window: Visible block, buffer and environment.
+        learning: How the rule is learned.
+        exponents: How exponents are measured.
+        seed: Of learning, stochastic rules and error bars; the samples have their own.
+    """
+
+    samples: SampleRecipe | None = None
+    data: str | None = None
+    window: Window = field(default_factory=lambda: Window((2, 2), 1))
+    learning: Learning = field(default_factory=Learning)
+    exponents: Exponents = field(default_factory=Exponents)
+    seed: int = 0

@@ -1,0 +1,35 @@
+"""Entropies and mutual information of tensors, each with its error and kind."""
+
+from rsmi.information.bootstrap import block_labels, block_sums, bootstrap_error
+from rsmi.information.contrastive import infonce, infonce_ceiling, leave_one_out
+from rsmi.information.discrete import entropy, mutual_information, rule_information
+from rsmi.information.estimate import Estimate, Kind, format_with_error
+from rsmi.information.optimum import best_rule
+from rsmi.information.predictive import (
+    predictive_estimate,
+    predictive_information,
+    predictive_sums,
+    rule_prediction,
+    sampled_information,
+)
+
+__all__ = [
+    "Estimate",
+    "Kind",
+    "best_rule",
+    "block_labels",
+    "block_sums",
+    "bootstrap_error",
+    "entropy",
+    "format_with_error",
+    "infonce",
+    "infonce_ceiling",
+    "leave_one_out",
+    "mutual_information",
+    "predictive_estimate",
+    "predictive_information",
+    "predictive_sums",
+    "rule_information",
+    "rule_prediction",
+    "sampled_information",
+]

@@ -1,0 +1,91 @@
+"""The rule that keeps most information, for a known posterior p(v|e)."""
+
+import torch
+from torch import Tensor
+
+from rsmi.errors import InputError
+from rsmi.information.ascent import ascend
+from rsmi.information.assignments import (
+    Z2,
+    all_assignments,
+    complete,
+    free_states,
+    oriented,
+    to_tables,
+)
+from rsmi.information.discrete import check_posterior, rule_information
+from rsmi.information.estimate import Estimate
+from rsmi.information.merging import merge_equal, merge_similar
+
+_EXHAUSTIVE = 1 << 16  # most rules that are all tried
+_STAGES = (256, 4096)  # merged environments on which rules are tried first
+_AFFORDABLE = 1 << 24  # pairs of rules and environments evaluated without such a trial
+
+
+def best_rule(
+    posterior: Tensor,
+    weights: Tensor | None = None,
+    n_hidden: int = 1,
+    z2: Z2 = "impose",
+    seed: int = 0,
+) -> tuple[Tensor, Estimate]:
+    r"""Find the coarse-graining rule with the largest I(H:E).
+
+    I(H:E) is convex in p(h|v), so some deterministic rule is best. Up to 65 536 of them are
+    all tried; beyond that a local search from random starts is used, whose value is a lower
+    bound of the optimum.
+
+    Args:
+        posterior: (n, V) float64, row e is p(v|e).
+        weights: (n,) weights of the environments; equal without.
+        n_hidden: Number of coarse bits; K = 2**n_hidden.
+        z2: `impose` rules odd under a global spin flip, or `allow` all.
+        seed: Of the random starts.
+
+    Returns:
+        The table (V, K) float64 and its information in nats for the weights given: `exact` if
+        every rule was tried, else `lower`.
+
+    Raises:
+        InputError: For an unusable posterior or option.
+
+    >>> posterior = torch.tensor([[0.9, 0.1], [0.1, 0.9]], dtype=torch.float64)
+    >>> table, value = best_rule(posterior)
+    >>> table.tolist(), str(value)
+    ([[1.0, 0.0], [0.0, 1.0]], '0.3680642072 nats (exact)')
+    """
+    if n_hidden < 1:
+        raise InputError(f"n_hidden is {n_hidden}; expected at least one coarse bit")
+    symbols = 1 << n_hidden
+    rows, w = merge_equal(posterior, check_posterior(posterior, weights))
+    n_free = free_states(posterior.shape[1], z2)
+    exhaustive = symbols ** (n_free - 1) <= _EXHAUSTIVE
+    if exhaustive:
+        rules = complete(all_assignments(n_free, symbols), symbols, z2)
+        winner = _best_of_all(rows, w, rules, symbols)
+    else:
+        winner = ascend(*merge_similar(rows, w, _STAGES[1]), symbols, z2, seed)
+    table = to_tables(oriented(winner, symbols), symbols)
+    value = float(rule_information(rows, table, w))
+    return table, Estimate(value, 0.0, "exact" if exhaustive else "lower")
+
+
+def _best_of_all(posterior: Tensor, weights: Tensor, rules: Tensor, symbols: int) -> Tensor:
+    """Best of the assignments (b, V), without evaluating each on every environment.
+
+    On merged environments each rule loses at most what I(V:E) loses. Rules that stay below
+    the best known value even with that loss given back are dropped, so the winner is exact.
+    """
+    everything = torch.eye(posterior.shape[1], dtype=torch.float64)
+    full = rule_information(posterior, everything, weights)
+    for bins in _STAGES:
+        if len(posterior) * len(rules) <= _AFFORDABLE or len(posterior) <= bins:
+            break
+        merged, w = merge_similar(posterior, weights, bins)
+        loss = full - rule_information(merged, everything, w)
+        values = rule_information(merged, to_tables(rules, symbols), w)
+        leader = to_tables(rules[values.argmax()], symbols)
+        floor = rule_information(posterior, leader, weights)
+        rules = rules[values + loss >= floor - 1e-12]
+    values = rule_information(posterior, to_tables(rules, symbols), weights)
+    return rules[values.argmax()]

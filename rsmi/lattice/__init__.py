@@ -1,0 +1,17 @@
+"""Geometry: lattices, windows on them, and states of groups of spins."""
+
+from rsmi.lattice.hypercubic import Hypercubic
+from rsmi.lattice.states import coarse_shape, state_index, states, tile
+from rsmi.lattice.symmetry import masked_permutations, point_group_images
+from rsmi.lattice.window import Window
+
+__all__ = [
+    "Hypercubic",
+    "Window",
+    "coarse_shape",
+    "masked_permutations",
+    "point_group_images",
+    "state_index",
+    "states",
+    "tile",
+]

@@ -1,0 +1,210 @@
+"""Filters: conditional distributions p(h|v) of the coarse variables given a block."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rsmi.errors import InputError
+from rsmi.lattice import state_index, states
+
+MAX_BLOCK_SITES = 20
+
+
+class Filter(nn.Module):
+    """A rule p(h|v) that maps a block of spins to `n_hidden` two-valued coarse variables.
+
+    Args:
+        block: Extents of the block; it has n_v sites.
+        n_hidden: Number of coarse bits; they take K = 2**n_hidden joint values.
+
+    Raises:
+        InputError: For a block of more than 20 sites, whose table would not fit, or no bit.
+    """
+
+    def __init__(self, block: Sequence[int], n_hidden: int = 1) -> None:
+        super().__init__()
+        self.block = tuple(block)
+        self.n_hidden = n_hidden
+        if not 1 <= math.prod(self.block) <= MAX_BLOCK_SITES or n_hidden < 1:
+            raise InputError(
+                f"a filter of block {list(self.block)} with {n_hidden} coarse bits; expected "
+                f"1 to {MAX_BLOCK_SITES} sites and at least one bit"
+            )
+
+    @property
+    def n_visible(self) -> int:
+        """Number of sites of the block."""
+        return math.prod(self.block)
+
+    @property
+    def n_symbols(self) -> int:
+        """Number of joint values of the coarse bits."""
+        return 1 << self.n_hidden
+
+    def log_prob(self, v: Tensor) -> Tensor:
+        """log p(h|v) for blocks v (..., n_v) of +1 and -1: (..., K)."""
+        raise NotImplementedError
+
+    def table(self) -> Tensor:
+        """The whole rule, (2**n_v, K) float64, rows summing to one."""
+        with torch.no_grad():
+            rows = self.log_prob(states(self.n_visible)).double().exp()
+        return rows / rows.sum(-1, keepdim=True)
+
+    def hardened(self) -> "TableFilter":
+        """The deterministic rule of the most probable symbols; exact ties stay random."""
+        table = self.table()
+        best = table >= table.max(-1, keepdim=True).values - 1e-9
+        return TableFilter(self.block, oriented(best.double() / best.sum(-1, keepdim=True)))
+
+
+class TableFilter(Filter):
+    """A fixed rule given by its table.
+
+    Args:
+        block: Extents of the block.
+        table: (2**n_v, K) probabilities p(h|v); row v and column h as in
+            `rsmi.lattice.state_index`. Without a table the rule forgets everything (uniform),
+            ready to be filled by `load_state_dict`.
+
+    Raises:
+        InputError: For a wrong shape, negative entries or rows that do not sum to one.
+
+    >>> TableFilter((1,), torch.eye(2)).table().tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+
+    probabilities: Tensor
+
+    def __init__(
+        self, block: Sequence[int], table: Tensor | None = None, n_hidden: int | None = None
+    ) -> None:
+        symbols = (1 << (n_hidden or 1)) if table is None else table.shape[-1]
+        super().__init__(block, max(symbols.bit_length() - 1, 0))
+        rows = 1 << self.n_visible
+        if table is None:
+            table = torch.full((rows, symbols), 1 / symbols)
+        self.register_buffer("probabilities", _checked(table.double(), rows, self.n_symbols))
+
+    def log_prob(self, v: Tensor) -> Tensor:
+        """log p(h|v), looked up; impossible symbols have -inf."""
+        return self.probabilities[state_index(v)].log()
+
+    def table(self) -> Tensor:
+        """The table as given."""
+        return self.probabilities.clone()
+
+
+class TrainableTable(Filter):
+    """A free rule with one logit per state and symbol.
+
+    Args:
+        block: Extents of the block.
+        n_hidden: Number of coarse bits.
+        odd: Whether flipping every spin must flip every coarse bit (the Z2 symmetry).
+
+    >>> rule = TrainableTable((2,), odd=True).table()
+    >>> torch.allclose(rule, rule.flip(0, 1))
+    True
+    """
+
+    def __init__(self, block: Sequence[int], n_hidden: int = 1, odd: bool = True) -> None:
+        super().__init__(block, n_hidden)
+        self.odd = odd
+        self.logits = nn.Parameter(0.1 * torch.randn(1 << self.n_visible, self.n_symbols))
+
+    def log_prob(self, v: Tensor) -> Tensor:
+        """log p(h|v) of the (symmetrised) logits."""
+        logits = self.logits
+        if self.odd:  # complementing every bit of an index reverses the order of the indices
+            logits = 0.5 * (logits + logits.flip(0, 1))
+        return F.log_softmax(logits, -1)[state_index(v)]
+
+
+class LinearFilter(Filter):
+    r"""Independent perceptrons, $p(h_k=+1|v) = \sigma(2(\Lambda_k\cdot v + b_k))$.
+
+    The parametrisation of Koch-Janusz and Ringel (2018, arXiv:1704.06279), for blocks too
+    large for a free table.
+
+    Args:
+        block: Extents of the block.
+        n_hidden: Number of coarse bits.
+        odd: Whether the offsets b vanish, which makes the rule odd under a global flip.
+
+    >>> LinearFilter((2, 2)).table().shape
+    torch.Size([16, 2])
+    """
+
+    def __init__(self, block: Sequence[int], n_hidden: int = 1, odd: bool = True) -> None:
+        super().__init__(block, n_hidden)
+        self.weight = nn.Parameter(torch.randn(n_hidden, self.n_visible) / self.n_visible)
+        self.bias = None if odd else nn.Parameter(torch.zeros(n_hidden))
+
+    def log_prob(self, v: Tensor) -> Tensor:
+        """log p(h|v) summed over the bits."""
+        fields = 2 * F.linear(v.to(self.weight.dtype), self.weight, self.bias)
+        symbols = states(self.n_hidden).to(fields)
+        return F.logsigmoid(fields.unsqueeze(-2) * symbols).sum(-1)
+
+
+def majority(block: Sequence[int]) -> TableFilter:
+    """The majority rule, ties decided at random.
+
+    >>> majority((2,)).table()[:, 1].tolist()
+    [0.0, 0.5, 0.5, 1.0]
+    """
+    total = states(math.prod(block)).sum(-1)
+    up = 0.5 * (1 + total.sign().double())
+    return TableFilter(block, torch.stack([1 - up, up], -1))
+
+
+def decimation(block: Sequence[int]) -> TableFilter:
+    """Decimation: the block's first spin is kept.
+
+    >>> decimation((2,)).table()[:, 1].tolist()
+    [0.0, 1.0, 0.0, 1.0]
+    """
+    up = 0.5 * (1 + states(math.prod(block))[:, 0].double())
+    return TableFilter(block, torch.stack([1 - up, up], -1))
+
+
+def oriented(table: Tensor) -> Tensor:
+    """Name the values of each coarse bit so that it is up where the block's spins are up.
+
+    Exchanging the two values of a bit changes no information, yet a rule that turns every
+    spin over would flip the magnetisation at each RG step. A bit uncorrelated with the sum of
+    the spins is left as it is.
+
+    Args:
+        table: (2**n_v, 2**n_hidden) rule p(h|v).
+
+    Returns:
+        The rule with its columns permuted.
+
+    >>> oriented(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    n_visible, n_hidden = (size.bit_length() - 1 for size in table.shape)
+    total = states(n_visible).sum(-1).to(table)
+    bits = states(n_hidden).to(table)
+    downward = (total @ (table @ bits)) < -1e-9
+    turned = int(sum(1 << k for k, down in enumerate(downward.tolist()) if down))
+    return table[:, torch.arange(table.shape[1]) ^ turned]
+
+
+def _checked(table: Tensor, rows: int, symbols: int) -> Tensor:
+    if tuple(table.shape) != (rows, symbols):
+        raise InputError(
+            f"the rule's table has shape {list(table.shape)}; expected [{rows}, {symbols}]: one "
+            "row per state of the block, one column per joint value of the coarse bits"
+        )
+    if not (bool((table >= 0).all()) and torch.allclose(table.sum(-1), table.new_ones(rows))):
+        raise InputError(
+            "the rule's table holds no probabilities: every entry must be >= 0 and every row "
+            "must sum to 1"
+        )
+    return table

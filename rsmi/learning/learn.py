@@ -1,0 +1,184 @@
+"""Train a rule, and state what it is worth on configurations that it never saw."""
+
+import logging
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger
+from torch import Tensor
+
+from rsmi.information import Estimate, predictive_estimate, predictive_sums
+from rsmi.lattice import state_index
+from rsmi.learning.data import HeldOut, WindowData
+from rsmi.learning.filters import TableFilter
+from rsmi.learning.rsmi import RSMI
+
+_MONITOR = "information/validation"
+_BATCH = 16384
+
+_ADVICE = (
+    ".*does not have many workers.*",
+    ".*`__len__` defined.*",
+    ".*LeafSpec.*",
+    ".*is not empty.*",
+    ".*args parameter is intended.*",
+)
+
+TRAINER_DEFAULTS: dict[str, Any] = {
+    "enable_model_summary": False,
+    "log_every_n_steps": 100,
+    "num_sanity_val_steps": 0,
+}
+"""What our training asks of Lightning's Trainer beyond its own defaults."""
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Held-out information during training.
+
+    Args:
+        step: Training steps done.
+        seconds: Since training began.
+        information: Of the hard rule on the validation part, in nats.
+    """
+
+    step: int
+    seconds: float
+    information: float
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The outcome of a training.
+
+    Args:
+        rule: The hard rule.
+        information: Its held-out information, a lower bound in nats.
+        curve: Validation values during training.
+        seconds: Spent in training.
+    """
+
+    rule: TableFilter
+    information: Estimate
+    curve: list[CurvePoint]
+    seconds: float
+
+
+def learn(model: RSMI, data: WindowData, trainer: pl.Trainer) -> Learned:
+    """Train until the held-out information stops growing, go back to the best state, test it.
+
+    Args:
+        model: A fresh module; trained in place.
+        data: Windows of the same geometry.
+        trainer: From `make_trainer`, or one of your own with `training_callbacks`.
+
+    Returns:
+        The rule of the best validation, with its value on the test part.
+    """
+    with quiet_lightning():
+        trainer.fit(model, data)
+    best = str(getattr(trainer.checkpoint_callback, "best_model_path", ""))
+    state = torch.load(best, weights_only=True, map_location="cpu")
+    model.load_state_dict(state["state_dict"])
+    information = held_out_information(model, data.test_windows(), model.rule().table())
+    curve = [c for c in trainer.callbacks if isinstance(c, Curve)][0].points
+    return Learned(model.rule(), information, curve, curve[-1].seconds)
+
+
+def make_trainer(
+    directory: Path, max_epochs: int, patience: int, accelerator: str, progress: bool
+) -> pl.Trainer:
+    """A Trainer that logs to `directory` as CSV, keeps the best state and stops early.
+
+    Args:
+        directory: Receives `metrics.csv` and the best checkpoint.
+        max_epochs: Most validations.
+        patience: Validations without a new best value after which training stops.
+        accelerator: `auto`, `cpu` or `gpu`.
+        progress: Whether to show a progress bar.
+    """
+    with quiet_lightning():
+        return pl.Trainer(
+            max_epochs=max_epochs,
+            accelerator=accelerator,
+            devices=1,
+            logger=CSVLogger(directory, name="", version=""),
+            callbacks=training_callbacks(directory, patience),
+            enable_progress_bar=progress,
+            **TRAINER_DEFAULTS,
+        )
+
+
+def training_callbacks(directory: Path, patience: int) -> list[Callback]:
+    """The curve, the best checkpoint and early stopping, on held-out information."""
+    return [
+        Curve(),
+        ModelCheckpoint(directory, "best", monitor=_MONITOR, mode="max", enable_version_counter=False),
+        EarlyStopping(_MONITOR, mode="max", patience=patience),
+    ]
+
+
+def held_out_information(model: RSMI, held_out: HeldOut, table: Tensor) -> Estimate:
+    """Lower bound of I(H:E) of a rule on held-out windows, with a block-bootstrap error.
+
+    Args:
+        model: A trained module; its predictor is used.
+        held_out: Windows that it was not trained on.
+        table: (2**n_v, K) rule; any rule for a posterior, its own rule for a joint module.
+
+    Returns:
+        Nats, kind `lower`.
+    """
+    return predictive_estimate(_sums(model.cpu().eval(), held_out, table))
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Silence Lightning's advice that no user of ours can act on, while inside."""
+    logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        for message in _ADVICE:
+            warnings.filterwarnings("ignore", message)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
+@torch.no_grad()
+def _sums(model: RSMI, held_out: HeldOut, table: Tensor) -> Tensor:
+    """Sufficient statistics of the bound, added up over batches."""
+    total = torch.zeros(int(held_out.groups.max()) + 1, table.shape[1] + 2, dtype=torch.float64)
+    parts = (tensor.split(_BATCH) for tensor in (held_out.v, held_out.e, held_out.groups))
+    for v, e, groups in zip(*parts, strict=True):
+        sums = predictive_sums(table[state_index(v)], model.log_prediction(table, e), groups)
+        total[: len(sums)] += sums
+    return total
+
+
+class Curve(Callback):
+    """Records the validation value against steps and time."""
+
+    def __init__(self) -> None:
+        self.points: list[CurvePoint] = []
+        self._start = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self._start = time.perf_counter()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take down one point."""
+        value = float(trainer.callback_metrics[_MONITOR])
+        seconds = time.perf_counter() - self._start
+        self.points.append(CurvePoint(trainer.global_step, seconds, value))

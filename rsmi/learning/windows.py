@@ -1,0 +1,64 @@
+"""Windows drawn at random from configurations: every translation and every symmetry."""
+
+import torch
+from torch import Tensor
+
+from rsmi.lattice import Hypercubic, Window, masked_permutations
+
+
+class WindowPool:
+    """Configurations from which (block, environment) pairs are drawn.
+
+    Args:
+        window: Block, buffer and environment.
+        configurations: (n, *shape) of +1 and -1.
+        partners: (n,) int64, the configuration that lends each block its environment. The
+            default pairs a block with its own surroundings; a permutation makes the null, in
+            which block and environment are independent.
+
+    Raises:
+        InputError: If the window does not fit the lattice.
+
+    >>> pool = WindowPool(Window((2, 2), 1), torch.ones(3, 8, 8, dtype=torch.int8))
+    >>> v, e = pool.draw(5, torch.Generator().manual_seed(0))
+    >>> v.shape, e.shape
+    (torch.Size([5, 4]), torch.Size([5, 20]))
+    """
+
+    def __init__(
+        self, window: Window, configurations: Tensor, partners: Tensor | None = None
+    ) -> None:
+        shape = tuple(configurations.shape[1:])
+        visible, environment = window.cut(torch.from_numpy(Hypercubic(shape).sites())[None])
+        self._visible, self._environment = visible[0], environment[0]
+        self._visible_images = masked_permutations(window.block_mask)
+        self._environment_images = masked_permutations(window.environment_mask)
+        self._flat = configurations.flatten(1)
+        self._partners = torch.arange(len(configurations)) if partners is None else partners
+
+    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw n windows, uniform in configuration, position and (per batch) symmetry.
+
+        Returns:
+            v (n, n_v) and e (n, n_e), dtype of the configurations.
+        """
+        which = torch.randint(len(self._flat), (n,), generator=generator)
+        where = torch.randint(self._flat.shape[1], (n,), generator=generator)
+        turn = int(torch.randint(len(self._visible_images), (1,), generator=generator))
+        v, e = self._take(which, where)
+        return v[:, self._visible_images[turn]], e[:, self._environment_images[turn]]
+
+    def draw_each(self, m: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw m windows at random positions of every configuration.
+
+        Returns:
+            v (n m, n_v) and e (n m, n_e), the windows of one configuration side by side.
+        """
+        n, n_sites = self._flat.shape
+        where = torch.randint(n_sites, (n * m,), generator=generator)
+        return self._take(torch.arange(n).repeat_interleave(m), where)
+
+    def _take(self, which: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
+        v = self._flat[which[:, None], self._visible[where]]
+        e = self._flat[self._partners[which][:, None], self._environment[where]]
+        return v, e

@@ -1,0 +1,20 @@
+"""Apply a rule again and again, and read critical exponents off the flow of couplings."""
+
+from rsmi.renormalization.coarse_grain import coarse_grain
+from rsmi.renormalization.couplings import Interaction, generate_interactions
+from rsmi.renormalization.exponents import Exponent
+from rsmi.renormalization.measure import measure
+from rsmi.renormalization.monte_carlo_rg import MCRGResult, renormalise
+from rsmi.renormalization.stability import ScanEntry, stability_matrix
+
+__all__ = [
+    "Exponent",
+    "Interaction",
+    "MCRGResult",
+    "ScanEntry",
+    "coarse_grain",
+    "generate_interactions",
+    "measure",
+    "renormalise",
+    "stability_matrix",
+]

@@ -1,0 +1,177 @@
+"""Apply a rule to configurations: every block of spins becomes one coarse spin."""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rsmi.errors import InputError
+from rsmi.lattice import coarse_shape, tile
+from rsmi.sampling.random import Stream, check_seed, philox4x32
+
+_CERTAIN = 1 << 32
+_STREAM = int(Stream.COARSE_GRAIN)
+
+
+def coarse_grain(
+    configurations: Tensor,
+    table: Tensor,
+    block: tuple[int, ...],
+    *,
+    seed: int = 0,
+    first_index: int = 0,
+    level: int = 0,
+) -> Tensor:
+    """Replace each block of spins by one spin drawn from the rule.
+
+    ```
+    P(h = +1 | v) = table[state_index(v), 1]
+    ```
+
+    Entries 0 and 1 use no random numbers. The others are drawn as a pure function of
+    (seed, level, index of the configuration, index of the block), so the result does not
+    depend on how a data set is cut into pieces.
+
+    Args:
+        configurations: (n, *shape) int8 of +1 and -1.
+        table: (2**n_v, 2) float64, rows sum to 1.
+        block: Extents of a block; each divides the lattice extent.
+        seed: Of the draws, >= 0.
+        first_index: Index of the first configuration in the whole data set.
+        level: How many times these configurations were coarse-grained before.
+
+    Returns:
+        (n, *coarse_shape) int8 of +1 and -1.
+
+    Raises:
+        InputError: If the lattice cannot be tiled, or the table is no one-bit rule.
+
+    >>> copy_first = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> chain = torch.tensor([[1, 1, -1, 1, 1, -1]], dtype=torch.int8)
+    >>> coarse_grain(chain, copy_first, (2,)).tolist()
+    [[1, -1, 1]]
+    """
+    shape = tuple(configurations.shape[1:])
+    rule = Rule.of(table, block, seed)
+    sites = block_sites(shape, block)
+    spins = configurations.contiguous().numpy().reshape(len(configurations), 1, math.prod(shape))
+    coarse = rule.apply(spins, sites, first_index, level)
+    return torch.from_numpy(coarse).reshape(-1, *coarse_shape(shape, block))
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A one-bit rule made ready for the compiled loop.
+
+    Args:
+        threshold: (2**n_v,) int64, h = +1 where a 32-bit random number is below it.
+        block: Extents of a block.
+        seed: Of the draws.
+    """
+
+    threshold: NDArray[np.int64]
+    block: tuple[int, ...]
+    seed: int
+
+    @classmethod
+    def of(cls, table: Tensor, block: tuple[int, ...], seed: int) -> "Rule":
+        """Check a rule table (2**n_v, 2) against its block and turn it into thresholds."""
+        check_table(table, block)
+        threshold = torch.round(table[:, 1].double() * _CERTAIN).long().numpy()
+        return cls(threshold, tuple(block), check_seed(seed))
+
+    def apply(
+        self, spins: NDArray[np.int8], sites: NDArray[np.int32], first_index: int, level: int
+    ) -> NDArray[np.int8]:
+        """Coarse-grain (n, images, n_sites) spins: (n, images, len(sites)).
+
+        Args:
+            spins: Several lattices for each configuration, such as its translations.
+            sites: (n_blocks, n_v) from `block_sites`.
+            first_index: Index of the first configuration in the whole data set.
+            level: How many times these configurations were coarse-grained before.
+        """
+        out = np.empty((*spins.shape[:2], len(sites)), dtype=np.int8)
+        low, high = self.seed & 0xFFFFFFFF, self.seed >> 32
+        _apply(spins, sites, self.threshold, first_index, level, low, high, out)
+        return out
+
+
+def check_table(table: Tensor, block: tuple[int, ...]) -> None:
+    """Refuse a table that is not a one-bit rule p(h|v) for this block.
+
+    Raises:
+        InputError: For the wrong shape, negative entries or rows that do not sum to 1.
+    """
+    n_v = math.prod(block)
+    if table.ndim != 2 or table.shape[0] != 1 << n_v:
+        raise InputError(
+            f"a rule for a block of {list(block)} needs a table of shape ({1 << n_v}, 2); "
+            f"got {tuple(table.shape)}"
+        )
+    if table.shape[1] != 2:
+        raise InputError(
+            f"the rule has {table.shape[1]} symbols per block; a rule can be iterated only if "
+            "its output is again one spin (two symbols); learn it with n_hidden = 1"
+        )
+    rows = table.double().sum(1)
+    if not (bool((table >= 0).all()) and torch.allclose(rows, torch.ones_like(rows), atol=1e-6)):
+        raise InputError(
+            "the rows of a rule table are probabilities p(h|v): entries >= 0 that sum to 1; "
+            f"got rows that sum to {float(rows.min()):.6g} ... {float(rows.max()):.6g}"
+        )
+
+
+def block_sites(shape: tuple[int, ...], block: tuple[int, ...]) -> NDArray[np.int32]:
+    """Flat site indices of every block, (n_blocks, n_v), row-major in both.
+
+    >>> block_sites((4,), (2,)).tolist()
+    [[0, 1], [2, 3]]
+    """
+    index = torch.arange(math.prod(shape), dtype=torch.int32).reshape(1, *shape)
+    return tile(index, block).reshape(-1, math.prod(block)).contiguous().numpy()
+
+
+def aligned_sites(shape: tuple[int, ...], block: tuple[int, ...]) -> NDArray[np.int32]:
+    """The blocks of every tiling of a torus, one tiling after the other, the usual one first.
+
+    A block of n_v sites can be laid in n_v ways, all equally good when the samples are
+    invariant under translation.
+
+    >>> aligned_sites((4,), (2,)).tolist()
+    [[0, 1], [2, 3], [1, 2], [3, 0]]
+    """
+    index = torch.arange(math.prod(shape), dtype=torch.int32).reshape(shape)
+    axes = tuple(range(len(shape)))
+    offsets = itertools.product(*map(range, block))
+    moved = torch.stack([index.roll([-o for o in offset], axes) for offset in offsets])
+    return tile(moved, block).reshape(-1, math.prod(block)).contiguous().numpy()
+
+
+@njit(cache=True, nogil=True)
+def _apply(spins, sites, threshold, first, level, key0, key1, out):  # type: ignore[no-untyped-def]
+    n, images, _ = spins.shape
+    n_blocks, n_v = sites.shape
+    random = (np.uint32(0), np.uint32(0), np.uint32(0), np.uint32(0))
+    for c in range(n):
+        low, high = (first + c) & 0xFFFFFFFF, (first + c) >> 32
+        drawn = -1
+        for image in range(images):
+            for b in range(n_blocks):
+                state = 0
+                for i in range(n_v):
+                    state |= (spins[c, image, sites[b, i]] > 0) << i
+                plus = threshold[state] > 0
+                if 0 < threshold[state] < _CERTAIN:
+                    # One call of the generator serves four neighbouring blocks.
+                    address = image * n_blocks + b
+                    if drawn != address >> 2:
+                        drawn = address >> 2
+                        random = philox4x32(drawn, low, level | high << 8, _STREAM, key0, key1)
+                    plus = np.int64(random[address & 3]) < threshold[state]
+                out[c, image, b] = 1 if plus else -1

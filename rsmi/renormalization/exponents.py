@@ -1,0 +1,107 @@
+"""From the scan over levels and bases to critical exponents with both errors stated."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rsmi.information.estimate import Estimate
+from rsmi.renormalization.stability import ScanEntry
+
+
+@dataclass(frozen=True)
+class Exponent:
+    """A critical exponent with its error split by origin.
+
+    Args:
+        name: `y_t`, `y_h`, `nu`, `eta`, `delta_sigma` or `delta_epsilon`.
+        value: With the total error, both parts added in quadrature.
+        statistical: Standard error from the finite number of samples (jackknife).
+        truncation: Estimate of the bias from finite basis and finite number of steps.
+    """
+
+    name: str
+    value: Estimate
+    statistical: float
+    truncation: float
+
+    @classmethod
+    def of(cls, name: str, value: float, statistical: float, truncation: float) -> "Exponent":
+        """Join the two errors."""
+        total = math.hypot(statistical, truncation)
+        return cls(name, Estimate(value, total, "estimate", unit="1"), statistical, truncation)
+
+    def mapped(self, name: str, value: float, slope: float) -> "Exponent":
+        """Another exponent that depends on this one with derivative `slope`."""
+        return Exponent.of(name, value, abs(slope) * self.statistical, abs(slope) * self.truncation)
+
+
+def choose(entries: Sequence[ScanEntry]) -> ScanEntry:
+    """The entry an exponent is read from, by a rule fixed before any number was seen.
+
+    The deepest step whose coarse lattice is at least four times as wide as the widest
+    interaction (so that the torus is not felt), with the largest basis; if no lattice is that
+    wide, the first step. Early steps are still far from the fixed point, late ones are noisy.
+    """
+    largest = _largest(entries)
+    width = math.isqrt(max(entry.diameter2 for entry in entries))
+    wide = [entry for entry in largest if min(entry.coarse_shape) >= 4 * max(width, 1)]
+    return wide[-1] if wide else largest[0]
+
+
+def truncation_error(entries: Sequence[ScanEntry], chosen: ScanEntry) -> float:
+    """How far the chosen exponent may be from that of the full transformation.
+
+    Two changes are added in quadrature: dropping the interactions of the largest diameter, and
+    going one step back. The distance to the fixed point shrinks at each step by a factor
+    b**(-omega), about 1/2 or less, so what is left is no more than the last change. Where there
+    is no step before, the whole change from the smallest basis stands for it.
+    """
+    y = chosen.exponent.value
+    same = [entry for entry in entries if entry.level == chosen.level]
+    inner = [entry for entry in same if entry.diameter2 < chosen.diameter2]
+    basis = y - inner[-1].exponent.value if inner else 0.0
+    before = [entry for entry in _largest(entries) if entry.level == chosen.level - 1]
+    step = y - (before or same)[0].exponent.value
+    return math.hypot(basis, step)
+
+
+def _largest(entries: Sequence[ScanEntry]) -> list[ScanEntry]:
+    """The entry with the largest basis of each level, in order of level."""
+    last = {entry.level: entry for entry in entries}
+    return [last[level] for level in sorted(last)]
+
+
+def critical_exponents(
+    even: Sequence[ScanEntry], odd: Sequence[ScanEntry], dimension: int
+) -> dict[str, Exponent]:
+    """Exponents of both sectors and those that follow from them.
+
+    ```
+    nu = 1 / y_t,   eta = d + 2 - 2 y_h,   Delta_sigma = d - y_h,   Delta_epsilon = d - y_t
+    ```
+
+    Args:
+        even: Scan of the even sector.
+        odd: Scan of the odd sector.
+        dimension: d.
+
+    Returns:
+        `y_t`, `y_h`, `nu`, `eta`, `delta_sigma`, `delta_epsilon`.
+    """
+    y_t, y_h = _read("y_t", even), _read("y_h", odd)
+    t, h = y_t.value.value, y_h.value.value
+    found = [
+        y_t,
+        y_h,
+        y_t.mapped("nu", 1 / t, 1 / t**2),
+        y_h.mapped("eta", dimension + 2 - 2 * h, 2.0),
+        y_h.mapped("delta_sigma", dimension - h, 1.0),
+        y_t.mapped("delta_epsilon", dimension - t, 1.0),
+    ]
+    return {exponent.name: exponent for exponent in found}
+
+
+def _read(name: str, entries: Sequence[ScanEntry]) -> Exponent:
+    chosen = choose(entries)
+    error = truncation_error(entries, chosen)
+    return Exponent.of(name, chosen.exponent.value, chosen.exponent.error, error)

@@ -1,0 +1,161 @@
+"""The whole analysis of one rule: from samples to critical exponents."""
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rsmi.errors import InputError
+from rsmi.renormalization.coarse_grain import Rule
+from rsmi.renormalization.couplings import Interaction, Parity, generate_interactions
+from rsmi.renormalization.exponents import Exponent, critical_exponents
+from rsmi.renormalization.stability import ScanEntry, scan
+from rsmi.renormalization.stream import Source, accumulate
+
+_SAMPLES_PER_COUPLING = 20
+
+
+@dataclass(frozen=True)
+class MCRGResult:
+    """What a Monte Carlo renormalisation-group analysis found.
+
+    Args:
+        shapes: Lattice shape at each level, the samples' first.
+        interactions: The basis of each parity, in order.
+        scan: Leading exponents by parity, level and size of the basis.
+        exponents: Final numbers by name, see `critical_exponents`.
+        n: Configurations used.
+        blocks: Independent blocks of the data behind the jackknife errors.
+    """
+
+    shapes: tuple[tuple[int, ...], ...]
+    interactions: dict[Parity, tuple[Interaction, ...]]
+    scan: tuple[ScanEntry, ...]
+    exponents: dict[str, Exponent]
+    n: int
+    blocks: int
+
+
+def renormalise(
+    samples: Source,
+    table: Tensor,
+    block: Sequence[int],
+    *,
+    levels: int | None = None,
+    reach: float = 2.0,
+    n_even: int | None = None,
+    n_odd: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    blocks: int = 64,
+) -> MCRGResult:
+    """Iterate a rule on samples and read critical exponents off its stability matrix.
+
+    The samples are streamed once; memory does not grow with their number, and neither the
+    number of workers nor the size of the pieces changes a digit of the result.
+
+    Args:
+        samples: Configurations at the critical point.
+        table: (2**n_v, 2) float64 p(h|v), odd under the flip of all spins.
+        block: Extents of the block, all equal.
+        levels: Steps; without it as many as leave a lattice at least 4 sites wide.
+        reach: Largest distance between two spins of an interaction, in lattice constants.
+        n_even: Keep the first so many even interactions; without it all within reach.
+        n_odd: The same for odd ones.
+        seed: Of the random entries of the rule.
+        workers: Threads; without it one for each processor.
+        blocks: Independent blocks of the data for the jackknife.
+
+    Returns:
+        Scan and exponents.
+
+    Raises:
+        InputError: For a rule that cannot be iterated, a lattice that cannot be tiled so
+            often, or too few samples.
+        AnalysisError: If the samples do not fluctuate.
+    """
+    block = tuple(block)
+    _check_rule(table, block)
+    shapes = _shapes(tuple(samples.shape), block, levels)
+    bases = _bases(reach, len(block), {"even": n_even, "odd": n_odd})
+    _check_amount(len(samples), samples.chains, max(map(len, bases.values())), blocks)
+    moments = accumulate(
+        samples,
+        Rule.of(table, block, seed),
+        bases,
+        levels=len(shapes) - 1,
+        blocks=blocks,
+        workers=workers or os.cpu_count() or 1,
+    )
+    even, odd = scan(moments["even"], block[0]), scan(moments["odd"], block[0])
+    exponents = critical_exponents(even, odd, len(block))
+    used = len(moments["even"].count)
+    return MCRGResult(shapes, bases, even + odd, exponents, len(samples), used)
+
+
+def _check_rule(table: Tensor, block: tuple[int, ...]) -> None:
+    Rule.of(table, block, 0)
+    if len(set(block)) != 1 or block[0] < 2:
+        raise InputError(
+            f"block {list(block)} does not rescale all directions alike; exponents need equal "
+            "extents of at least 2, such as [2, 2]"
+        )
+    if not torch.allclose(table, table.flip(0, 1), atol=1e-6):
+        raise InputError(
+            "the rule is not odd under the flip of all spins, p(h|v) != p(-h|-v), so it mixes the "
+            "even and odd sectors; learn it with z2: impose, or use (table + table.flip(0, 1)) / 2"
+        )
+
+
+def _shapes(
+    shape: tuple[int, ...], block: tuple[int, ...], levels: int | None
+) -> tuple[tuple[int, ...], ...]:
+    """Lattice shapes of all levels; as deep as useful where the depth is left open."""
+    least = 4 if levels is None else 2
+    shapes = [shape]
+    while len(shape) == len(block) and all(
+        extent % b == 0 and extent // b >= least
+        for extent, b in zip(shapes[-1], block, strict=True)
+    ):
+        shapes.append(tuple(e // b for e, b in zip(shapes[-1], block, strict=True)))
+    possible = len(shapes) - 1
+    wanted = max(possible, 1) if levels is None else levels
+    if not 1 <= wanted <= possible:
+        raise InputError(
+            f"a lattice of shape {list(shape)} can be tiled with blocks of {list(block)} "
+            f"{possible} times before it is narrower than {least} sites; asked for {wanted}; "
+            "use fewer levels or a lattice whose extents are multiples of powers of the block's"
+        )
+    return tuple(shapes[: wanted + 1])
+
+
+def _bases(
+    reach: float, dimension: int, wanted: dict[Parity, int | None]
+) -> dict[Parity, tuple[Interaction, ...]]:
+    everything = generate_interactions(reach, dimension)
+    bases: dict[Parity, tuple[Interaction, ...]] = {}
+    for parity, n in wanted.items():
+        basis = tuple(i for i in everything if i.parity == parity)
+        if not (0 < len(basis) and (n is None or 1 <= n <= len(basis))):
+            raise InputError(
+                f"{n if n is not None else 'all'} {parity} interactions were asked for; within "
+                f"reach {reach} there are {len(basis)}; use a larger reach or fewer interactions"
+            )
+        bases[parity] = basis[:n]
+    return bases
+
+
+def _check_amount(n: int, chains: int, couplings: int, blocks: int) -> None:
+    if not 8 <= blocks <= 1024:
+        raise InputError(f"{blocks} jackknife blocks were asked for; expected 8 to 1024, say 64")
+    if chains < 1:
+        raise InputError(f"the samples say they come from {chains} chains; expected at least 1")
+    needed = max(2 * blocks, _SAMPLES_PER_COUPLING * couplings, 2 * min(chains, blocks))
+    if n < needed:
+        raise InputError(
+            f"{n} samples are too few for {couplings} couplings and {blocks} jackknife blocks; "
+            f"expected at least {math.ceil(needed)}; give more samples or fewer blocks"
+        )

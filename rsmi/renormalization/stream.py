@@ -1,0 +1,188 @@
+"""Stream samples through the levels once, with bounded memory, and sum their moments."""
+
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rsmi.lattice import coarse_shape
+from rsmi.renormalization.coarse_grain import Rule, aligned_sites, block_sites
+from rsmi.renormalization.couplings import Interaction, Parity
+from rsmi.renormalization.measure import Plan
+from rsmi.renormalization.moments import Moments
+
+# Spins per piece of work: a few MiB for each thread, whatever the number of samples.
+_PIECE = 1 << 22
+# Tilings followed for each configuration; more of them cost more than they tell.
+_MAX_IMAGES = 16
+
+
+class Source(Protocol):
+    """What is needed of a set of samples; every `rsmi.storage` reader has it."""
+
+    shape: tuple[int, ...]
+    chains: int
+
+    def __len__(self) -> int: ...
+
+    def read(self, start: int, stop: int) -> Tensor: ...  # noqa: D102
+
+
+def accumulate(
+    samples: Source,
+    rule: Rule,
+    bases: dict[Parity, tuple[Interaction, ...]],
+    *,
+    levels: int,
+    blocks: int,
+    workers: int,
+) -> dict[Parity, Moments]:
+    """Coarse-grain samples `levels` times and sum the moments of every basis.
+
+    The first coarse lattice comes from one tiling; from then on every tiling is used, up to 16
+    for each configuration, which lowers the noise of the deeper levels at little cost because
+    those lattices are small.
+    The sums are integers, so they do not depend on the number of workers.
+
+    Args:
+        samples: Configurations; only a few MiB are held at a time.
+        rule: The rule to iterate.
+        bases: Interactions for each parity.
+        levels: How often to coarse-grain.
+        blocks: Wanted number of independent blocks of the data.
+        workers: Threads.
+
+    Returns:
+        Moments for each parity.
+    """
+    ladder = Ladder.of(samples.shape, rule, [i for basis in bases.values() for i in basis], levels)
+    labels = block_labels(len(samples), samples.chains, blocks)
+    total = int(labels.max()) + 1
+    moments = {
+        parity: Moments.zeros(basis, ladder.shapes, ladder.images, total)
+        for parity, basis in bases.items()
+    }
+    lock = Lock()
+
+    def work(start: int, spins: NDArray[np.int8]) -> None:
+        values = ladder.run(spins, start)
+        with lock:
+            _add(moments, labels[start : start + len(spins)], values)
+
+    _stream(samples, work, workers)
+    return moments
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Everything prepared for taking configurations through all levels.
+
+    Args:
+        rule: Applied at every level.
+        shapes: Of the lattice at each level.
+        sites: Blocks of each step, from `block_sites` or `aligned_sites`.
+        plans: Interactions laid out for each level.
+        images: Images of each configuration at each level.
+    """
+
+    rule: Rule
+    shapes: tuple[tuple[int, ...], ...]
+    sites: list[NDArray[np.int32]]
+    plans: list[Plan]
+    images: tuple[int, ...]
+
+    @classmethod
+    def of(
+        cls, shape: tuple[int, ...], rule: Rule, interactions: list[Interaction], levels: int
+    ) -> "Ladder":
+        """Prepare all levels."""
+        shapes = level_shapes(shape, rule.block, levels)
+        n_v = math.prod(rule.block)
+        sites, images = [block_sites(shape, rule.block)], [1, 1]
+        for fine in shapes[1:-1]:
+            every = images[-1] * n_v <= _MAX_IMAGES
+            sites.append((aligned_sites if every else block_sites)(fine, rule.block))
+            images.append(images[-1] * (n_v if every else 1))
+        plans = [Plan.of(s, interactions) for s in shapes]
+        return cls(rule, shapes, sites, plans, tuple(images))
+
+    def run(self, spins: NDArray[np.int8], start: int) -> list[NDArray[np.int64]]:
+        """Interactions of (n, *shape) spins at every level: (n, images, m) for each."""
+        n = len(spins)
+        here = spins.reshape(n, 1, -1)
+        values = []
+        for level, plan in enumerate(self.plans):
+            if level:
+                here = self.rule.apply(here, self.sites[level - 1], start, level - 1)
+                here = here.reshape(n, self.images[level], -1)
+            measured = plan.run(here.reshape(-1, *plan.shape))
+            values.append(measured.reshape(n, self.images[level], -1))
+        return values
+
+
+def level_shapes(
+    shape: tuple[int, ...], block: tuple[int, ...], levels: int
+) -> tuple[tuple[int, ...], ...]:
+    """Lattice shapes of all levels, checked for divisibility.
+
+    >>> level_shapes((8, 8), (2, 2), 2)
+    ((8, 8), (4, 4), (2, 2))
+    """
+    shapes = [tuple(shape)]
+    for _ in range(levels):
+        shapes.append(coarse_shape(shapes[-1], block))
+    return tuple(shapes)
+
+
+def block_labels(n: int, chains: int, blocks: int) -> NDArray[np.int64]:
+    """Block of each configuration: groups of chains, or runs of records where chains are few.
+
+    Configuration i is record i // chains of chain i % chains.
+
+    >>> block_labels(8, 4, 2).tolist()
+    [0, 0, 1, 1, 0, 0, 1, 1]
+    >>> block_labels(6, 1, 2).tolist()
+    [0, 0, 0, 1, 1, 1]
+    """
+    record, chain = np.divmod(np.arange(n), chains)
+    groups = min(chains, blocks)
+    runs = blocks // groups
+    label: NDArray[np.int64] = chain * groups // chains * runs + record * runs // -(-n // chains)
+    return label
+
+
+def _add(
+    moments: dict[Parity, Moments], labels: NDArray[np.int64], values: list[NDArray[np.int64]]
+) -> None:
+    for block in np.unique(labels):
+        mine = [level[labels == block] for level in values]
+        begin = 0
+        for sums in moments.values():
+            end = begin + len(sums.interactions)
+            sums.add(int(block), [level[:, :, begin:end] for level in mine])
+            begin = end
+
+
+def _stream(samples: Source, work: Callable[[int, NDArray[np.int8]], None], workers: int) -> None:
+    """Hand pieces of the samples to threads, at most two waiting for each thread."""
+    pending: list[Future[None]] = []
+    with ThreadPoolExecutor(workers) as pool:
+        for start, stop in _pieces(len(samples), math.prod(samples.shape)):
+            spins = samples.read(start, stop).contiguous().numpy()
+            pending.append(pool.submit(work, start, spins))
+            while len(pending) > 2 * workers:
+                pending.pop(0).result()
+        for future in pending:
+            future.result()
+
+
+def _pieces(n: int, n_sites: int) -> Iterator[tuple[int, int]]:
+    size = max(1, _PIECE // n_sites)
+    for start in range(0, n, size):
+        yield start, min(start + size, n)

@@ -1,0 +1,30 @@
+"""Figures for talks and for the report page, one family per file.
+
+Every function takes plain result data and returns a `matplotlib.figure.Figure`; `save` writes
+it. No global state of matplotlib is left changed, and matplotlib itself is imported only when
+a figure is drawn.
+"""
+
+from rsmi.report.figures.equilibration import Series, equilibration
+from rsmi.report.figures.exponents import Line, ScanRow, exponents
+from rsmi.report.figures.information import Bar, bars, information
+from rsmi.report.figures.levels import levels
+from rsmi.report.figures.rule import rule
+from rsmi.report.figures.style import save
+from rsmi.report.figures.training import Curve, training
+
+__all__ = [
+    "Bar",
+    "Curve",
+    "Line",
+    "ScanRow",
+    "Series",
+    "bars",
+    "equilibration",
+    "exponents",
+    "information",
+    "levels",
+    "rule",
+    "save",
+    "training",
+]

@@ -1,0 +1,42 @@
+"""Headline numbers of the page, each beside its exact value."""
+
+from collections.abc import Sequence
+
+from rsmi.report.glossary import entry
+from rsmi.report.markup import element, text
+from rsmi.report.quantity import KIND_WORDS, Quantity
+from rsmi.report.table import deviation, exact
+
+
+def cards(quantities: Sequence[Quantity]) -> str:
+    """A list of cards: symbol, value with error, exact value, meaning."""
+    items = (element("li", _card(quantity)) for quantity in quantities)
+    return element("ul", "\n".join(items), class_="cards")
+
+
+def _card(quantity: Quantity) -> str:
+    known = entry(quantity.name)
+    parts = [
+        element("span", known.symbol if known else text(quantity.name), class_="symbol"),
+        element("span", _value(quantity), class_="value"),
+        element("span", _comparison(quantity), class_="soft"),
+    ]
+    if known:
+        parts.append(element("span", text(known.meaning), class_="soft"))
+    return "".join(parts)
+
+
+def _value(quantity: Quantity) -> str:
+    number, _, unit = quantity.text.partition(" ")
+    return element("span", text(number), class_="number") + (
+        " " + element("span", text(unit), class_="unit") if unit else ""
+    )
+
+
+def _comparison(quantity: Quantity) -> str:
+    """The exact value and the deviation, or at least the kind of the number."""
+    if quantity.reference is None:
+        return text(KIND_WORDS[quantity.kind])
+    words = f"exact {text(exact(quantity))}"
+    sigmas = deviation(quantity)
+    return f"{words} ({text(sigmas)}&nbsp;&sigma;)" if sigmas else words

@@ -1,0 +1,72 @@
+"""Quantities as a table in the terminal."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rsmi.report.quantity import SIGNIFICANT, Quantity
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def quantity_table(quantities: Sequence[Quantity]) -> "Table":
+    """Lay out quantities with the exact value and the deviation from it.
+
+    Args:
+        quantities: In the order in which they are to stand.
+
+    Returns:
+        A `rich` table that fits 80 columns; names too long for it continue on the next line.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        caption="deviation: (value - exact) in standard errors",
+        caption_justify="left",
+    )
+    table.add_column("quantity", overflow="fold")
+    table.add_column("value(error)", no_wrap=True)
+    table.add_column("kind", no_wrap=True)
+    table.add_column("exact", no_wrap=True, justify="right")
+    table.add_column("deviation", no_wrap=True, justify="right")
+    for quantity in quantities:
+        # As Text, a name such as `layers.[0]` is not read as markup.
+        table.add_row(*(Text(cell) for cell in row(quantity)))
+    return table
+
+
+def row(quantity: Quantity) -> tuple[str, str, str, str, str]:
+    """The cells of one line as text.
+
+    >>> row(Quantity("exponents.y_t", 0.9987, 0.0021, "estimate", "1", 1.0))
+    ('exponents.y_t', '0.999(2)', 'estimate', '1', '-0.6')
+    """
+    return (
+        quantity.name,
+        quantity.text,
+        quantity.kind,
+        exact(quantity),
+        deviation(quantity),
+    )
+
+
+def exact(quantity: Quantity) -> str:
+    """The reference as text; empty where none is known."""
+    if quantity.reference is None:
+        return ""
+    return f"{quantity.reference:.{SIGNIFICANT}g}"
+
+
+def deviation(quantity: Quantity) -> str:
+    """The deviation in standard errors with its sign; empty where there is none.
+
+    >>> deviation(Quantity("a.b", 2.0, 0.5, "estimate", "1", 1.0))
+    '+2.0'
+    """
+    sigmas = quantity.deviation
+    return "" if sigmas is None else f"{sigmas:+.1f}"

@@ -1,0 +1,46 @@
+"""Models, their Monte Carlo updates on CPU and GPU, and the diagnostics of the chains."""
+
+from rsmi.sampling.autocorrelation import (
+    Correlation,
+    autocorrelation_time,
+    correlation,
+    effective_samples,
+    jackknife,
+    mean_estimate,
+)
+from rsmi.sampling.chains import measure_sweeps, observables, sample_blocks
+from rsmi.sampling.equilibration import EquilibrationReport, equilibrate
+from rsmi.sampling.interface import Model, Sampler
+from rsmi.sampling.ising import CRITICAL_COUPLING, Ising
+from rsmi.sampling.metropolis import Metropolis
+from rsmi.sampling.random import Stream, check_seed, fill_uint64, philox4x32
+from rsmi.sampling.registry import registry, sampler_class
+from rsmi.sampling.swendsen_wang import SwendsenWang
+from rsmi.sampling.torch_random import philox_words
+
+__all__ = [
+    "CRITICAL_COUPLING",
+    "Correlation",
+    "EquilibrationReport",
+    "Ising",
+    "Metropolis",
+    "Model",
+    "Sampler",
+    "Stream",
+    "SwendsenWang",
+    "autocorrelation_time",
+    "check_seed",
+    "correlation",
+    "effective_samples",
+    "equilibrate",
+    "fill_uint64",
+    "jackknife",
+    "mean_estimate",
+    "measure_sweeps",
+    "observables",
+    "philox4x32",
+    "philox_words",
+    "registry",
+    "sample_blocks",
+    "sampler_class",
+]

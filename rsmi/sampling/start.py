@@ -1,0 +1,54 @@
+"""Starting configurations shared by all updates, and the checks of a chain state."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rsmi.errors import InputError
+from rsmi.sampling.ising import Ising
+from rsmi.sampling.random import Stream, fill_uint64
+
+_TOP_BIT = np.uint64(63)
+
+
+def initial_state(model: Ising, chains: int, seed: int) -> Tensor:
+    """Hot (independent random spins) and cold (all up) starts in turn, even chains hot.
+
+    Chains that agree although they started at opposite ends have forgotten their start.
+
+    Args:
+        model: the Ising model.
+        chains: number of chains, at least 1.
+        seed: seed of the run.
+
+    Returns:
+        int8 (chains, *shape).
+
+    Raises:
+        InputError: fewer than one chain.
+
+    >>> initial_state(Ising((2, 2), 0.4), 2, seed=1)[1].tolist()
+    [[1, 1], [1, 1]]
+    """
+    if chains < 1:
+        raise InputError(f"chains is {chains}; expected at least 1; give a positive number")
+    state = np.ones((chains, model.n_sites), dtype=np.int8)
+    words = np.empty(model.n_sites + model.n_sites % 2, dtype=np.uint64)
+    for chain in range(0, chains, 2):
+        fill_uint64(words, 0, chain, 0, int(Stream.INITIAL), np.uint64(seed))
+        state[chain] -= 2 * (words[: model.n_sites] >> _TOP_BIT).astype(np.int8)
+    return torch.from_numpy(state.reshape(chains, *model.shape))
+
+
+def check_advance(model: Ising, state: Tensor, first_sweep: int, sweeps: int) -> None:
+    """Raise InputError unless the state fits the model and the sweeps can be addressed."""
+    model.check(state)
+    if not state.is_contiguous():
+        raise InputError(
+            "the state is not contiguous; it is changed in memory order; use .contiguous()"
+        )
+    if first_sweep < 0 or sweeps < 0 or first_sweep + sweeps > 2**56:
+        raise InputError(
+            f"sweeps {first_sweep} to {first_sweep + sweeps} were asked for; "
+            "expected numbers from 0 to 2**56; count sweeps from the start of the run"
+        )

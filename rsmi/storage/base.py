@@ -1,0 +1,96 @@
+"""What all sources of configurations share."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rsmi.errors import InputError
+
+
+class BaseSamples:
+    """Bookkeeping of a source; a subclass reads `_spins(start, stop)` and `_observable(name)`.
+
+    Args:
+        source: Where the configurations come from.
+        shape: Lattice shape.
+        n: Number of configurations.
+        chains: Number of Markov chains.
+        model: The model where it is known.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        shape: tuple[int, ...],
+        n: int,
+        chains: int = 1,
+        model: dict[str, str | float] | None = None,
+    ) -> None:
+        self.source = source
+        self.shape = shape
+        self.n = n
+        self.chains = chains
+        self.model = model
+
+    def __len__(self) -> int:
+        return self.n
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        """Configurations start..stop-1 as int8 spins of +1/-1, shape (stop - start, *shape).
+
+        Raises:
+            InputError: For a range outside 0..n, or where the file is damaged.
+        """
+        if not 0 <= start <= stop <= self.n:
+            raise InputError(
+                f"{self.source}: configurations {start}..{stop} were asked for; expected a range "
+                f"within 0..{self.n}"
+            )
+        return torch.from_numpy(self._spins(start, stop))
+
+    def observable(self, name: str) -> NDArray[np.float64]:
+        """One value per configuration, shape (n,): `energy` in units of J, `magnetisation`.
+
+        Raises:
+            InputError: For an observable the source does not know, or where the file is damaged.
+        """
+        return self._observable(name)
+
+    def close(self) -> None:
+        """Release the file."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _spins(self, start: int, stop: int) -> NDArray[np.int8]:
+        raise NotImplementedError
+
+    def _observable(self, name: str) -> NDArray[np.float64]:
+        if name != "magnetisation":
+            raise InputError(
+                f"{self.source} has no observable {name!r}; it has 'magnetisation' only"
+            )
+        parts = [self.read(i, min(i + 4096, self.n)) for i in range(0, self.n, 4096)]
+        return np.concatenate([p.flatten(1).sum(1).numpy().astype(np.float64) for p in parts])
+
+
+@contextlib.contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turn a failure inside HDF5 into an `InputError` that names what could not be read."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = str(error).split("(", 1)[-1].rstrip(")'\"")
+        raise InputError(
+            f"{what} cannot be read: the file is damaged or cut short ({reason}); "
+            "copy it again from its source, or draw the samples again from its recipe"
+        ) from None

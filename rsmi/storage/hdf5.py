@@ -1,0 +1,140 @@
+"""Read the sample files of this project."""
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from rsmi.errors import InputError
+from rsmi.storage.base import BaseSamples, reading
+from rsmi.storage.header import SampleHeader
+from rsmi.storage.layout import MODEL_PREFIX, OBSERVABLES, SCHEMA, SPINS
+from rsmi.storage.packing import unpack
+
+# Large enough for the whole of most files: random access then reads each chunk once.
+_CACHE_BYTES = 64 << 20
+
+
+class Hdf5Samples(BaseSamples):
+    """A sample file of schema `rsmi.samples/1`.
+
+    Attributes:
+        header: The facts of the data set.
+        attributes: Every root attribute by name, as plain Python values.
+
+    Raises:
+        InputError: Where the file is damaged, of a newer schema, or not self-consistent.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with reading(str(path)):
+            self._file = h5py.File(path, "r", rdcc_nbytes=_CACHE_BYTES, locking="best-effort")
+        try:
+            with reading(f"{path}: its attributes"):
+                self.attributes = {name: _plain(v) for name, v in self._file.attrs.items()}
+            self.header = _header(path, self._file, self.attributes)
+            self._check_layout()
+        except BaseException:
+            self._file.close()
+            raise
+        head = self.header
+        size = "x".join(map(str, head.shape))
+        super().__init__(
+            f"{path} ({head.model} {size}, {SCHEMA})",
+            head.shape,
+            head.n,
+            head.chains,
+            {"model": head.model, **head.couplings},
+        )
+
+    def packed(self, start: int, stop: int) -> NDArray[np.uint8]:
+        """Configurations start..stop-1 as they are stored, uint8."""
+        with reading(f"{self.path}: dataset {SPINS!r}"):
+            rows: NDArray[np.uint8] = self._file[SPINS][start:stop]
+        return rows
+
+    def raw(self) -> Any:
+        """The open HDF5 file."""
+        return self._file
+
+    def close(self) -> None:
+        """Release the file."""
+        self._file.close()
+
+    def _spins(self, start: int, stop: int) -> NDArray[np.int8]:
+        return unpack(self.packed(start, stop), self.shape[-1])
+
+    def _observable(self, name: str) -> NDArray[np.float64]:
+        if name not in self.header.observables:
+            known = ", ".join(map(repr, self.header.observables))
+            raise InputError(f"{self.path} has no observable {name!r}; it has {known}")
+        with reading(f"{self.path}: dataset '{OBSERVABLES}/{name}'"):
+            values: NDArray[np.float64] = self._file[OBSERVABLES][name][:]
+        return values
+
+    def _check_layout(self) -> None:
+        head = self.header
+        expected: dict[str, tuple[type, tuple[int, ...]]] = {
+            SPINS: (np.uint8, (head.n, *head.packed_shape)),
+            **{f"{OBSERVABLES}/{name}": (np.float64, (head.n,)) for name in head.observables},
+        }
+        for name, (kind, shape) in expected.items():
+            with reading(f"{self.path}: dataset {name!r}"):
+                found = self._file[name].dtype, self._file[name].shape
+            if found != (np.dtype(kind), shape):
+                raise InputError(
+                    f"{self.path}: dataset {name!r} is {found[0]} of shape {found[1]}; its "
+                    f"attributes ask for {np.dtype(kind)} of shape {shape}: the file was changed "
+                    "after it was written"
+                )
+
+
+def _header(path: Path, file: Any, facts: dict[str, Any]) -> SampleHeader:
+    if facts.get("schema") != SCHEMA:
+        raise InputError(
+            f"{path} has schema {facts.get('schema')!r}; this version of rsmi reads {SCHEMA!r}: "
+            "upgrade rsmi"
+        )
+    try:
+        couplings = {k: float(v) for k, v in facts.items() if k.startswith(MODEL_PREFIX)}
+        return SampleHeader(
+            model=facts["model"],
+            couplings={k.removeprefix(MODEL_PREFIX): v for k, v in couplings.items()},
+            shape=tuple(facts["shape"]),
+            chains=facts["chains"],
+            records=_records(path, facts["n"], facts["chains"]),
+            seed=facts["seed"],
+            recipe=facts["recipe"],
+            observables=_units(path, file),
+            created=facts["created"],
+            version=facts["rsmi_version"],
+        )
+    except KeyError as error:
+        raise InputError(
+            f"{path} lacks the root attribute {error}; a file of {SCHEMA!r} has it: the file was "
+            "changed after it was written"
+        ) from None
+
+
+def _records(path: Path, n: int, chains: int) -> int:
+    if n < 1 or chains < 1 or n % chains:
+        raise InputError(
+            f"{path}: {n} configurations do not make whole records of {chains} chains; the file "
+            "was changed after it was written"
+        )
+    return n // chains
+
+
+def _units(path: Path, file: Any) -> dict[str, str]:
+    with reading(f"{path}: group {OBSERVABLES!r}"):
+        group = file[OBSERVABLES]
+        return {name: _plain(group[name].attrs["unit"]) for name in group}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode()
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value

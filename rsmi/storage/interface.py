@@ -1,0 +1,53 @@
+"""What every source of configurations looks like to the rest of the library."""
+
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+
+class Samples(Protocol):
+    """A sequence of spin configurations on one lattice, read in slices.
+
+    Configuration `i` is record `i // chains` of Markov chain `i % chains`.
+
+    Attributes:
+        shape: Lattice shape.
+        n: Number of configurations.
+        chains: Number of independent Markov chains.
+        model: `{"model": "ising", "coupling": K, "temperature": T}`, or None where unknown.
+        source: Where the configurations come from, for people to read.
+    """
+
+    shape: tuple[int, ...]
+    n: int
+    chains: int
+    model: dict[str, str | float] | None
+    source: str
+
+    def __len__(self) -> int:
+        """Number of configurations."""
+        ...
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        """Configurations start..stop-1 as int8 spins of +1/-1, shape (stop - start, *shape)."""
+        ...
+
+    def observable(self, name: str) -> NDArray[np.float64]:
+        """One value per configuration, shape (n,): `energy` in units of J, `magnetisation`."""
+        ...
+
+    def close(self) -> None:
+        """Release the file."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...

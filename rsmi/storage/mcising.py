@@ -1,0 +1,115 @@
+"""Configurations written by the `mcising` package (HDF5, one group per temperature).
+
+The layout is that of `mcising.io.save_hdf5`, versions 0.23 to 1.1: groups `T=2.269000` with the
+attribute `temperature`, `configurations` int8 (n, *shape), `energy` and `magnetization` per site.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from rsmi.errors import InputError
+from rsmi.storage.base import BaseSamples, reading
+from rsmi.storage.two_valued import as_spins, check_array, lower_value, pieces
+
+_HYPERCUBIC = ("chain", "square", "cubic")
+_SERIES = {"energy": "energy", "magnetisation": "magnetization"}
+
+
+def is_mcising(file: Any) -> bool:
+    """Whether an open HDF5 file has the groups of `mcising`."""
+    return any(name.startswith("T=") for name in file)
+
+
+class McisingSamples(BaseSamples):
+    """The configurations of one temperature of an `mcising` file, as one chain.
+
+    Args:
+        path: The file.
+        temperature: Which of its temperatures; may be left out where there is one only.
+
+    Raises:
+        InputError: Where the temperature is not in the file, it stored no configurations, or it
+            is damaged.
+    """
+
+    def __init__(self, path: Path, temperature: float | None = None) -> None:
+        self._path = path
+        with reading(str(path)):
+            self._file = h5py.File(path, "r", locking="best-effort")
+        try:
+            self._open(temperature)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _open(self, temperature: float | None) -> None:
+        with reading(f"{self._path}: its temperatures"):
+            groups = {float(g.attrs["temperature"]): g for g in _groups(self._file)}
+        chosen = _choice(self._path, sorted(groups), temperature)
+        self._group = groups[chosen]
+        if "configurations" not in self._group:
+            raise InputError(
+                f"{self._path} has no configurations at temperature {chosen:g}; run mcising with "
+                "store_configs=True"
+            )
+        what = f"{self._path}: {self._group.name}/configurations"
+        with reading(what):
+            self._spins_set = self._group["configurations"]
+            check_array(self._spins_set, what)
+            self._lower = lower_value(pieces(self._spins_set), what)
+        n, *shape = self._spins_set.shape
+        source = f"{self._path} (mcising, temperature {chosen:g})"
+        super().__init__(source, tuple(shape), n, 1, _model(self._file, chosen))
+
+    def close(self) -> None:
+        """Release the file."""
+        self._file.close()
+
+    def _spins(self, start: int, stop: int) -> NDArray[np.int8]:
+        with reading(f"{self._path}: {self._spins_set.name}"):
+            return as_spins(self._spins_set[start:stop], self._lower)
+
+    def _observable(self, name: str) -> NDArray[np.float64]:
+        stored = _SERIES.get(name)
+        if stored is None or stored not in self._group:
+            return super()._observable(name)
+        with reading(f"{self._path}: {self._group.name}/{stored}"):
+            per_site = np.asarray(self._group[stored][:], dtype=np.float64)
+        # Couplings of one digit make totals round numbers; nine decimals drop the division's error.
+        totals: NDArray[np.float64] = np.round(per_site * np.prod(self.shape), 9)
+        return totals
+
+
+def _groups(file: Any) -> list[Any]:
+    return [file[name] for name in file if name.startswith("T=")]
+
+
+def _choice(path: Path, present: list[float], asked: float | None) -> float:
+    listed = ", ".join(f"{t:g}" for t in present)
+    if asked is None:
+        if len(present) > 1:
+            raise InputError(
+                f"{path} holds {len(present)} temperatures ({listed}); choose one with temperature="
+            )
+        return present[0]
+    close = [t for t in present if abs(t - asked) < 1e-6]
+    if not close:
+        raise InputError(f"{path} has no temperature {asked:g}; it holds {listed}")
+    return close[0]
+
+
+def _model(file: Any, temperature: float) -> dict[str, str | float] | None:
+    """Known for the nearest-neighbour ferromagnet of unit coupling only."""
+    try:
+        lattice = json.loads(file["metadata"].attrs["config_json"])["lattice"]
+        pure = (lattice["j1"], lattice["j2"], lattice["j3"], lattice["h"]) == (1, 0, 0, 0)
+    except (KeyError, TypeError, ValueError):
+        return None
+    if not pure or lattice.get("lattice_type") not in _HYPERCUBIC:
+        return None
+    return {"model": "ising", "coupling": 1 / temperature, "temperature": temperature}

@@ -1,0 +1,91 @@
+"""Open a file of configurations, whoever wrote it, by looking at its content."""
+
+import os
+from pathlib import Path
+
+import h5py
+
+from rsmi.errors import InputError
+from rsmi.storage.arrays import open_npy, open_npz
+from rsmi.storage.base import reading
+from rsmi.storage.hdf5 import Hdf5Samples
+from rsmi.storage.interface import Samples
+from rsmi.storage.journal import MAGIC
+from rsmi.storage.mcising import McisingSamples, is_mcising
+
+_EXPECTED = "a sample file of rsmi, an HDF5 file of mcising, or a NumPy array (.npy, .npz)"
+
+
+def open_samples(path: str | os.PathLike[str], temperature: float | None = None) -> Samples:
+    """Open the configurations in a file.
+
+    Args:
+        path: A sample file of this project, an HDF5 file written by `mcising`, or a `.npy` or
+            `.npz` array of shape (n, *lattice shape) with +1/-1 or 0/1.
+        temperature: Which temperature of an `mcising` file, in units of J.
+
+    Returns:
+        The samples; close them, or use them in a `with` statement.
+
+    Raises:
+        InputError: Where there is no such file, or it is none of these, or it is damaged.
+    """
+    target = Path(path)
+    start = _first_bytes(target)
+    if start.startswith(b"\x93NUMPY"):
+        _refuse_temperature(target, temperature)
+        return open_npy(target)
+    if start.startswith(b"PK"):
+        _refuse_temperature(target, temperature)
+        return open_npz(target)
+    if h5py.is_hdf5(target):
+        return _open_hdf5(target, temperature)
+    if start.startswith(MAGIC):
+        raise InputError(
+            f"{target} is the journal of an interrupted run; finish that run with --resume"
+        )
+    raise InputError(
+        f"{target} begins with {start[:8]!r} and is no file of samples, or its beginning is "
+        f"damaged; expected {_EXPECTED}"
+    )
+
+
+def _first_bytes(path: Path) -> bytes:
+    if not path.exists():
+        raise InputError(f"there is no file {path}; expected {_EXPECTED}")
+    if path.is_dir():
+        raise InputError(
+            f"{path} is a directory; name the file in it, such as {path / 'samples.h5'}"
+        )
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}; check its permissions"
+        ) from None
+    if not start:
+        raise InputError(f"{path} is empty (0 bytes); expected {_EXPECTED}")
+    return start
+
+
+def _open_hdf5(path: Path, temperature: float | None) -> Samples:
+    with reading(str(path)), h5py.File(path, "r", locking="best-effort") as file:
+        ours = "schema" in file.attrs
+        foreign = None if ours or is_mcising(file) else sorted(file)
+    if foreign is not None:
+        raise InputError(
+            f"{path} is an HDF5 file with {foreign}, but no file of samples; expected {_EXPECTED}"
+        )
+    if not ours:
+        return McisingSamples(path, temperature)
+    _refuse_temperature(path, temperature)
+    return Hdf5Samples(path)
+
+
+def _refuse_temperature(path: Path, temperature: float | None) -> None:
+    if temperature is not None:
+        raise InputError(
+            f"{path} was opened with temperature={temperature:g}, which chooses among the "
+            "temperatures of an mcising file; leave it out for this one"
+        )

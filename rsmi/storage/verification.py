@@ -1,0 +1,144 @@
+"""Read a file of configurations from end to end and say whether it can be trusted."""
+
+import math
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rsmi.errors import InputError
+from rsmi.sampling.ising import Ising
+from rsmi.storage.base import reading
+from rsmi.storage.hdf5 import Hdf5Samples
+from rsmi.storage.interface import Samples
+from rsmi.storage.layout import CONTENT_DIGEST
+from rsmi.storage.opening import open_samples
+from rsmi.storage.packing import padding_is_zero, unpack
+from rsmi.storage.seal import SEAL_BYTES, content_digest, seal_holds
+
+_PIECE_SITES = 1 << 22
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What a file holds and what was checked in it.
+
+    Args:
+        source: Where the configurations come from.
+        shape: Lattice shape.
+        n: Number of configurations.
+        chains: Number of Markov chains.
+        model: The model where it is known.
+        attributes: Root attributes of a sample file of this project; empty for others.
+        checks: What was checked and found right, one sentence each.
+    """
+
+    source: str
+    shape: tuple[int, ...]
+    n: int
+    chains: int
+    model: dict[str, str | float] | None
+    attributes: dict[str, Any]
+    checks: tuple[str, ...]
+
+
+def verify(path: str | os.PathLike[str], temperature: float | None = None) -> FileReport:
+    """Check a whole file: seal, checksums, attributes, shapes, and that observables fit the spins.
+
+    Args:
+        path: Any file `open_samples` takes.
+        temperature: Which temperature of an `mcising` file.
+
+    Returns:
+        What the file holds and the checks it passed.
+
+    Raises:
+        InputError: At the first thing that is wrong, naming it.
+    """
+    with open_samples(path, temperature) as samples:
+        if isinstance(samples, Hdf5Samples):
+            return _report(samples, samples.attributes, _check_ours(samples))
+        return _report(samples, {}, ("every value is one of two spin values",))
+
+
+def _report(samples: Samples, attributes: dict[str, Any], checks: tuple[str, ...]) -> FileReport:
+    s = samples
+    return FileReport(s.source, s.shape, s.n, s.chains, s.model, attributes, checks)
+
+
+def _check_ours(samples: Hdf5Samples) -> tuple[str, ...]:
+    seal = _check_seal(samples)
+    _check_content(samples)
+    energy_known = samples.header.model == "ising" and "energy" in samples.header.observables
+    _check_spins(samples, energy_known)
+    return (
+        seal,
+        "every chunk has its checksum",
+        f"content has its SHA-256 {samples.attributes[CONTENT_DIGEST]}",
+        "attributes and shapes agree",
+        "padding bits are zero",
+        "magnetisations agree with the spins",
+        *(["energies agree with the spins"] if energy_known else []),
+    )
+
+
+def _check_seal(samples: Hdf5Samples) -> str:
+    if samples.raw().userblock_size != SEAL_BYTES:
+        return "no seal: the file was repacked by another program; its content is checked"
+    if not seal_holds(samples.path):
+        raise InputError(
+            f"{samples.path} does not have the bytes it was written with: its SHA-256 seal is "
+            "broken; copy it again from its source, or draw the samples again from its recipe"
+        )
+    return "every byte is as it was written (SHA-256 seal)"
+
+
+def _check_content(samples: Hdf5Samples) -> None:
+    with reading(f"{samples.path}: its content"):
+        found = content_digest(samples.raw())
+    if found != samples.attributes.get(CONTENT_DIGEST):
+        raise InputError(
+            f"{samples.path}: attribute {CONTENT_DIGEST!r} is "
+            f"{samples.attributes.get(CONTENT_DIGEST)}, but the content has {found}: the file was "
+            "changed after it was written; draw the samples again from its recipe"
+        )
+
+
+def _check_spins(samples: Hdf5Samples, energy_known: bool) -> None:
+    # An energy in units of J does not depend on the coupling.
+    ising = Ising(samples.shape, coupling=0.0) if energy_known else None
+    names = ("magnetisation", "energy") if ising else ("magnetisation",)
+    stored = {name: samples.observable(name) for name in names}
+    step = max(1, _PIECE_SITES // math.prod(samples.shape))
+    for start in range(0, samples.n, step):
+        packed = samples.packed(start, min(start + step, samples.n))
+        if not padding_is_zero(packed, samples.shape[-1]):
+            raise InputError(
+                f"{samples.path}: padding bits between configurations {start} and "
+                f"{start + len(packed)} are set; draw the samples again from the recipe"
+            )
+        spins = torch.from_numpy(unpack(packed, samples.shape[-1]))
+        found = {"magnetisation": spins.flatten(1).sum(1)}
+        if ising:
+            found["energy"] = ising.energy(spins)
+        for name, values in found.items():
+            _compare(samples, name, stored[name][start : start + len(spins)], values.numpy(), start)
+
+
+def _compare(
+    samples: Samples,
+    name: str,
+    stored: NDArray[np.float64],
+    found: NDArray[np.int64],
+    start: int,
+) -> None:
+    wrong = np.flatnonzero(stored != found)
+    if len(wrong):
+        i = int(wrong[0])
+        raise InputError(
+            f"{samples.source}: {name} of configuration {start + i} is stored as {stored[i]:g}, "
+            f"but its spins have {found[i]}; draw the samples again from the recipe"
+        )

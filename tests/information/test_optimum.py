@@ -1,0 +1,107 @@
+import itertools
+
+import pytest
+import torch
+
+from rsmi.errors import InputError
+from rsmi.information import best_rule, rule_information
+from rsmi.information import optimum as module
+from rsmi.information.ascent import ascend
+from rsmi.information.assignments import complete, to_tables
+from rsmi.information.merging import merge_equal, merge_similar
+
+
+def problem(seed, n_e=400, n_v=16):
+    """Posteriors that vary along a few directions, as those of a block of spins do."""
+    generator = torch.Generator().manual_seed(seed)
+    modes = torch.randn(3, n_v, generator=generator, dtype=torch.float64)
+    amplitudes = torch.randn(n_e, 3, generator=generator, dtype=torch.float64)
+    weights = torch.rand(n_e, generator=generator, dtype=torch.float64)
+    return torch.softmax(amplitudes @ modes, 1), weights / weights.sum()
+
+
+def brute_force(posterior, weights, k=2):
+    n_v = posterior.shape[1]
+    return max(
+        rule_information(posterior, to_tables(torch.tensor(a), k), weights).item()
+        for a in itertools.product(range(k), repeat=n_v)
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_exhaustive_search_finds_the_best_of_all_rules(seed):
+    posterior, weights = problem(seed, n_e=20, n_v=8)
+    table, value = best_rule(posterior, weights, z2="allow")
+    assert value.kind == "exact"
+    assert value.value == pytest.approx(brute_force(posterior, weights), abs=1e-12)
+    assert rule_information(posterior, table, weights).item() == pytest.approx(value.value)
+
+
+def test_four_symbols_on_four_states():
+    posterior, weights = problem(3, n_e=20, n_v=4)
+    table, value = best_rule(posterior, weights, n_hidden=2, z2="allow")
+    assert value.value == pytest.approx(brute_force(posterior, weights, k=4), abs=1e-12)
+    assert table.shape == (4, 4)
+
+
+def test_pruning_on_merged_environments_changes_nothing(monkeypatch):
+    posterior, weights = problem(1, n_e=3000)
+    plain = best_rule(posterior, weights, z2="allow")
+    monkeypatch.setattr(module, "_AFFORDABLE", 1)
+    pruned = best_rule(posterior, weights, z2="allow")
+    assert pruned[1].value == pytest.approx(plain[1].value, abs=1e-13)
+    assert torch.equal(pruned[0], plain[0])
+
+
+@pytest.mark.parametrize("n_hidden", [1, 2])
+def test_imposed_rules_are_odd_and_oriented(n_hidden):
+    posterior, weights = problem(5)
+    table, odd = best_rule(posterior, weights, n_hidden, z2="impose")
+    assert torch.equal(table, table.flip(0, 1))
+    assert table[-1, -1] == 1
+    assert odd.kind == "exact"
+    free = best_rule(posterior, weights, n_hidden, z2="allow")[1]
+    if n_hidden == 1:
+        assert odd.value <= free.value + 1e-13
+
+
+@pytest.mark.parametrize("z2", ["impose", "allow"])
+def test_local_search_reaches_the_exhaustive_optimum(z2):
+    posterior, weights = problem(2)
+    exact = best_rule(posterior, weights, z2=z2)[1].value
+    found = complete(ascend(posterior, weights, 2, "allow", seed=0)[None], 2, "allow")
+    if z2 == "impose":
+        found = ascend(posterior, weights, 2, "impose", seed=0)[None]
+    value = rule_information(posterior, to_tables(found[0], 2), weights).item()
+    assert value == pytest.approx(exact, abs=1e-12)
+
+
+def test_a_search_that_cannot_try_all_claims_a_lower_bound_only():
+    posterior, weights = problem(4, n_v=32)
+    table, value = best_rule(posterior, weights, z2="allow")
+    full = rule_information(posterior, torch.eye(32), weights).item()
+    assert value.kind == "lower"
+    assert 0 < value.value < full
+    assert table.shape == (32, 2)
+
+
+def test_merging_equal_rows_loses_nothing_and_similar_rows_little():
+    posterior, weights = problem(6, n_e=5000)
+    doubled, twice = torch.cat([posterior, posterior]), torch.cat([weights, weights])
+    assert len(merge_equal(doubled, twice)[0]) == 5000
+    everything = torch.eye(16)
+    full = rule_information(posterior, everything, weights)
+    rows, w = merge_similar(posterior, weights, 500)
+    assert len(rows) <= 500
+    assert 0 <= full - rule_information(rows, everything, w) < 0.1 * full
+
+
+def test_bad_input_is_named():
+    posterior = torch.full((2, 4), 0.25, dtype=torch.float64)
+    with pytest.raises(InputError, match="expected 'impose' or 'allow'"):
+        best_rule(posterior, z2="broken")
+    with pytest.raises(InputError, match="at least one coarse bit"):
+        best_rule(posterior, n_hidden=0)
+    odd = torch.full((2, 5), 0.2, dtype=torch.float64)
+    with pytest.raises(InputError, match="even number of block states, got 5"):
+        best_rule(odd)

@@ -1,0 +1,106 @@
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from rsmi.errors import InputError
+from rsmi.report import Figure, Result, figures, write_report
+
+HEADLINE = ["information.learned", "exponents.y_t", "exponents.y_h"]
+
+
+class Reader(HTMLParser):
+    """Collects what the tests ask about."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str | None]] = []
+        self.words: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value) for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+@pytest.fixture
+def page(result: Result, tmp_path: Path) -> Path:
+    drawn = figures.information(figures.bars(result.quantities))
+    path = figures.save(drawn, tmp_path / "information.png")
+    figure = Figure(path, 'Information "kept"', "Learned < optimum.")
+    return write_report(tmp_path, result, [figure], HEADLINE, "Ising <model>")
+
+
+def test_page_needs_nothing_from_outside(page: Path) -> None:
+    content = page.read_text(encoding="utf-8")
+    reader = Reader(content)
+    sources = [v for _, name, v in reader.attributes if name in ("src", "href", "srcset")]
+    assert sources
+    assert all(value is not None and value.startswith("data:") for value in sources)
+    assert not {"script", "link", "iframe", "object"} & set(reader.tags)
+    assert "@import" not in content
+    assert "url(" not in content
+    assert len(content) < 2_000_000
+
+
+def test_page_is_accessible(page: Path) -> None:
+    reader = Reader(page.read_text(encoding="utf-8"))
+    assert ("html", "lang", "en") in reader.attributes
+    alts = [value for tag, name, value in reader.attributes if (tag, name) == ("img", "alt")]
+    assert alts == ['Information "kept". Learned < optimum.']
+    assert reader.tags.count("h1") == 1
+    assert "Ising <model>" in reader.words
+
+
+def test_settings_cannot_inject_markup(page: Path) -> None:
+    reader = Reader(page.read_text(encoding="utf-8"))
+    assert "script" not in reader.tags
+    assert "<script>alert('x')</script>" in reader.words
+
+
+def test_headline_shows_value_exact_and_deviation(page: Path) -> None:
+    words = Reader(page.read_text(encoding="utf-8")).words
+    for expected in ("0.4602(6)", "0.999(2)", "1.8748(4)"):
+        assert expected in words
+    assert any("exact 1.875 (\N{MINUS SIGN}0.4" in word for word in words)
+    assert "rsmi run configs/ising2d.yaml" in words
+    assert "model.shape" in words
+
+
+def test_title_defaults_to_the_command(result: Result, tmp_path: Path) -> None:
+    page = write_report(tmp_path, result, [], [])
+    assert "<title>rsmi run configs/ising2d.yaml</title>" in page.read_text(encoding="utf-8")
+
+
+def test_unknown_headline_is_refused(result: Result, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"0 quantities are named 'exponents\.z'"):
+        write_report(tmp_path, result, [], ["exponents.z"])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "cannot be read"), (b"GIF89a", "is no PNG file")]
+)
+def test_missing_or_foreign_figure_is_refused(
+    content: bytes | None, message: str, result: Result, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.png"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        write_report(tmp_path, result, [Figure(path, "a", "b")], [])
+
+
+def test_import_is_light() -> None:
+    code = (
+        "import sys, rsmi.report, rsmi.report.figures;"
+        "heavy = {'matplotlib', 'torch', 'rich', 'pytorch_lightning', 'netket'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,47 @@
+import io
+import re
+from pathlib import Path
+
+from rich.console import Console
+
+from rsmi.report import Quantity, Result
+from rsmi.report.glossary import GLOSSARY, entry
+
+ROOT = Path(__file__).parents[2]
+
+
+def printed(result: Result, width: int) -> str:
+    stream = io.StringIO()
+    Console(file=stream, width=width).print(result.table())
+    return stream.getvalue()
+
+
+def test_table_is_whole_at_80_columns(result: Result) -> None:
+    text = printed(result, 80)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "…" not in text
+    for quantity in result.quantities:
+        assert quantity.text in text
+        assert len(quantity.name) > 29 or quantity.name in text
+
+
+def test_line_shows_value_error_exact_and_deviation(result: Result) -> None:
+    lines = [line.split() for line in printed(result, 80).splitlines()]
+    assert ["exponents.y_t", "0.999(2)", "estimate", "1", "-0.6"] in lines
+    assert ["information.learned", "0.4602(6)", "nats", "lower", "0.461566", "-2.2"] in lines
+
+
+def test_brackets_in_names_are_no_markup() -> None:
+    quantity = Quantity("layers.[red]", 1.0, 0.0, "exact", "bits")
+    assert "layers.[red]" in printed(Result("rsmi", {}, None, "cpu", {}, [quantity]), 80)
+
+
+def test_every_known_name_is_documented() -> None:
+    documented = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+\.[^`]+)` \|", documented, re.MULTILINE)) == set(GLOSSARY)
+
+
+def test_names_of_rules_share_one_entry() -> None:
+    assert entry("information.exact.my-rule") is GLOSSARY["information.exact.<rule>"]
+    assert entry("information.exact.full") is GLOSSARY["information.exact.full"]
+    assert entry("layers.a.H") is None

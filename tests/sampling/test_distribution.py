@@ -1,0 +1,120 @@
+"""Every update against full enumeration and Kaufman's energies, with mutants that must fail."""
+
+import itertools
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from rsmi.sampling import (
+    CRITICAL_COUPLING,
+    Ising,
+    Sampler,
+    SwendsenWang,
+    autocorrelation_time,
+    equilibrate,
+    mean_estimate,
+    metropolis,
+    registry,
+    sample_blocks,
+    swendsen_wang,
+)
+
+FALSE_ALARM = 1e-6
+THIN = {"swendsen-wang": 20, "metropolis": 50}
+CRITICAL_4X4 = Ising((4, 4), CRITICAL_COUPLING)
+PValue = Callable[[Ising, torch.Tensor], float]
+
+
+def records(sampler: Sampler, chains: int, count: int, thin: int) -> torch.Tensor:
+    """Configurations (count, chains, *shape), the first after 4 * thin sweeps."""
+    state = sampler.initial(chains)
+    sampler.advance(state, 0, 4 * thin)
+    configurations, _ = next(sample_blocks(sampler, state, 4 * thin, thin, count))
+    return configurations.unflatten(0, (count, chains))
+
+
+def make(name: str, model: Ising, seed: int) -> Sampler:
+    return registry[name](model, seed)
+
+
+@pytest.mark.parametrize("name", registry)
+def test_samples_of_the_4x4_torus(name: str, class_p_value: PValue) -> None:
+    spins = records(make(name, CRITICAL_4X4, 11), chains=2000, count=20, thin=THIN[name])
+    flat = spins.flatten(0, 1)
+    energy = CRITICAL_4X4.energy(flat).reshape(20, 2000).T
+    size = CRITICAL_4X4.magnetisation(flat).abs().reshape(20, 2000).T
+    for series in (energy, size):
+        assert abs(autocorrelation_time(series).deviation(0.5)) < 4.9
+    assert class_p_value(CRITICAL_4X4, flat) > FALSE_ALARM
+
+
+@pytest.mark.parametrize("name", registry)
+def test_two_per_cent_colder_is_rejected(name: str, class_p_value: PValue) -> None:
+    colder = Ising((4, 4), 1.02 * CRITICAL_COUPLING)
+    spins = records(make(name, colder, 11), chains=2000, count=20, thin=THIN[name])
+    assert class_p_value(CRITICAL_4X4, spins.flatten(0, 1)) < FALSE_ALARM
+
+
+def test_wrong_bond_probability_is_rejected(
+    class_p_value: PValue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(swendsen_wang, "bond_probability", lambda k: -math.expm1(-k))
+    spins = records(SwendsenWang(CRITICAL_4X4, 11), chains=2000, count=5, thin=20)
+    assert class_p_value(CRITICAL_4X4, spins.flatten(0, 1)) < FALSE_ALARM
+
+
+def test_wrong_acceptance_is_rejected(
+    class_p_value: PValue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = metropolis.flip_probabilities
+    monkeypatch.setattr(metropolis, "flip_probabilities", lambda k, d: right(k / 2, d))
+    spins = records(make("metropolis", CRITICAL_4X4, 11), chains=2000, count=5, thin=20)
+    assert class_p_value(CRITICAL_4X4, spins.flatten(0, 1)) < FALSE_ALARM
+
+
+OTHER_SHAPES = [
+    ("swendsen-wang", (7,), 0.8),
+    ("swendsen-wang", (3, 5), 0.3),
+    ("swendsen-wang", (2, 6), 0.3),
+    ("swendsen-wang", (3, 2, 2), 0.2),
+    ("swendsen-wang", (2, 2, 2, 2), 0.1),
+    ("swendsen-wang", (4, 4), 0.0),
+    ("metropolis", (8,), 0.8),
+    ("metropolis", (2, 4), -0.3),
+    ("metropolis", (2, 2, 4), 0.1),
+    ("metropolis", (4, 4), 0.0),
+]
+
+
+@pytest.mark.parametrize(("name", "shape", "coupling"), OTHER_SHAPES)
+def test_other_lattices(
+    name: str, shape: tuple[int, ...], coupling: float, class_p_value: PValue
+) -> None:
+    model = Ising(shape, coupling)
+    spins = records(make(name, model, 5), chains=8000, count=1, thin=20)[0]
+    assert class_p_value(model, spins) > FALSE_ALARM
+
+
+KAUFMAN = [  # energy per site, facts of the project: Kaufman (1949) at finite L
+    (8, CRITICAL_COUPLING, -1.49158910743971),
+    (8, 0.3, -0.712467372672069),
+    (8, 0.5, -1.7456831702932),
+    (32, CRITICAL_COUPLING, -1.43365846614625),
+    (32, 0.4, -1.10729166097751),
+]
+
+
+@pytest.mark.parametrize(("side", "coupling", "exact"), KAUFMAN)
+def test_energy_of_finite_lattices(side: int, coupling: float, exact: float) -> None:
+    model = Ising((side, side), coupling)
+    sampler = SwendsenWang(model, seed=3)
+    state = sampler.initial(64)
+    report = equilibrate(sampler, state)
+    blocks = sample_blocks(sampler, state, report.discarded, report.thin, 20)
+    energies = [seen["energy"].reshape(20, 64) for _, seen in itertools.islice(blocks, 10)]
+    energy = mean_estimate(torch.cat(energies).T / model.n_sites)
+    assert abs(energy.deviation(exact)) < 4.9
+    assert energy.error < 0.0035
+    assert abs(energy.deviation(exact * 1.02)) > 4.9

@@ -1,0 +1,108 @@
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from rsmi.storage import open_samples, verify
+from rsmi.storage.packing import pack, padding_is_zero, unpack
+
+
+@pytest.mark.parametrize("extent", [1, 7, 8, 9, 64, 65])
+def test_unpacking_undoes_packing(extent):
+    bits = np.random.default_rng(extent).integers(0, 2, size=(5, 3, extent), dtype=np.int8)
+    packed = pack(2 * bits - 1)
+    assert packed.shape == (5, 3, (extent + 7) // 8)
+    assert padding_is_zero(packed, extent)
+    assert np.array_equal(unpack(packed, extent), 2 * bits - 1)
+
+
+def test_unpacking_in_several_pieces_changes_nothing():
+    bits = np.random.default_rng(0).integers(0, 2, size=(3000, 17), dtype=np.int8)
+    assert np.array_equal(unpack(pack(2 * bits - 1), 17), 2 * bits - 1)
+
+
+@pytest.mark.parametrize("shape", [(5,), (16,), (6, 6), (3, 7), (8, 8), (2, 3, 5), (4, 4, 8)])
+def test_a_file_gives_back_what_was_written(tmp_path, files, shape):
+    path = tmp_path / "new" / "samples.h5"
+    header = files.header(shape=shape)
+    spins = files.write(path, header)
+    with open_samples(path) as samples:
+        assert (samples.shape, samples.n, len(samples), samples.chains) == (shape, 60, 60, 3)
+        assert samples.model == {"model": "ising", "coupling": 0.4, "temperature": 2.5}
+        assert samples.header == header
+        assert samples.read(0, 60).dtype == torch.int8
+        assert torch.equal(samples.read(0, 60), spins)
+        assert torch.equal(samples.read(17, 41), spins[17:41])
+        assert samples.read(5, 5).shape == (0, *shape)
+        magnetisation = spins.flatten(1).sum(1).double().numpy()
+        assert np.array_equal(samples.observable("magnetisation"), magnetisation)
+    report = verify(path)
+    assert report.n == 60
+    assert "energies agree with the spins" in report.checks
+
+
+def test_the_layout_is_the_documented_one(sample_file):
+    with h5py.File(sample_file, "r") as file:
+        assert sorted(file) == ["autocorrelation", "observables", "spins"]
+        spins = file["spins"]
+        assert (spins.dtype, spins.shape) == (np.uint8, (60, 6, 1))
+        assert spins.fletcher32
+        assert spins.compression is None
+        assert file["observables/energy"].fletcher32
+        assert file["observables/energy"].attrs["unit"] == b"J"
+        assert file["autocorrelation/energy"].attrs["unit"] == b"records"
+        assert file["autocorrelation/energy"][:].tolist() == [1.5, 2.5, 3.5]
+        assert file.attrs["schema"] == b"rsmi.samples/1"
+        assert file.attrs["model.coupling"].dtype == np.float64
+        assert file.attrs["thin"] == 3
+        assert file.attrs["recipe"] == b"seed: 1\n"
+        assert file.attrs["shape"].tolist() == [6, 6]
+
+
+def test_large_configurations_are_chunked_by_configuration(tmp_path, files):
+    path = tmp_path / "samples.h5"
+    files.write(path, files.header(shape=(128, 128), chains=2, records=64), blocks=7)
+    with h5py.File(path, "r") as file:
+        assert file["spins"].chunks == (64, 128, 16)
+
+
+def test_block_sizes_leave_no_trace(tmp_path, files):
+    header = files.header(shape=(64, 64), chains=2, records=200)
+    files.write(tmp_path / "a.h5", header, blocks=1)
+    files.write(tmp_path / "b.h5", header, blocks=23)
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+
+
+def test_the_day_comes_from_source_date_epoch(monkeypatch):
+    from rsmi.storage.header import creation_day
+
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    assert creation_day() == "1970-01-02"
+
+
+def test_a_repacked_copy_still_verifies(sample_file, tmp_path):
+    copy = tmp_path / "copy.h5"
+    with h5py.File(sample_file, "r") as old, h5py.File(copy, "w") as new:
+        for name in old:
+            old.copy(name, new)
+        for name, value in old.attrs.items():
+            new.attrs[name] = value
+    assert verify(copy).checks[0].startswith("no seal")
+
+
+def test_verify_takes_foreign_files(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((3, 4, 4)))
+    report = verify(tmp_path / "a.npy")
+    assert (report.n, report.shape, report.model) == (3, (4, 4), None)
+    assert report.checks == ("every value is one of two spin values",)
+
+
+def test_files_of_earlier_versions_still_load(files):
+    """Written by version 0.1.0 and kept: the promise of docs/file-format.md."""
+    path = Path(__file__).parent / "data" / "samples-1.h5"
+    with open_samples(path) as samples:
+        assert torch.equal(samples.read(0, 24), files.spins(files.header(shape=(3, 5), records=8)))
+        assert samples.attributes["model.coupling"] == 0.4
+    assert verify(path).checks[0] == "every byte is as it was written (SHA-256 seal)"
