@@ -73,9 +73,7 @@ def _judge(solved: WindowPosterior, rule: str, task: Exact) -> Quantity:
     """Information of one rule on the solved window."""
     if rule == "optimum":
         _, value = solved.optimum(task.n_hidden, task.z2)
-        return Quantity.of(
-            "information.exact.optimum", value, z2=task.z2, n_hidden=task.n_hidden
-        )
+        return Quantity.of("information.exact.optimum", value, z2=task.z2, n_hidden=task.n_hidden)
     table = load_filter(rule, task.block).table()
     return Quantity.of(f"information.exact.{rule_name(rule)}", solved.rule(table))
 

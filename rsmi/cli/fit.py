@@ -1,4 +1,4 @@
-"""`rsmi fit`: training with Lightning's own command line, every option of model, data and Trainer."""
+"""`rsmi fit`: training with all options of model, data and Trainer (LightningCLI)."""
 
 from collections.abc import Sequence
 from pathlib import Path

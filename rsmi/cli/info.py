@@ -14,7 +14,9 @@ from rsmi.learning.store import DEFINITION
 from rsmi.report import read_result
 from rsmi.storage import verify
 
-DESCRIPTION = "Check a sample file, a trained rule or a result.json from end to end and describe it."
+DESCRIPTION = (
+    "Check a sample file, a trained rule or a result.json from end to end and describe it."
+)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -12,11 +12,13 @@ from rsmi.cli.learning import Training
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.cli.settings import Learning
-from rsmi.cli.valuing import bounds, exact_values
+from rsmi.cli.valuing import ExactConditionals, bounds
 from rsmi.lattice import Window
 from rsmi.learning import load_filter
 
-DESCRIPTION = "Held-out information of rules, bounded from samples and exact where the model is known."
+DESCRIPTION = (
+    "Held-out information of rules, bounded from samples and exact where the model is known."
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ def main(arguments: Sequence[str]) -> None:
     with output.stage("information", "Valuing rules on configurations never trained on"):
         identity = {"full": torch.eye(1 << task.window.n_visible)}
         quantities = bounds(training.model, training.data.test_windows(), identity | tables)
-        known = exact_values(training.data, tables, task.learning.n_hidden, task.learning.z2)
-    if not known:
+        exact = ExactConditionals.of(training.data)
+    if exact is None:
         output.say("the Hamiltonian of these samples is not known: no exact values")
-    output.finish(quantities + known, task.seed)
+    else:
+        quantities += exact.values(tables, task.learning.n_hidden, task.learning.z2)
+    output.finish(quantities, task.seed)

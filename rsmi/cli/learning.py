@@ -94,7 +94,9 @@ def _card(
     """What is recorded beside a trained rule."""
     value = learned.information
     return {
-        "window": {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(window).items()},
+        "window": {
+            key: list(v) if isinstance(v, tuple) else v for key, v in asdict(window).items()
+        },
         "samples": path.name,
         "learning": asdict(settings) | {"hidden": list(settings.hidden)},
         "seed": seed,

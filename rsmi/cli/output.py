@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from rich.console import Console
+from rich.table import Table
 
 from rsmi.errors import InputError
 from rsmi.report import Quantity, Result
@@ -67,14 +68,20 @@ class Output:
         """One line for the person who watches."""
         self.console.print(f"  {text}", markup=False, soft_wrap=True)
 
-    def finish(self, quantities: list[Quantity], seed: int | None, device: str = "cpu") -> Result:
-        """Write `result.json`, print the same numbers as a table."""
+    def finish(
+        self,
+        quantities: list[Quantity],
+        seed: int | None,
+        device: str = "cpu",
+        table: Table | None = None,
+    ) -> Result:
+        """Write `result.json`, print the same numbers as a table, or the table given."""
         result = Result(
             self._command_line(), self.settings, seed, _describe(device), self.timings, quantities
         )
         if self.directory is not None:
             result.write(self.directory)
-        Console(width=None if sys.stdout.isatty() else 100).print(result.table())
+        Console(width=None if sys.stdout.isatty() else 100).print(table or result.table())
         if self.directory is not None:
             self.say(f"{self.directory / 'result.json'}")
         return result

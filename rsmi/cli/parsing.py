@@ -72,7 +72,7 @@ def _values(parser: Explaining, arguments: Sequence[str]) -> Namespace:
         arguments = ["--config", *arguments]
     parsed = parser.parse_args(list(arguments))
     try:
-        return parser.instantiate_classes(parsed)
+        return parser.instantiate(parsed)
     except ValueError as error:
         parser.error(str(error), error)
         raise

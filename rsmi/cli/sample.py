@@ -12,6 +12,7 @@ from rsmi.report import Quantity
 from rsmi.sampling import autocorrelation_time, mean_estimate
 from rsmi.sampling.exact import kaufman
 from rsmi.storage import SampleRecipe, Samples, generate, open_samples
+from rsmi.storage.hdf5 import Hdf5Samples
 
 DESCRIPTION = "Draw configurations from a recipe; equal recipes give equal bytes."
 FILE_NAME = "samples.h5"
@@ -39,7 +40,7 @@ def draw(recipe: SampleRecipe, execution: Execution, output: Output) -> Path:
         counting(output.console, "configurations") as progress,
     ):
         generate(recipe, path, execution.workers, execution.resume, progress)
-    with open_samples(path) as samples:
+    with Hdf5Samples(path) as samples:
         output.say(samples.attributes["equilibration_report"])
     return path
 

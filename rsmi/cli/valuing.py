@@ -1,4 +1,4 @@
-"""The information of rules, from samples: exact conditionals where the model is known, or bounds."""
+"""The information of rules: bounds from samples, exact conditionals where the model is known."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -6,14 +6,21 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from rsmi.information import best_rule, sampled_information
-from rsmi.lattice import Window
+from rsmi.information import (
+    Estimate,
+    best_rule,
+    bootstrap_error,
+    predictive_bound,
+    predictive_sums,
+    sampled_information,
+)
+from rsmi.lattice import state_index
 from rsmi.learning.data import HeldOut, WindowData
-from rsmi.learning.learn import held_out_information
+from rsmi.learning.learn import held_out_information, held_out_sums
 from rsmi.learning.rsmi import RSMI
 from rsmi.report import Quantity
 from rsmi.sampling.exact import ring_posterior
-from rsmi.storage import Samples, open_samples
+from rsmi.storage import open_samples
 
 _MOST_RINGS = 1 << 18
 
@@ -26,43 +33,61 @@ def bounds(model: RSMI, held_out: HeldOut, tables: Mapping[str, Tensor]) -> list
     ]
 
 
-def exact_values(
-    data: WindowData,
-    tables: Mapping[str, Tensor],
-    n_hidden: int,
-    z2: Literal["impose", "allow"],
-) -> list[Quantity]:
-    """I(H:E) of rules from exact conditionals p(v|e) of sampled environments.
+class ExactConditionals:
+    """Exact p(v|e) at the environments of held-out windows of the square-lattice Ising model.
 
-    Only the average over environments is sampled, so kinds are `estimate`. Empty where the
-    Hamiltonian is not known to be the square-lattice Ising model.
+    Args:
+        data: Where the windows come from.
+        coupling: K = J/T.
     """
-    with open_samples(data.path) as samples:
-        coupling = _coupling(samples)
-    if coupling is None:
-        return []
-    posterior, groups = _posterior(data, coupling)
-    optimum, _ = best_rule(posterior, n_hidden=n_hidden, z2=z2)
-    named = {"full": torch.eye(posterior.shape[1]), "optimum": optimum, **tables}
-    return [
-        Quantity.of(
-            f"information.exact.{name}", sampled_information(posterior, table, groups), z2=z2
-        )
-        for name, table in named.items()
-    ]
 
+    def __init__(self, data: WindowData, coupling: float) -> None:
+        every = data.test_windows()
+        step = -(-len(every.e) // _MOST_RINGS)
+        self.held_out = HeldOut(every.v[::step], every.e[::step], every.groups[::step])
+        rings = self.held_out.e[:, data.window.nearest_shell]
+        rows, columns = data.window.block
+        self.posterior = ring_posterior(rings, coupling, (rows, columns), data.window.buffer)
 
-def _coupling(samples: Samples) -> float | None:
-    """K of a square-lattice Ising model, None for anything else."""
-    if samples.model is None or samples.model["model"] != "ising" or len(samples.shape) != 2:
-        return None
-    return float(samples.model["coupling"])
+    @staticmethod
+    def of(data: WindowData) -> "ExactConditionals | None":
+        """Solve the windows, or None where the Hamiltonian is not known."""
+        with open_samples(data.path) as samples:
+            model, dimension = samples.model, len(samples.shape)
+        if model is None or model["model"] != "ising" or dimension != 2:
+            return None
+        return ExactConditionals(data, float(model["coupling"]))
 
+    def values(
+        self, tables: Mapping[str, Tensor], n_hidden: int, z2: Literal["impose", "allow"]
+    ) -> list[Quantity]:
+        """I(H:E) of the whole block, the best rule and given rules; only e is sampled."""
+        optimum, _ = best_rule(self.posterior, n_hidden=n_hidden, z2=z2)
+        whole = torch.eye(self.posterior.shape[1], dtype=torch.float64)
+        named = {"full": whole, "optimum": optimum, **tables}
+        return [
+            Quantity.of(
+                f"information.exact.{name}",
+                sampled_information(self.posterior, table, self.held_out.groups),
+            )
+            for name, table in named.items()
+        ]
 
-def _posterior(data: WindowData, coupling: float) -> tuple[Tensor, Tensor]:
-    """Exact p(v|e) of held-out environments, with their block labels."""
-    held_out = data.test_windows()
-    step = -(-len(held_out.e) // _MOST_RINGS)
-    window: Window = data.window
-    rings = held_out.e[::step][:, window.nearest_shell]
-    return ring_posterior(rings, coupling, window.block, window.buffer), held_out.groups[::step]
+    def fraction(self, model: RSMI, table: Tensor) -> Quantity:
+        """Learned bound of a rule over the bound with the exact predictor on the same windows.
+
+        Both share the fluctuations of the windows, so the ratio tells what the predictor loses
+        far more sharply than the difference of the two values.
+        """
+        p = table[state_index(self.held_out.v)]
+        exact = predictive_sums(p, (self.posterior @ table).log(), self.held_out.groups)
+        learned = held_out_sums(model, self.held_out, table)
+        width = exact.shape[1]
+
+        def ratio(sums: Tensor) -> Tensor:
+            return predictive_bound(sums[:, :width]) / predictive_bound(sums[:, width:])
+
+        both = torch.cat([learned, exact], 1)
+        value = float(ratio(both.sum(0, keepdim=True)))
+        estimate = Estimate(value, bootstrap_error(both, ratio), "lower", "1")
+        return Quantity.of("information.learned.fraction", estimate, 1.0)

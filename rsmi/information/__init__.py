@@ -6,6 +6,7 @@ from rsmi.information.discrete import entropy, mutual_information, rule_informat
 from rsmi.information.estimate import Estimate, Kind, format_with_error
 from rsmi.information.optimum import best_rule
 from rsmi.information.predictive import (
+    predictive_bound,
     predictive_estimate,
     predictive_information,
     predictive_sums,
@@ -26,6 +27,7 @@ __all__ = [
     "infonce_ceiling",
     "leave_one_out",
     "mutual_information",
+    "predictive_bound",
     "predictive_estimate",
     "predictive_information",
     "predictive_sums",

@@ -94,8 +94,8 @@ def predictive_estimate(sums: Tensor, kind: Kind = "lower", seed: int = 0) -> Es
     Raises:
         InputError: With fewer than two blocks of data.
     """
-    value = float(_bound(sums.sum(0, keepdim=True)))
-    error = bootstrap_error(sums, _bound, seed=seed)
+    value = float(predictive_bound(sums.sum(0, keepdim=True)))
+    error = bootstrap_error(sums, predictive_bound, seed=seed)
     return Estimate(value, error, kind, n=int((sums[:, -1] > 0).sum()))
 
 
@@ -145,7 +145,14 @@ def rule_prediction(log_posterior: Tensor, table: Tensor) -> Tensor:
     return (log_posterior.double().exp() @ table.double()).log()
 
 
-def _bound(sums: Tensor) -> Tensor:
-    """The bound of samples given by their sums (R, K + 2)."""
+def predictive_bound(sums: Tensor) -> Tensor:
+    """The bound of samples given by their sums.
+
+    Args:
+        sums: (R, K + 2) float64, rows as from `predictive_sums`, added up over blocks.
+
+    Returns:
+        (R,) nats.
+    """
     means = sums[:, :-1] / sums[:, -1:]
     return entropy(means[:, :-1]) + means[:, -1]

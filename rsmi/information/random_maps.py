@@ -20,11 +20,11 @@ def random_map_entropies(states: int, layers: int) -> list[float]:
     Returns:
         Nats, for l = 1, ..., layers.
 
-    >>> [round(value / np.log(2), 4) for value in random_map_entropies(256, 2)]
+    >>> [round(value / float(np.log(2)), 4) for value in random_map_entropies(256, 2)]
     [0.825, 1.3415]
     """
     size = np.arange(states + 1)
-    kernel = binom.pmf(size[None, :], states, size[:, None] / states)
+    kernel = np.asarray(binom.pmf(size[None, :], states, size[:, None] / states))
     content = np.where(size > 0, size * np.log(np.maximum(size, 1)), 0.0)
     row = kernel[1]
     values = []

@@ -51,7 +51,8 @@ class WindowData(pl.LightningDataModule):
         steps_per_epoch: Training steps between two validations.
         configurations: Most configurations held in memory at once, and most in each of the
             validation and test parts; larger files are streamed.
-        windows_per_configuration: Held-out windows taken from each configuration.
+        windows_per_configuration: Windows taken from each test configuration; an eighth of
+            them from each validation configuration.
         seed: Of all random choices.
         shuffle_environments: Permute the environments among the configurations, for the null
             in which block and environment are independent.
@@ -62,7 +63,7 @@ class WindowData(pl.LightningDataModule):
         path: str,
         window: Window,
         batch_size: int = 2048,
-        steps_per_epoch: int = 100,
+        steps_per_epoch: int = 50,
         configurations: int = 16384,
         windows_per_configuration: int = 64,
         seed: int = 0,
@@ -96,13 +97,13 @@ class WindowData(pl.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """The same windows at every validation."""
-        held_out = self._held_out(_VALIDATION)
+        held_out = self._held_out(_VALIDATION, max(1, self.windows_per_configuration // 8))
         return DataLoader(_Slices(held_out.v, held_out.e, 4 * self.batch_size), batch_size=None)
 
     def test_windows(self) -> HeldOut:
         """The pairs for the value that is reported."""
         self.setup()
-        return self._held_out(_TEST)
+        return self._held_out(_TEST, self.windows_per_configuration)
 
     def training_pool(self, epoch: int) -> WindowPool:
         """The configurations of one epoch: all of them, or a random stretch of a large file."""
@@ -118,13 +119,10 @@ class WindowData(pl.LightningDataModule):
             number = (number * 1_000_003 + part + 1) % (1 << 63)
         return torch.Generator().manual_seed(number)
 
-    def _held_out(self, part: int) -> HeldOut:
-        subset = self._parts[part]
-        configurations, groups = _spread(subset, self.configurations)
-        v, e = self._pool(configurations, part).draw_each(
-            self.windows_per_configuration, self.generator(part)
-        )
-        return HeldOut(v, e, groups.repeat_interleave(self.windows_per_configuration))
+    def _held_out(self, part: int, windows: int) -> HeldOut:
+        configurations, groups = _spread(self._parts[part], self.configurations)
+        v, e = self._pool(configurations, part).draw_each(windows, self.generator(part))
+        return HeldOut(v, e, groups.repeat_interleave(windows))
 
     def _pool(self, configurations: Tensor, stream: int) -> WindowPool:
         partners = None

@@ -118,7 +118,7 @@ class TrainableTable(Filter):
 
     def log_prob(self, v: Tensor) -> Tensor:
         """log p(h|v) of the (symmetrised) logits."""
-        logits = self.logits
+        logits: Tensor = self.logits
         if self.odd:  # complementing every bit of an index reverses the order of the indices
             logits = 0.5 * (logits + logits.flip(0, 1))
         return F.log_softmax(logits, -1)[state_index(v)]

@@ -34,7 +34,7 @@ _ADVICE = (
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     "enable_model_summary": False,
-    "log_every_n_steps": 100,
+    "log_every_n_steps": 1,
     "num_sanity_val_steps": 0,
 }
 """What our training asks of Lightning's Trainer beyond its own defaults."""
@@ -84,12 +84,13 @@ def learn(model: RSMI, data: WindowData, trainer: pl.Trainer) -> Learned:
         The rule of the best validation, with its value on the test part.
     """
     with quiet_lightning():
+        trainer.validate(model, data, verbose=False)  # the untrained value, where the curve begins
         trainer.fit(model, data)
     best = str(getattr(trainer.checkpoint_callback, "best_model_path", ""))
     state = torch.load(best, weights_only=True, map_location="cpu")
     model.load_state_dict(state["state_dict"])
     information = held_out_information(model, data.test_windows(), model.rule().table())
-    curve = [c for c in trainer.callbacks if isinstance(c, Curve)][0].points
+    curve = _curve(trainer)
     return Learned(model.rule(), information, curve, curve[-1].seconds)
 
 
@@ -121,7 +122,9 @@ def training_callbacks(directory: Path, patience: int) -> list[Callback]:
     """The curve, the best checkpoint and early stopping, on held-out information."""
     return [
         Curve(),
-        ModelCheckpoint(directory, "best", monitor=_MONITOR, mode="max", enable_version_counter=False),
+        ModelCheckpoint(
+            directory, "best", monitor=_MONITOR, mode="max", enable_version_counter=False
+        ),
         EarlyStopping(_MONITOR, mode="max", patience=patience),
     ]
 
@@ -137,7 +140,7 @@ def held_out_information(model: RSMI, held_out: HeldOut, table: Tensor) -> Estim
     Returns:
         Nats, kind `lower`.
     """
-    return predictive_estimate(_sums(model.cpu().eval(), held_out, table))
+    return predictive_estimate(held_out_sums(model, held_out, table))
 
 
 @contextmanager
@@ -156,8 +159,9 @@ def quiet_lightning() -> Iterator[None]:
 
 
 @torch.no_grad()
-def _sums(model: RSMI, held_out: HeldOut, table: Tensor) -> Tensor:
-    """Sufficient statistics of the bound, added up over batches."""
+def held_out_sums(model: RSMI, held_out: HeldOut, table: Tensor) -> Tensor:
+    """Sufficient statistics behind `held_out_information`, (blocks, K + 2) float64."""
+    model.cpu().eval()
     total = torch.zeros(int(held_out.groups.max()) + 1, table.shape[1] + 2, dtype=torch.float64)
     parts = (tensor.split(_BATCH) for tensor in (held_out.v, held_out.e, held_out.groups))
     for v, e, groups in zip(*parts, strict=True):
@@ -166,19 +170,24 @@ def _sums(model: RSMI, held_out: HeldOut, table: Tensor) -> Tensor:
     return total
 
 
+def _curve(trainer: pl.Trainer) -> list[CurvePoint]:
+    callbacks: list[Callback] = getattr(trainer, "callbacks")  # noqa: B009, set outside __init__
+    return next(c for c in callbacks if isinstance(c, Curve)).points
+
+
 class Curve(Callback):
     """Records the validation value against steps and time."""
 
     def __init__(self) -> None:
         self.points: list[CurvePoint] = []
-        self._start = 0.0
+        self._start: float | None = None
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock."""
-        self._start = time.perf_counter()
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock at the first validation, before any training."""
+        self._start = self._start or time.perf_counter()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take down one point."""
         value = float(trainer.callback_metrics[_MONITOR])
-        seconds = time.perf_counter() - self._start
+        seconds = time.perf_counter() - (self._start or 0.0)
         self.points.append(CurvePoint(trainer.global_step, seconds, value))

@@ -1,6 +1,7 @@
 """The network that predicts a discrete variable from the environment."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +32,7 @@ class Predictor(nn.Module):
         super().__init__()
         widths = [n_environment, *hidden]
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in pairwise(widths):
             layers += [nn.Linear(inputs, outputs), nn.ReLU()]
         last = nn.Linear(widths[-1], n_symbols)
         nn.init.zeros_(last.weight)  # start from independence, where the bound is H(p) - H(p) = 0

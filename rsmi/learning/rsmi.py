@@ -18,6 +18,7 @@ from rsmi.learning.predictor import Predictor
 Batch = tuple[Tensor, Tensor]
 
 MAX_POSTERIOR_SITES = 10
+_RULE_WINDOWS = 16384  # environments from which a validation derives the best rule
 
 
 class RSMI(pl.LightningModule):
@@ -142,7 +143,7 @@ class PosteriorRSMI(RSMI):
         return loss
 
     def _update_rule(self, e: Tensor) -> None:
-        posterior = self.log_posterior(e).double().exp().cpu()
+        posterior = self.log_posterior(e[:_RULE_WINDOWS]).double().exp().cpu()
         posterior /= posterior.sum(1, keepdim=True)
         table, _ = best_rule(posterior, n_hidden=self.n_hidden, z2=self.z2)
         self.rule_table.copy_(oriented(table))

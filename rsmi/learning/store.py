@@ -20,7 +20,9 @@ CLASSICAL = {"majority": majority, "decimation": decimation}
 """Rules known by name; each takes the block."""
 
 
-def save_filter(filter: TableFilter, directory: str | os.PathLike[str], card: Mapping[str, Any]) -> None:
+def save_filter(
+    filter: TableFilter, directory: str | os.PathLike[str], card: Mapping[str, Any]
+) -> None:
     """Write a rule as `model.yaml` and `weights.safetensors`.
 
     Args:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit, types
@@ -117,20 +118,23 @@ def _wrap(site: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _row_tables(shape: tuple[int, ...], offsets: list[tuple[int, ...]]) -> NDArray[np.int64]:
-    index = np.arange(math.prod(shape[:-1])).reshape(shape[:-1])
-    axes = tuple(range(len(shape) - 1))
-    rolled = [np.roll(index, [-o for o in offset[:-1]], axes) for offset in offsets]
+    # The leading axis of one site makes a chain, which has a single row, no special case.
+    index = np.arange(math.prod(shape[:-1])).reshape(1, *shape[:-1])
+    axes = tuple(range(len(shape)))
+    rolled = [np.roll(index, (0, *(-o for o in offset[:-1])), axes) for offset in offsets]
     return np.array(rolled).reshape(len(offsets), -1)
 
 
-@intrinsic
-def _popcount(typingctx, word):  # type: ignore[no-untyped-def]
+def _ctpop(typingctx, word):  # type: ignore[no-untyped-def]
     """Number of set bits of a uint64, one machine instruction."""
 
     def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         return builder.ctpop(arguments[0])
 
     return types.uint64(types.uint64), codegen
+
+
+_popcount: Any = intrinsic(_ctpop)
 
 
 @njit(cache=True, nogil=True)

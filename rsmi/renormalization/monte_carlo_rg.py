@@ -139,7 +139,7 @@ def _bases(
     bases: dict[Parity, tuple[Interaction, ...]] = {}
     for parity, n in wanted.items():
         basis = tuple(i for i in everything if i.parity == parity)
-        if not (0 < len(basis) and (n is None or 1 <= n <= len(basis))):
+        if not (basis and (n is None or 1 <= n <= len(basis))):
             raise InputError(
                 f"{n if n is not None else 'all'} {parity} interactions were asked for; within "
                 f"reach {reach} there are {len(basis)}; use a larger reach or fewer interactions"

@@ -22,6 +22,9 @@ GLOSSARY = {
     "information.learned.null": Entry(
         "I<sub>null</sub>", "same training on shuffled pairs; the true value is 0"
     ),
+    "information.learned.fraction": Entry(
+        "I / I<sub>exact</sub>", "learned predictor against the exact one, same windows"
+    ),
     "information.exact.optimum": Entry(
         "max I(H:E)", "best rule for this window and symmetry setting"
     ),

@@ -12,14 +12,24 @@ _CLASSES = ("", "number value", "kind", "number right", "number right")
 
 
 def listing(quantities: Sequence[Quantity]) -> str:
-    """All quantities as a table; on a phone each row becomes a block of labelled lines."""
+    """All quantities as a table, scans folded away below it."""
+    scans = [quantity for quantity in quantities if ".scan." in quantity.name]
+    table = _table([quantity for quantity in quantities if quantity not in scans])
+    note = element("p", "Deviation: (value - exact) in standard errors (&sigma;).", class_="soft")
+    if not scans:
+        return table + note
+    summary = element("summary", f"Scan over steps and couplings ({len(scans)} values)")
+    return table + note + element("details", summary + _table(scans))
+
+
+def _table(quantities: Sequence[Quantity]) -> str:
+    """Rows that become blocks of labelled lines on a phone."""
     head = "".join(
         element("th", text(column), scope="col", class_=classes)
         for column, classes in zip(_COLUMNS, _CLASSES, strict=True)
     )
     rows = "\n".join(_row(quantity) for quantity in quantities)
-    note = element("p", "Deviation: (value - exact) in standard errors (&sigma;).", class_="soft")
-    return element("table", element("thead", element("tr", head)) + element("tbody", rows)) + note
+    return element("table", element("thead", element("tr", head)) + element("tbody", rows))
 
 
 def _row(quantity: Quantity) -> str:

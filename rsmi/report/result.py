@@ -99,7 +99,10 @@ class Result:
         }
 
     def table(self) -> "Table":
-        """The quantities as a `rich` table that fits a terminal of 80 columns."""
+        """The quantities as a `rich` table that fits a terminal of 80 columns.
+
+        Scans (names with `.scan.`) are left to `result.json` and the figures.
+        """
         from rsmi.report.table import quantity_table
 
-        return quantity_table(self.quantities)
+        return quantity_table([q for q in self.quantities if ".scan." not in q.name])

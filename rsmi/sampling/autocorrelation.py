@@ -199,12 +199,12 @@ def _decay(time: float) -> float:
 
 
 def _window(times: Series, total: int) -> int:
-    """First window where truncation is no longer worth less than noise (Wolff, eq. 52)."""
+    """First window whose truncation error is below its noise (Wolff 2004)."""
     for window in range(1, len(times)):
         decay = _decay(times[window])
         if np.exp(-window / decay) < decay / np.sqrt(window * total):
             return window
     raise AnalysisError(
         f"the correlations do not decay within {len(times)} records, so their time cannot be "
-        "measured; record more sweeps or use the update 'swendsen-wang'"
+        "measured; record more sweeps or use the update 'swendsen_wang'"
     )

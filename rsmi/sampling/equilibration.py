@@ -109,7 +109,7 @@ def equilibrate(
         if 2 * done > most_sweeps:
             raise AnalysisError(
                 f"no equilibrium within {done} sweeps ({report or 'correlations do not decay'}); "
-                "use the update 'swendsen-wang', or give the number of sweeps and thin yourself"
+                "use the update 'swendsen_wang', or give the number of sweeps and thin yourself"
             )
         series = np.concatenate([series, measure_sweeps(sampler, state, done, done)], axis=2)
 

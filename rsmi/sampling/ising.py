@@ -122,5 +122,5 @@ class Ising:
 
 
 def _site_sum(spins: Tensor) -> Tensor:
-    """Sum over sites, int64 (n,); torch adds int8 to int32 ten times faster than to int64."""
+    """Sum over sites, int64 (n,); torch adds int8 to int32 five times faster than to int64."""
     return spins.flatten(1).sum(1, dtype=torch.int32).to(torch.int64)

@@ -59,7 +59,7 @@ class Metropolis:
         if any(side % 2 for side in self.model.shape):
             raise InputError(
                 f"shape is {self.model.shape}; the checkerboard update needs even sides; "
-                "choose even sides or the update 'swendsen-wang'"
+                "choose even sides or the update 'swendsen_wang'"
             )
 
     def initial(self, chains: int) -> Tensor:

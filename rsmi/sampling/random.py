@@ -31,6 +31,8 @@ class Stream(IntEnum):
     SWENDSEN_WANG = 1
     METROPOLIS = 2
     COARSE_GRAIN = 3
+    MULTISPIN = 4
+    WOLFF = 5
 
 
 def check_seed(seed: int) -> int:
@@ -48,7 +50,7 @@ def check_seed(seed: int) -> int:
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def _rounds(
+def philox_rounds(
     c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     """Philox rounds on 32-bit words held in 64-bit registers, the form LLVM vectorises."""
@@ -82,7 +84,7 @@ def philox4x32(
     >>> [hex(word) for word in philox4x32(0, 0, 0, 0, 0, 0)]
     ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
     """
-    a, b, c, d = _rounds(
+    a, b, c, d = philox_rounds(
         np.uint64(c0), np.uint64(c1), np.uint64(c2), np.uint64(c3), np.uint64(k0), np.uint64(k1)
     )
     return np.uint32(a), np.uint32(b), np.uint32(c), np.uint32(d)
@@ -108,6 +110,6 @@ def fill_uint64(
     k0 = np.uint64(seed) & _LOW
     k1 = np.uint64(seed) >> _HALF
     for i in range(out.size // 2):
-        a, b, c, d = _rounds((pair + np.uint64(i)) & _LOW, c1, c2, c3, k0, k1)
+        a, b, c, d = philox_rounds((pair + np.uint64(i)) & _LOW, c1, c2, c3, k0, k1)
         out[2 * i] = a | (b << _HALF)
         out[2 * i + 1] = c | (d << _HALF)

@@ -8,7 +8,7 @@ from rsmi.sampling.metropolis import Metropolis
 from rsmi.sampling.swendsen_wang import SwendsenWang
 
 registry: Mapping[str, Callable[..., Sampler]] = {
-    "swendsen-wang": SwendsenWang,
+    "swendsen_wang": SwendsenWang,
     "metropolis": Metropolis,
 }
 """Update name -> class; every class takes (model, seed) and possibly options of its own."""

@@ -24,7 +24,7 @@ class SampleRecipe:
         records: Configurations to keep of each chain.
         seed: Seed of the counter-based random numbers, 0 .. 2**63 - 1.
         model: `ising`.
-        update: `swendsen-wang` or `metropolis`.
+        update: `swendsen_wang` or `metropolis`.
         thin: Sweeps between kept configurations; measured where it is None.
         equilibration: Sweeps to drop first; measured where it is None.
 
@@ -35,7 +35,7 @@ class SampleRecipe:
     model: ising
     shape: [8, 8]
     temperature: 2.5
-    update: swendsen-wang
+    update: swendsen_wang
     chains: 2
     records: 5
     seed: 1
@@ -47,7 +47,7 @@ class SampleRecipe:
     model: str = "ising"
     shape: tuple[int, ...]
     temperature: float | str
-    update: str = "swendsen-wang"
+    update: str = "swendsen_wang"
     chains: int
     records: int
     seed: int

@@ -22,7 +22,7 @@ from rsmi.sampling import (
 )
 
 FALSE_ALARM = 1e-6
-THIN = {"swendsen-wang": 20, "metropolis": 50}
+THIN = {"swendsen_wang": 20, "metropolis": 50}
 CRITICAL_4X4 = Ising((4, 4), CRITICAL_COUPLING)
 PValue = Callable[[Ising, torch.Tensor], float]
 
@@ -75,12 +75,12 @@ def test_wrong_acceptance_is_rejected(
 
 
 OTHER_SHAPES = [
-    ("swendsen-wang", (7,), 0.8),
-    ("swendsen-wang", (3, 5), 0.3),
-    ("swendsen-wang", (2, 6), 0.3),
-    ("swendsen-wang", (3, 2, 2), 0.2),
-    ("swendsen-wang", (2, 2, 2, 2), 0.1),
-    ("swendsen-wang", (4, 4), 0.0),
+    ("swendsen_wang", (7,), 0.8),
+    ("swendsen_wang", (3, 5), 0.3),
+    ("swendsen_wang", (2, 6), 0.3),
+    ("swendsen_wang", (3, 2, 2), 0.2),
+    ("swendsen_wang", (2, 2, 2, 2), 0.1),
+    ("swendsen_wang", (4, 4), 0.0),
     ("metropolis", (8,), 0.8),
     ("metropolis", (2, 4), -0.3),
     ("metropolis", (2, 2, 4), 0.1),

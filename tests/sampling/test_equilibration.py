@@ -71,7 +71,7 @@ def test_frozen_starts_that_differ_are_not_taken_for_equilibrium() -> None:
     state = sampler.initial(2)
     state[0, :4] = 1
     state[0, 4:] = -1
-    with pytest.raises(AnalysisError, match=r"no equilibrium within 64 sweeps.*'swendsen-wang'"):
+    with pytest.raises(AnalysisError, match=r"no equilibrium within 64 sweeps.*'swendsen_wang'"):
         equilibrate(sampler, state, most_sweeps=100)
 
 

@@ -7,7 +7,7 @@ from rsmi.sampling import Stream, check_seed, fill_uint64, philox4x32, philox_wo
 
 ONES = 0xFFFFFFFF
 PI = (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344, 0xA4093822, 0x299F31D0)
-KNOWN = [  # Random123 1.14, kat_vectors, philox 4x32 10
+KNOWN = [  # Random123, kat_vectors, philox4x32 10
     ((0,) * 6, (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
     ((ONES,) * 6, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
     (PI, (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1)),

@@ -58,7 +58,7 @@ def test_another_seed_gives_other_spins(tmp_path):
         assert not torch.equal(a.read(0, 120), b.read(0, 120))
 
 
-@pytest.mark.parametrize("update", ["swendsen-wang", "metropolis"])
+@pytest.mark.parametrize("update", ["swendsen_wang", "metropolis"])
 def test_thin_and_equilibration_can_be_given(tmp_path, update):
     recipe = SampleRecipe(
         shape=(6,), temperature=1.5, update=update, chains=2, records=3, seed=1, thin=2,

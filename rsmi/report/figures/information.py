@@ -17,62 +17,82 @@ _NEAR = 0.01
 """Rules within this part of the highlighted value are shown again, magnified."""
 
 _NAMES = {
-    "information.learned": "learned",
-    "information.learned.null": "shuffled null",
-    "information.majority": "majority",
-    "information.decimation": "decimation",
-    "information.exact.optimum": "exact optimum",
-    "information.exact.full": "whole block",
-    "information.ceiling": "ceiling",
+    "full": "whole block",
+    "optimum": "best rule",
+    "learned": "learned rule",
+    "majority": "majority",
+    "decimation": "decimation",
+    "learned.null": "shuffled null",
 }
+"""Rows from top to bottom by the last part of the quantity's name; others follow."""
+
+_CEILING = "information.ceiling"
+_NUDGE = 0.14
+"""How far the two symbols of one row stand apart."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One rule in the comparison.
+    """One value in the comparison.
 
     Args:
-        label: Name of the rule.
+        label: Name of the rule; values of the same name share a row.
         value: Information in nats.
         error: One standard error in nats; 0 for an exact value.
+        exact: Whether it comes from the Hamiltonian rather than from a learned predictor.
         highlight: Whether this is the rule the figure is about.
     """
 
     label: str
     value: float
     error: float = 0.0
+    exact: bool = False
     highlight: bool = False
 
 
 def bars(quantities: Sequence[Quantity]) -> list[Bar]:
     """The `information.*` quantities of a result as bars, the learned rule highlighted.
 
+    The ceiling is no rule and is left out.
+
     >>> bars([Quantity("information.exact.majority", 0.461, 0.0, "exact", "nats")])
-    [Bar(label='majority, exact', value=0.461, error=0.0, highlight=False)]
+    [Bar(label='majority', value=0.461, error=0.0, exact=True, highlight=False)]
     """
-    return [
-        Bar(_label(q.name), q.value, q.error, q.name == "information.learned")
+    shown = [
+        q
         for q in quantities
-        if q.name.startswith("information.") and q.unit == "nats"
+        if q.name.startswith("information.") and q.unit == "nats" and q.name != _CEILING
+    ]
+    order = [*_NAMES, *(_rule(q) for q in shown)]
+    return [
+        Bar(
+            _NAMES.get(_rule(q), _rule(q)),
+            q.value,
+            q.error,
+            ".exact." in q.name,
+            q.name == "information.learned",
+        )
+        for q in sorted(shown, key=lambda q: order.index(_rule(q)))
     ]
 
 
-def _label(name: str) -> str:
-    last = name.removeprefix("information.exact.").removeprefix("information.")
-    return _NAMES.get(name, f"{last}, exact" if ".exact." in name else last)
+def _rule(quantity: Quantity) -> str:
+    return quantity.name.removeprefix("information.").removeprefix("exact.")
 
 
 @styled
-def information(rules: Sequence[Bar]) -> "Figure":
+def information(rules: Sequence[Bar], ceiling: float | None = None) -> "Figure":
     """Compare rules on one axis; those within 1 % of the highlighted one again, magnified.
 
-    Exact values are hollow diamonds, measured ones dots with one standard error.
+    Dots are held-out bounds, hollow diamonds come from exact conditionals; both carry one
+    standard error where they have one.
 
     Args:
         rules: From top to bottom; without a highlighted one the largest value takes its place.
+        ceiling: Most that the coarse bits can keep, in nats; drawn as a line.
 
     Returns:
-        A figure with one panel, or two where rules lie within 1 % of each other.
+        A figure with one panel, or two where several rules lie within 1 % of each other.
 
     Raises:
         InputError: For no rule, or a value that is not finite.
@@ -80,13 +100,16 @@ def information(rules: Sequence[Bar]) -> "Figure":
     if not rules or not all(math.isfinite(bar.value + bar.error) for bar in rules):
         raise InputError(f"{len(rules)} rules; expected at least one, with finite values")
     near = _near(rules)
-    counts = [len(rules)] + ([len(near)] if len(near) > 1 else [])
-    figure = blank(sum(0.4 * count + 0.9 for count in counts) + 0.4)
-    panels = figure.subplots(len(counts), 1, squeeze=False, height_ratios=counts)[:, 0]
-    _dots(panels[0], rules)
+    groups = [rules, near] if len(_labels(near)) > 1 else [rules]
+    counts = [len(_labels(group)) for group in groups]
+    figure = blank(sum(0.5 * count + 0.8 for count in counts) + 0.7)
+    panels = figure.subplots(len(groups), 1, squeeze=False, height_ratios=counts)[:, 0]
+    for axes, group in zip(panels, groups, strict=True):
+        _dots(axes, group)
+    if ceiling is not None:
+        panels[0].axvline(ceiling, color=GREY, linestyle="--", linewidth=1.2, label="ceiling H(H)")
     panels[0].set_xlim(min(0.0, panels[0].get_xlim()[0]))
-    if len(counts) > 1:
-        _dots(panels[1], near)
+    if len(groups) > 1:
         panels[1].set_title("magnified", loc="left", color=GREY, pad=14)
     legend(figure, 2)
     panels[-1].set_xlabel("mutual information with the environment (nats)")
@@ -98,26 +121,37 @@ def _near(rules: Sequence[Bar]) -> list[Bar]:
     return [bar for bar in rules if abs(bar.value - centre.value) <= _NEAR * abs(centre.value)]
 
 
-def _keys(axes: "Axes", rules: Sequence[Bar]) -> None:
-    """Empty series that tell the legend what the symbols mean."""
-    if any(bar.error for bar in rules):
-        axes.errorbar([], [], xerr=[], fmt="o", color=BLUE, capsize=4, label="from samples")
-    if not all(bar.error for bar in rules):
-        axes.plot([], [], "D", color=INK, markerfacecolor="white", label="exact")
+def _labels(rules: Sequence[Bar]) -> list[str]:
+    """Names of the rows, each once, in order."""
+    return list(dict.fromkeys(bar.label for bar in rules))
 
 
 def _dots(axes: "Axes", rules: Sequence[Bar]) -> None:
-    for place, bar in enumerate(rules):
+    rows = _labels(rules)
+    for place in range(len(rows)):
         axes.axhline(place, color="#e8eaec", linewidth=1, zorder=0)
-        colour = VERMILLION if bar.highlight else (BLUE if bar.error else INK)
-        if bar.error:
-            axes.errorbar(bar.value, place, xerr=bar.error, fmt="o", color=colour, capsize=4)
-        else:
-            axes.plot(bar.value, place, "D", color=colour, markerfacecolor="white")
-    _keys(axes, rules)
-    axes.set_yticks(range(len(rules)), [bar.label for bar in rules])
-    axes.set_ylim(len(rules) - 0.5, -0.5)
+    for bar in rules:
+        _symbol(axes, bar, rows.index(bar.label))
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.08)
     axes.locator_params(axis="x", nbins=6)
+
+
+def _symbol(axes: "Axes", bar: Bar, row: int) -> None:
+    """One value; the legend shows every label once."""
+    colour = INK if bar.exact else (VERMILLION if bar.highlight else BLUE)
+    axes.errorbar(
+        bar.value,
+        row + (_NUDGE if bar.exact else -_NUDGE),
+        xerr=bar.error or None,
+        fmt="D" if bar.exact else "o",
+        color=colour,
+        markerfacecolor="white" if bar.exact else colour,
+        capsize=4,
+        label="exact p(v|e)"
+        if bar.exact
+        else ("learned, held out" if bar.highlight else "held out"),
+    )

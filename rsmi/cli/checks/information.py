@@ -1,0 +1,168 @@
+"""Exact real-space mutual information of the Ising model on windows of every supported kind."""
+
+import math
+from collections.abc import Callable
+from functools import cache, partial
+
+from rsmi.cli.checks.check import Check
+from rsmi.cli.checks.rings import rings
+from rsmi.cli.checks.values import exactly
+from rsmi.information import Estimate, entropy, mutual_information
+from rsmi.lattice import Hypercubic
+from rsmi.learning import load_filter
+from rsmi.sampling import CRITICAL_COUPLING
+from rsmi.sampling.exact import WindowPosterior, adjacent_columns, exact_window, marginal
+
+_TORUS = "full enumeration of the 6x6 torus by an independent program"
+_CHAIN = "transfer matrix of the infinite chain, independent program"
+_CYLINDER = "transfer matrix of the infinite cylinder, independent program"
+_HALVES = "enumeration of the 4x4 torus by an independent program"
+
+# name: (K, {rule: nats}); `odd` is the best rule odd under the flip of all spins
+_TORUS_6X6 = {
+    "T=9/5": (
+        1 / 1.8,
+        {
+            "full": 0.675985,
+            "majority": 0.649719,
+            "odd": 0.649779,
+            "decimation": 0.589688,
+            "any": 0.651597,
+        },
+    ),
+    "critical": (
+        CRITICAL_COUPLING,
+        {
+            "full": 0.549401,
+            "majority": 0.461045,
+            "odd": 0.461566,
+            "any": 0.467434,
+            "decimation": 0.380566,
+        },
+    ),
+}
+# (K, buffer): (full, decimation, majority); decimation is the best of all 16 rules
+_CHAIN_BLOCKS = {
+    (0.1, 0): (9.949731e-3, 5.023961e-3, 3.006187e-3),
+    (0.1, 1): (9.868015e-5, 4.983017e-5, 2.983255e-5),
+    (0.5, 1): (4.573560e-2, 2.763417e-2, 2.425683e-2),
+    (0.5, 2): (9.744702e-3, 5.907536e-3, 5.199602e-3),
+}
+# circumference: (full, decimation, majority, best of all rules)
+_CYLINDERS = {
+    4: (0.38665762, 0.24874633, 0.29145589, 0.29568483),
+    6: (0.44920589, 0.28945923, 0.34646896, 0.35208859),
+}
+_CUTS = {4: 0.4576677327, 6: 0.6264598156}
+# name: (K, information of the halves of the 4x4 torus, entropy of the torus)
+_TORUS_4X4 = {
+    "critical": (CRITICAL_COUPLING, 0.728727, 4.482720),
+    "K=3/10": (0.3, 0.442335, 8.734064),
+}
+
+
+def information() -> list[Check]:
+    """All checks of this section."""
+    return [*_torus(), *_chain(), *_cylinder(), *_halves(), *rings()]
+
+
+def _check(
+    name: str, compute: Callable[[], Estimate], expected: float, tolerance: float, source: str
+) -> Check:
+    return Check(name, "information", compute, expected, tolerance, source)
+
+
+def _rule(solve: Callable[[], WindowPosterior], rule: str, block: tuple[int, ...]) -> Estimate:
+    """Information of a rule on a window that is solved when first asked for."""
+    if rule == "full":
+        return solve().full()
+    if rule in ("odd", "any"):
+        return solve().optimum(z2="impose" if rule == "odd" else "allow")[1]
+    return solve().rule(load_filter(rule, block).table())
+
+
+def _torus() -> list[Check]:
+    checks = []
+    for name, (coupling, values) in _TORUS_6X6.items():
+        solve = cache(partial(exact_window, (6, 6), coupling, (2, 2), 1))
+        checks += [
+            _check(
+                f"torus_6x6.{name}.{rule}", partial(_rule, solve, rule, (2, 2)), value, 1e-6, _TORUS
+            )
+            for rule, value in values.items()
+        ]
+    return checks
+
+
+def _chain() -> list[Check]:
+    checks = []
+    for (coupling, buffer), (full, decimation, majority) in _CHAIN_BLOCKS.items():
+        solve = cache(partial(exact_window, (math.inf,), coupling, (2,), buffer))
+        values = {"full": full, "decimation": decimation, "majority": majority, "any": decimation}
+        checks += [
+            _check(
+                f"chain.K={_fraction(coupling)}.buffer={buffer}.{rule}",
+                partial(_rule, solve, rule, (2,)),
+                value,
+                1e-6 * value,  # seven digits are known
+                _CHAIN,
+            )
+            for rule, value in values.items()
+        ]
+    return checks
+
+
+def _fraction(coupling: float) -> str:
+    """1/10 for 0.1: names of quantities hold no decimal points."""
+    return f"1/{round(1 / coupling)}"
+
+
+def _cylinder() -> list[Check]:
+    checks = []
+    for width, known in _CYLINDERS.items():
+        solve = cache(partial(exact_window, (width, math.inf), CRITICAL_COUPLING, (2, 2), 1))
+        values = dict(zip(("full", "decimation", "majority", "any"), known, strict=True))
+        checks += [
+            _check(
+                f"cylinder.w={width}.{rule}",
+                partial(_rule, solve, rule, (2, 2)),
+                value,
+                1e-8,
+                _CYLINDER,
+            )
+            for rule, value in values.items()
+        ]
+        checks.append(
+            _check(
+                f"cylinder.w={width}.halves", partial(_cut, width), _CUTS[width], 1e-9, _CYLINDER
+            )
+        )
+    return checks
+
+
+def _cut(width: int) -> Estimate:
+    joint = adjacent_columns(width, CRITICAL_COUPLING)
+    return exactly(mutual_information(joint).item(), "nats")
+
+
+def _halves() -> list[Check]:
+    checks = []
+    for name, (coupling, halves, whole) in _TORUS_4X4.items():
+        checks += [
+            _check(f"torus_4x4.{name}.halves", partial(_half, coupling), halves, 1e-6, _HALVES),
+            _check(f"torus_4x4.{name}.entropy", partial(_entropy, coupling), whole, 1e-6, _HALVES),
+        ]
+    return checks
+
+
+def _half(coupling: float) -> Estimate:
+    """I(two columns : the other two) of the 4x4 torus; rows and columns are alike."""
+    lattice = Hypercubic((4, 4))
+    joint = marginal(lattice.n_sites, lattice.bonds().tolist(), coupling, keep=range(16))
+    return exactly(mutual_information(joint.reshape(256, 256)).item(), "nats")
+
+
+def _entropy(coupling: float) -> Estimate:
+    lattice = Hypercubic((4, 4))
+    joint = marginal(lattice.n_sites, lattice.bonds().tolist(), coupling, keep=range(16))
+    return exactly(entropy(joint).item(), "nats")

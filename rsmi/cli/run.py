@@ -1,0 +1,139 @@
+"""`rsmi run`: from a config to samples, a learned rule, its information, exponents and a report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from rsmi.cli.exact import rule_name
+from rsmi.cli.exponents import iterate_rule, quantities
+from rsmi.cli.learning import train_rule
+from rsmi.cli.output import Output
+from rsmi.cli.parsing import Execution, parse
+from rsmi.cli.pictures import draw_report
+from rsmi.cli.sample import describe, draw
+from rsmi.cli.settings import Run
+from rsmi.cli.valuing import ExactConditionals, bounds
+from rsmi.errors import InputError
+from rsmi.learning import TableFilter, load_filter
+from rsmi.learning.learn import Learned
+from rsmi.renormalization import MCRGResult
+from rsmi.report import Quantity
+from rsmi.sampling.exact.criticality import exact_exponents
+from rsmi.storage import open_samples
+
+DESCRIPTION = "Run the whole pipeline of a config and write result.json, report.html and figures."
+LEARNED = "learned"
+CLASSICAL = ("majority", "decimation")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Parse and run."""
+    task, execution = parse("run", Run, arguments, DESCRIPTION)
+    _check(task)
+    if execution.out is None:
+        execution = Execution(_default_out(arguments), execution.resume, execution.workers)
+    Pipeline(task, execution).run()
+
+
+class Pipeline:
+    """The steps of one run, each feeding the next through files in the output directory.
+
+    Args:
+        task: What to do.
+        execution: Where, and with how many workers.
+    """
+
+    def __init__(self, task: Run, execution: Execution) -> None:
+        self.task, self.execution = task, execution
+        self.directory = Path(str(execution.out))
+        self.output = Output("run", task, self.directory, execution.resume)
+        self.quantities: list[Quantity] = []
+
+    def run(self) -> None:
+        """Carry out all steps."""
+        path = self._samples()
+        learned = self._learn(path)
+        flows = self._iterate(path, learned.rule)
+        with self.output.stage("figures", "Drawing"):
+            pictures = draw_report(self.directory, path, learned, flows, self.quantities)
+        result = self.output.finish(self.quantities, self.task.seed)
+        pictures.write(result)
+        self.output.say(self.directory / "report.html")
+
+    def _samples(self) -> Path:
+        """Draw the samples, or take those that were brought."""
+        if self.task.samples is None:
+            return Path(str(self.task.data))
+        path = draw(self.task.samples, self.execution, self.output)
+        with open_samples(path) as samples:
+            self.quantities += describe(samples)
+        return path
+
+    def _learn(self, path: Path) -> Learned:
+        """Learn the rule and value it beside the classical ones."""
+        task = self.task
+        training, learned, found = train_rule(
+            path, task.window, task.learning, task.seed, self.directory, self.output
+        )
+        self.quantities += found
+        tables = _tables(task.window.block) if task.learning.n_hidden == 1 else {}
+        with self.output.stage("information", "Valuing the rules on held-out configurations"):
+            if task.learning.method == "posterior":
+                self.quantities += bounds(training.model, training.data.test_windows(), tables)
+            exact = ExactConditionals.of(training.data)
+            if exact is None:
+                self.output.say("the Hamiltonian of these samples is not known: no exact values")
+                return learned
+            rule = learned.rule.table()
+            self.quantities.append(exact.fraction(training.model, rule))
+            self.quantities += exact.values(
+                tables | {LEARNED: rule}, task.learning.n_hidden, task.learning.z2
+            )
+        return learned
+
+    def _iterate(self, path: Path, learned: TableFilter) -> dict[str, MCRGResult]:
+        """Exponents of every rule that was asked for."""
+        task, flows = self.task, {}
+        for name in task.exponents.rules:
+            filter = learned if name == LEARNED else load_filter(name, task.window.block)
+            with open_samples(path) as samples:
+                reference = exact_exponents(samples.model, len(samples.shape))
+                flow = iterate_rule(
+                    samples, filter, task.exponents, task.seed, self.execution, self.output, name
+                )
+            prefix = (
+                "exponents" if name == task.exponents.rules[0] else f"exponents.{rule_name(name)}"
+            )
+            self.quantities += quantities(flow, rule_name(name), prefix, reference)
+            flows[rule_name(name)] = flow
+        return flows
+
+
+def _tables(block: tuple[int, ...]) -> dict[str, Tensor]:
+    return {name: load_filter(name, block).table() for name in CLASSICAL}
+
+
+def _default_out(arguments: Sequence[str]) -> str:
+    """`runs/NAME` for the config NAME.yaml."""
+    if arguments and not arguments[0].startswith("-"):
+        return str(Path("runs") / Path(arguments[0]).stem)
+    raise InputError("no output directory; give --out DIR, or a config file as first argument")
+
+
+def _check(task: Run) -> None:
+    """Refuse settings that contradict each other before any work is done."""
+    if (task.samples is None) == (task.data is None):
+        raise InputError(
+            "give either `samples` (a recipe to draw) or `data` (a file you have), not "
+            f"{'both' if task.samples else 'neither'}"
+        )
+    if task.samples is not None:
+        task.window.check(task.samples.shape)
+    if not task.exponents.rules:
+        return
+    if task.learning.n_hidden != 1 and LEARNED in task.exponents.rules:
+        raise InputError(
+            f"the learned rule has {task.learning.n_hidden} coarse bits, and only a one-bit rule "
+            "can be iterated; set learning.n_hidden: 1, or exponents.rules to classical rules"
+        )

@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+import torch
+
+from rsmi.errors import AnalysisError, InputError
+from rsmi.renormalization import generate_interactions, renormalise
+from rsmi.renormalization.coarse_grain import Rule
+from rsmi.renormalization.moments import Moments
+from rsmi.renormalization.stream import accumulate, block_labels
+from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
+
+
+def _accumulate(samples, kit, workers):
+    bases = {"even": tuple(i for i in generate_interactions(2.0) if i.parity == "even")}
+    rule = Rule.of(kit.majority_table(), (2, 2), 1)
+    return accumulate(samples, rule, bases, levels=3, blocks=8, workers=workers)["even"]
+
+
+def test_workers_and_pieces_do_not_change_a_digit(kit, monkeypatch):
+    samples = kit.InMemory(kit.random_spins((300, 32, 32)), chains=4)
+    one = _accumulate(samples, kit, 1)
+    monkeypatch.setattr("rsmi.renormalization.stream._PIECE", 17 * 1024)
+    many = _accumulate(samples, kit, 4)
+    for name in ("count", "first", "same", "step"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(many, name))
+
+
+def test_moments_agree_with_the_definition(kit):
+    interactions = generate_interactions(1.0)
+    random = np.random.default_rng(0)
+    fine, coarse = random.integers(-9, 9, (50, 1, 2)), random.integers(-9, 9, (50, 4, 2))
+    moments = Moments.zeros(interactions, ((8, 8), (4, 4)), (1, 4), 2)
+    moments.add(0, [fine[:20], coarse[:20]])
+    moments.add(1, [fine[20:], coarse[20:]])
+    whole, left_out = moments.covariances()
+    parents = np.repeat(fine, 4, 1).reshape(-1, 2)
+    joint = np.cov(coarse.reshape(-1, 2).T, parents.T, bias=True)
+    np.testing.assert_allclose(whole.same[1], joint[:2, :2], atol=1e-12)
+    np.testing.assert_allclose(whole.step[0], joint[:2, 2:], atol=1e-12)
+    np.testing.assert_allclose(left_out.same[1, 0], np.cov(fine[:20, 0].T, bias=True), atol=1e-12)
+
+
+def test_blocks_of_the_data_hold_whole_chains_or_runs_of_one():
+    assert np.bincount(block_labels(640, 128, 64)).tolist() == [10] * 64
+    labels = block_labels(1000, 4, 64)
+    assert np.bincount(labels).min() >= 15
+    assert all((np.diff(labels[chain::4]) >= 0).all() for chain in range(4))
+
+
+def _simulate(coupling):
+    """9600 Swendsen-Wang configurations of 32 x 32: record by record, chain by chain."""
+    sampler = SwendsenWang(Ising((32, 32), coupling), seed=11, workers=2)
+    state = sampler.initial(chains=64)
+    sampler.advance(state, first_sweep=0, sweeps=200)
+    records = []
+    for record in range(150):
+        sampler.advance(state, first_sweep=200 + 4 * record, sweeps=4)
+        records.append(state.clone())
+    return torch.cat(records)
+
+
+@pytest.fixture(scope="module")
+def critical():
+    return _simulate(CRITICAL_COUPLING)
+
+
+@pytest.mark.parametrize("first_weight", [1.0, 1.5], ids=["ties at random", "ties to a corner"])
+def test_critical_ising_exponents_within_their_own_errors(critical, first_weight, kit):
+    table = kit.majority_table(4, first_weight)
+    result = renormalise(kit.InMemory(critical, chains=64), table, (2, 2), seed=1, workers=2)
+    exact = {"y_t": 1, "y_h": 1.875, "nu": 1, "eta": 0.25}
+    exact |= {"delta_sigma": 0.125, "delta_epsilon": 1}
+    for name, value in exact.items():
+        assert abs(result.exponents[name].value.deviation(value)) < 4.9
+        assert result.exponents[name].value.error < 0.08
+    assert result.shapes[-1] == (4, 4)
+    assert result.blocks == 64
+
+
+def test_samples_away_from_criticality_do_not_pass(kit):
+    result = renormalise(
+        kit.InMemory(_simulate(0.40), chains=64), kit.majority_table(), (2, 2), workers=2
+    )
+    assert abs(result.exponents["y_h"].value.value - 1.875) > 0.05
+
+
+BAD = [
+    ({"levels": 4}, (64, 16, 16), "can be tiled with blocks of .2, 2. 3 times"),
+    ({}, (64, 15, 15), "can be tiled"),
+    ({"levels": 0}, (64, 16, 16), "asked for 0"),
+    ({}, (100, 16, 16), "100 samples are too few"),
+    ({"blocks": 2}, (64, 16, 16), "2 jackknife blocks"),
+    ({"n_even": 99}, (64, 16, 16), "99 even interactions"),
+]
+
+
+@pytest.mark.parametrize(("options", "shape", "message"), BAD)
+def test_bad_requests_are_explained(options, shape, message, kit):
+    samples = kit.InMemory(kit.random_spins(shape))
+    with pytest.raises(InputError, match=message):
+        renormalise(samples, kit.majority_table(), (2, 2), **options)
+
+
+def test_a_rule_that_breaks_the_symmetry_is_refused(kit):
+    table = torch.zeros(16, 2)
+    table[:, 1] = 1
+    with pytest.raises(InputError, match="not odd under the flip"):
+        renormalise(kit.InMemory(kit.random_spins((200, 8, 8))), table, (2, 2))
+
+
+def test_an_oblong_block_is_refused(kit):
+    samples = kit.InMemory(kit.random_spins((200, 8, 8)))
+    with pytest.raises(InputError, match="does not rescale all directions alike"):
+        renormalise(samples, kit.majority_table(2), (2, 1))
+
+
+def test_constant_samples_are_refused(kit):
+    samples = kit.InMemory(torch.ones(200, 8, 8, dtype=torch.int8))
+    with pytest.raises(AnalysisError, match="same value in all configurations"):
+        renormalise(samples, kit.majority_table(), (2, 2))
