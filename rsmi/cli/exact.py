@@ -35,7 +35,7 @@ class Exact:
 
     shape: tuple[int | Literal["inf"], ...]
     model: Literal["ising"] = "ising"
-    temperature: float | Literal["critical"] = "critical"
+    temperature: float | str = "critical"
     block: tuple[int, ...] = (2, 2)
     buffer: int = 1
     rules: tuple[str, ...] = ("majority", "decimation", "optimum")
@@ -47,7 +47,10 @@ class Exact:
         """K = J/T."""
         if self.temperature == "critical":
             return CRITICAL_COUPLING
-        value = float(self.temperature)
+        try:
+            value = float(self.temperature)
+        except ValueError:
+            value = math.nan
         if not (math.isfinite(value) and value > 0):
             raise InputError(
                 f"temperature is {self.temperature}; expected a number above 0 in units of J, or "

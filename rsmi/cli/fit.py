@@ -1,5 +1,6 @@
 """`rsmi fit`: training with all options of model, data and Trainer (LightningCLI)."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ class FitCLI(LightningCLI):
 
 def main(arguments: Sequence[str]) -> None:
     """Parse, train, save the rule and its held-out information."""
-    with quiet_lightning():
+    with quiet_lightning(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Lightning's calls of jsonargparse
         cli = _parse(arguments)
     output = Output("fit", yaml.safe_load(cli.parser.dump(cli.config)), cli.config["out"])
     with output.stage("learning", "Learning a rule"):

@@ -69,7 +69,7 @@ def train_rule(
         learned = training.run(progress)
         output.say(f"I(H:E) >= {learned.information} on configurations never trained on")
     quantities = [
-        Quantity.of("information.learned", learned.information, seconds=learned.seconds),
+        Quantity.of("information.learned", learned.information),
         Quantity("information.ceiling", ceiling(settings.n_hidden), 0.0, "exact", "nats"),
     ]
     if settings.null:

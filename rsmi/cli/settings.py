@@ -18,7 +18,7 @@ class Learning:
         z2: `impose` makes the rule odd under flipping every spin; `allow` does not.
         filter: For `joint`: `table` (a free table) or `linear` (one perceptron per bit).
         hidden: Widths of the predictor's hidden layers.
-        learning_rate: Peak of the one-cycle schedule.
+        learning_rate: Largest learning rate of AdamW.
         batch_size: Windows per training step.
         steps_per_epoch: Training steps between validations.
         max_epochs: Most validations.

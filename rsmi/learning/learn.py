@@ -95,7 +95,11 @@ def learn(model: RSMI, data: WindowData, trainer: pl.Trainer) -> Learned:
 
 
 def make_trainer(
-    directory: Path, max_epochs: int, patience: int, accelerator: str, progress: bool
+    directory: str | Path,
+    max_epochs: int = 20,
+    patience: int = 8,
+    accelerator: str = "auto",
+    progress: bool = True,
 ) -> pl.Trainer:
     """A Trainer that logs to `directory` as CSV, keeps the best state and stops early.
 
@@ -118,7 +122,7 @@ def make_trainer(
         )
 
 
-def training_callbacks(directory: Path, patience: int) -> list[Callback]:
+def training_callbacks(directory: str | Path, patience: int) -> list[Callback]:
     """The curve, the best checkpoint and early stopping, on held-out information."""
     return [
         Curve(),

@@ -34,7 +34,7 @@ class RSMI(pl.LightningModule):
         z2: `impose` makes rule and predictor odd under flipping every spin; `allow` lets the
             optimum break that symmetry.
         hidden: Widths of the predictor's hidden layers.
-        learning_rate: Peak of the one-cycle schedule of AdamW.
+        learning_rate: Largest learning rate of AdamW.
 
     Source: Koch-Janusz and Ringel (2018), arXiv:1704.06279; Lenggenhager et al. (2020),
     arXiv:1809.09632; Gokmen et al. (2021), arXiv:2101.11633.
@@ -96,12 +96,15 @@ class RSMI(pl.LightningModule):
         self.log("information/validation", value.value, prog_bar=True)
 
     def configure_optimizers(self) -> pl.utilities.types.OptimizerLRScheduler:
-        """AdamW with a one-cycle learning rate over the longest possible training."""
+        """AdamW; the learning rate rises for a tenth of the steps, then falls as a cosine."""
         optimizer = torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=1e-4)
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.learning_rate, total_steps=max(steps, 2), pct_start=0.1
-        )
+
+        def factor(step: int) -> float:
+            rise = (step + 1) / max(1, steps // 10)
+            return min(rise, 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0))))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},

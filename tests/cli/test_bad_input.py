@@ -1,0 +1,159 @@
+"""Bad input: a message that says what to do, exit code 2, nothing left behind."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+Rsmi = Callable[..., Any]
+
+GOOD = {
+    "model": "ising",
+    "shape": "[16, 16]",
+    "temperature": "2.5",
+    "chains": "4",
+    "records": "8",
+    "seed": "1",
+}
+
+
+def recipe(tmp_path: Path, **changes: str) -> Path:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("".join(f"{key}: {value}\n" for key, value in (GOOD | changes).items()))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"chians": "3"}, "'chians' is not accepted"),
+        ({"chains": "many"}, "Expected a <class 'int'>. Got value: many"),
+        ({"chains": "0"}, "chains is 0; expected a whole number, at least 1"),
+        ({"temperature": ".nan"}, "expected a number above 0"),
+        ({"temperature": "-1"}, "expected a number above 0"),
+        ({"temperature": "warm"}, "temperature is 'warm'"),
+        ({"shape": "[16, 0]"}, "each extent of shape is 0"),
+        ({"update": "wolf"}, "update is 'wolf'; expected"),
+        ({"seed": "[1"}, "problems parsing config"),
+    ],
+)
+def test_bad_recipe(changes: dict[str, str], words: str, rsmi: Rsmi, tmp_path: Path) -> None:
+    said = rsmi("sample", recipe(tmp_path, **changes), "--out", tmp_path / "out")
+    assert said.code == 2, said.err
+    assert words.lower() in said.err.lower()
+    assert not (tmp_path / "out").exists()
+
+
+def test_config_that_is_missing(rsmi: Rsmi, tmp_path: Path) -> None:
+    said = rsmi("run", tmp_path / "nothing.yaml")
+    assert said.code == 2
+    assert "does not exist" in said.err
+
+
+def test_output_directory_with_other_content(rsmi: Rsmi, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("years of work")
+    said = rsmi("sample", recipe(tmp_path), "--out", tmp_path / "out")
+    assert said.code == 2
+    assert "holds other files; choose another --out" in said.err
+    assert (tmp_path / "out" / "thesis.tex").read_text() == "years of work"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--block", "[3,3]"], "each extent of the lattice must be a multiple|tiled with blocks"),
+        (["--levels", "9"], "use fewer levels"),
+        (["--rule", "median", "--block", "[2,2]"], "expected majority, decimation"),
+        ([], "needs a block; give --block"),
+        (["--block", "[2,2]", "--blocks", "1000"], "too few"),
+        (["--block", "[2,2]", "--workers", "0"], "workers is 0"),
+    ],
+)
+def test_exponents_that_cannot_be(
+    arguments: list[str], words: str, rsmi: Rsmi, samples: Path
+) -> None:
+    if "--block" not in arguments and arguments:
+        arguments = [*arguments, "--block", "[2,2]"]
+    said = rsmi("exponents", "--data", samples, *arguments)
+    assert said.code == 2, said.err
+    assert any(word in said.err for word in words.split("|")), said.err
+
+
+def write_npy(path: Path, array: np.ndarray) -> Path:
+    np.save(path, array)
+    return path
+
+
+ARRAYS: dict[str, tuple[np.ndarray, str]] = {
+    "three values": (np.arange(3 * 64 * 16).reshape(-1, 8, 8) % 3, "expected spins of +1/-1 or 0/1"),
+    "not a number": (np.full((100, 8, 8), np.nan), "nan"),
+    "one number": (np.float64(3.0), "shape"),
+    "empty": (np.zeros((0, 8, 8)), "0"),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrays_that_are_no_spins(name: str, rsmi: Rsmi, tmp_path: Path) -> None:
+    array, words = ARRAYS[name]
+    path = write_npy(tmp_path / "mine.npy", array)
+    said = rsmi("exponents", "--data", path, "--block", "[2,2]")
+    assert said.code == 2, said.err
+    assert words in said.err.lower()
+
+
+def test_constant_samples_fail_the_analysis(rsmi: Rsmi, tmp_path: Path) -> None:
+    path = write_npy(tmp_path / "mine.npy", np.ones((2000, 16, 16), dtype=np.int8))
+    said = rsmi("exponents", "--data", path, "--block", "[2,2]")
+    assert said.code in (1, 2), said.err
+    assert "constant" in said.err or "two" in said.err
+
+
+@pytest.mark.parametrize("damage", ["truncated", "foreign", "flipped"])
+def test_damaged_sample_files(damage: str, rsmi: Rsmi, samples: Path, tmp_path: Path) -> None:
+    content = bytearray(samples.read_bytes())
+    if damage == "truncated":
+        content = content[: len(content) // 2]
+    elif damage == "foreign":
+        content[:] = b"spins" * 100
+    else:
+        content[-len(content) // 3] ^= 4
+    path = tmp_path / "bad.h5"
+    path.write_bytes(content)
+    said = rsmi("info", path)
+    assert said.code == 2, said.out
+    assert str(path) in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--window.block", "[2,2]", "--window.buffer", "9"], "the window needs"),
+        (["--window.block", "[2,2]", "--window.buffer", "-1"], "buffer >= 0"),
+        (["--learning.method", "magic"], "magic"),
+    ],
+)
+def test_windows_and_methods_that_do_not_fit(
+    arguments: list[str], words: str, rsmi: Rsmi, samples: Path
+) -> None:
+    said = rsmi("information", "--data", samples, "--rules", "[]", *arguments)
+    assert said.code == 2, said.err
+    assert words in said.err
+
+
+def test_samples_and_data_together(rsmi: Rsmi, tmp_path: Path) -> None:
+    both = tmp_path / "both.yaml"
+    lines = ["data: mine.npy", "samples:", *(f"  {key}: {value}" for key, value in GOOD.items())]
+    both.write_text("\n".join(lines))
+    said = rsmi("run", both, "--out", tmp_path / "out")
+    assert said.code == 2
+    assert "give either `samples`" in said.err
+
+
+@pytest.mark.parametrize("temperature", ["nan", "0", "-2"])
+def test_exact_refuses_temperatures(temperature: str, rsmi: Rsmi) -> None:
+    said = rsmi("exact", "--shape", "[4,4]", "--temperature", temperature)
+    assert said.code == 2
+    assert "expected a number above 0" in said.err

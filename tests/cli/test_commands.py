@@ -1,0 +1,167 @@
+"""Each command on small files: what it prints, writes and refuses."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rsmi.report import read_result
+from rsmi.storage import open_samples
+
+Rsmi = Callable[..., Any]
+
+CONFIG = """
+samples: {model: ising, shape: [16, 16], temperature: critical, chains: 16, records: 64, thin: 2,
+          equilibration: 64, seed: 3}
+learning: {hidden: [32], max_epochs: 2, steps_per_epoch: 10, windows_per_configuration: 16}
+exponents: {blocks: 16, reach: 1.5}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture
+def array(samples: Path, tmp_path: Path) -> Path:
+    """The same configurations, brought from elsewhere."""
+    path = tmp_path / "mine.npy"
+    with open_samples(samples) as source:
+        np.save(path, source.read(0, source.n).numpy())
+    return path
+
+
+def test_run_leaves_everything_behind(rsmi: Rsmi, config: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    said = rsmi("run", config, "--out", out, "--seed", "4")
+    assert said.code == 0, said.err
+    found = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert found >= {
+        "result.json", "report.html", "samples.h5", "config.yaml", "rule/model.yaml",
+        "rule/weights.safetensors", "figures/levels.png", "figures/exponents_learned.png",
+    }  # fmt: skip
+    result = read_result(out / "result.json")
+    assert result.seed == 4
+    names = {quantity.name for quantity in result.quantities}
+    assert names >= {
+        "information.learned", "information.learned.null", "information.learned.fraction",
+        "information.exact.optimum", "information.majority", "exponents.y_t", "exponents.y_h",
+        "exponents.majority.nu", "sampling.energy", "information.ceiling",
+    }  # fmt: skip
+    assert not any("part" in name for name in found)
+
+
+def test_run_again_needs_resume_and_then_repeats_its_numbers(
+    rsmi: Rsmi, config: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    arguments = ("run", config, "--out", out, "--learning.null", "false")
+    assert rsmi(*arguments).code == 0
+    samples, numbers = (out / "samples.h5").read_bytes(), read_result(out / "result.json")
+    again = rsmi(*arguments)
+    assert again.code == 2
+    assert "add --resume to go on with it" in again.err
+    assert rsmi(*arguments, "--resume").code == 0
+    assert (out / "samples.h5").read_bytes() == samples
+    assert read_result(out / "result.json").quantities == numbers.quantities
+    other = rsmi(*arguments, "--seed", "9", "--resume")
+    assert other.code == 2
+    assert "holds a run with other settings" in other.err
+
+
+def test_run_on_data_from_elsewhere_says_what_it_cannot_know(
+    rsmi: Rsmi, array: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text(CONFIG.split("learning:")[1].join(["learning:", ""]) + f"data: {array}\n")
+    said = rsmi("run", config, "--out", tmp_path / "out", "--learning.null", "false")
+    assert said.code == 0, said.err
+    assert "the Hamiltonian of these samples is not known" in said.err
+    quantities = read_result(tmp_path / "out" / "result.json").quantities
+    assert not any(".exact." in q.name for q in quantities)
+    assert all(q.reference is None for q in quantities if q.name.startswith("exponents"))
+
+
+def test_steps_one_by_one(rsmi: Rsmi, samples: Path, tmp_path: Path) -> None:
+    fit = rsmi(
+        "fit", "--model", "PosteriorRSMI", "--model.hidden", "[32]", "--data.path", samples,
+        "--data.window.block", "[2,2]", "--data.window.buffer", "1", "--trainer.max_epochs", "1",
+        "--data.steps_per_epoch", "10", "--data.windows_per_configuration", "16",
+        "--trainer.enable_progress_bar", "false", "--out", tmp_path / "fit",
+    )  # fmt: skip
+    assert fit.code == 0, fit.err
+    rule = tmp_path / "fit" / "rule"
+    information = rsmi(
+        "information", "--data", samples, "--rules", f"[majority,{rule}]",
+        "--learning.max_epochs", "1", "--learning.hidden", "[32]",
+        "--learning.windows_per_configuration", "16", "--out", tmp_path / "information",
+    )  # fmt: skip
+    assert information.code == 0, information.err
+    assert "information.exact.rule" in information.out
+    exponents = rsmi(
+        "exponents", "--data", samples, "--rule", rule, "--blocks", "16", "--reach", "1.5",
+        "--out", tmp_path / "exponents",
+    )  # fmt: skip
+    assert exponents.code == 0, exponents.err
+    assert "exponents.y_t" in exponents.out
+    shown = rsmi("info", rule)
+    assert shown.code == 0
+    assert "p(h = +1 | v)" in shown.out
+
+
+def test_exponents_are_the_same_for_a_file_and_an_array(
+    rsmi: Rsmi, samples: Path, array: Path, tmp_path: Path
+) -> None:
+    values = []
+    for number, data in enumerate((samples, array)):
+        out = tmp_path / str(number)
+        said = rsmi(
+            "exponents", "--data", data, "--rule", "decimation", "--block", "[2,2]", "--blocks",
+            "16", "--reach", "1.5", "--out", out,
+        )  # fmt: skip
+        assert said.code == 0, said.err
+        values.append(read_result(out / "result.json").find("exponents.y_t").value)
+    assert values[0] == pytest.approx(values[1], abs=1e-12)
+
+
+def test_sample_and_info(rsmi: Rsmi, tmp_path: Path) -> None:
+    out = tmp_path / "samples"
+    said = rsmi(
+        "sample", "--shape", "[8,8]", "--temperature", "2.5", "--chains", "4", "--records", "32",
+        "--seed", "1", "--thin", "2", "--equilibration", "64", "--out", out,
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    assert "64 sweeps discarded" in said.err
+    assert "sampling.energy" in said.out
+    shown = rsmi("info", out / "samples.h5")
+    assert "128 in 4 chains" in shown.out
+    assert "energies agree with the spins" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "full"),
+    [
+        (["--shape", "[6,inf]"], 0.44920589),
+        (["--shape", "[inf]", "--block", "[2]", "--temperature", "2"], 0.0457356),
+        (["--shape", "[4,4]", "--buffer", "0", "--block", "[4,2]", "--rules", "[]"], 0.728727),
+    ],
+)
+def test_exact_prints_the_known_values(
+    arguments: list[str], full: float, rsmi: Rsmi, tmp_path: Path
+) -> None:
+    assert rsmi("exact", *arguments, "--out", tmp_path / "exact").code == 0
+    found = json.loads((tmp_path / "exact" / "result.json").read_text())["quantities"][0]
+    assert found["name"] == "information.exact.full"
+    assert found["kind"] == "exact"
+    assert found["value"] == pytest.approx(full, abs=5e-7)
+
+
+def test_output_can_be_a_rich_table_of_no_more_than_its_columns(rsmi: Rsmi) -> None:
+    said = rsmi("exact", "--shape", "[4,inf]", "--rules", "[optimum]")
+    assert "0.29568483" in said.out
