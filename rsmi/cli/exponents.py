@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rsmi.cli.exact import rule_name
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
+from rsmi.cli.progress import counting
 from rsmi.cli.settings import Exponents
 from rsmi.learning import TableFilter, load_filter
 from rsmi.renormalization import MCRGResult, ScanEntry, renormalise
@@ -63,7 +64,10 @@ def iterate_rule(
     name: str,
 ) -> MCRGResult:
     """Renormalise the samples with one rule."""
-    with output.stage(f"exponents.{rule_name(name)}", f"Iterating the rule '{name}'"):
+    with (
+        output.stage(f"exponents.{rule_name(name)}", f"Iterating the rule '{name}'"),
+        counting(output.console, "configurations") as progress,
+    ):
         found = renormalise(
             samples,
             filter.table(),
@@ -73,10 +77,11 @@ def iterate_rule(
             seed=seed,
             workers=execution.workers,
             blocks=settings.blocks,
+            progress=progress,
         )
-        sizes = " -> ".join("x".join(map(str, shape)) for shape in found.shapes)
-        bases = ", ".join(f"{len(basis)} {parity}" for parity, basis in found.interactions.items())
-        output.say(f"{sizes}; {bases} couplings; {found.n} configurations in {found.blocks} blocks")
+    sizes = " -> ".join("x".join(map(str, shape)) for shape in found.shapes)
+    bases = ", ".join(f"{len(basis)} {parity}" for parity, basis in found.interactions.items())
+    output.say(f"{sizes}; {bases} couplings; {found.n} configurations in {found.blocks} blocks")
     return found
 
 

@@ -1,6 +1,7 @@
 """`rsmi run`: from a config to samples, a learned rule, its information, exponents and a report."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -90,7 +91,15 @@ class Pipeline:
             self.quantities += exact.values(
                 tables | {LEARNED: rule}, task.learning.n_hidden, task.learning.z2
             )
+            self._refer("information.learned", "information.exact.optimum")
         return learned
+
+    def _refer(self, name: str, reference: str) -> None:
+        """Set the reference of one quantity to the value of another."""
+        value = next(q.value for q in self.quantities if q.name == reference)
+        self.quantities = [
+            replace(q, reference=value) if q.name == name else q for q in self.quantities
+        ]
 
     def _iterate(self, path: Path, learned: TableFilter) -> dict[str, MCRGResult]:
         """Exponents of every rule that was asked for."""

@@ -13,7 +13,7 @@ from rsmi.renormalization.coarse_grain import Rule
 from rsmi.renormalization.couplings import Interaction, Parity, generate_interactions
 from rsmi.renormalization.exponents import Exponent, critical_exponents
 from rsmi.renormalization.stability import ScanEntry, scan
-from rsmi.renormalization.stream import Source, accumulate
+from rsmi.renormalization.stream import Progress, Source, accumulate, silent
 
 _SAMPLES_PER_COUPLING = 20
 
@@ -51,6 +51,7 @@ def renormalise(
     seed: int = 0,
     workers: int | None = None,
     blocks: int = 64,
+    progress: Progress = silent,
 ) -> MCRGResult:
     """Iterate a rule on samples and read critical exponents off its stability matrix.
 
@@ -68,6 +69,7 @@ def renormalise(
         seed: Of the random entries of the rule.
         workers: Threads; without it one for each processor.
         blocks: Independent blocks of the data for the jackknife.
+        progress: Called with (configurations done, configurations in all).
 
     Returns:
         Scan and exponents.
@@ -89,6 +91,7 @@ def renormalise(
         levels=len(shapes) - 1,
         blocks=blocks,
         workers=workers or os.cpu_count() or 1,
+        progress=progress,
     )
     even, odd = scan(moments["even"], block[0]), scan(moments["odd"], block[0])
     exponents = critical_exponents(even, odd, len(block))

@@ -34,6 +34,13 @@ class Source(Protocol):
     def read(self, start: int, stop: int) -> Tensor: ...  # noqa: D102
 
 
+Progress = Callable[[int, int], None]
+
+
+def silent(done: int, total: int) -> None:
+    """Report no progress."""
+
+
 def accumulate(
     samples: Source,
     rule: Rule,
@@ -42,6 +49,7 @@ def accumulate(
     levels: int,
     blocks: int,
     workers: int,
+    progress: Progress = silent,
 ) -> dict[Parity, Moments]:
     """Coarse-grain samples `levels` times and sum the moments of every basis.
 
@@ -57,6 +65,7 @@ def accumulate(
         levels: How often to coarse-grain.
         blocks: Wanted number of independent blocks of the data.
         workers: Threads.
+        progress: Called with (configurations done, configurations in all).
 
     Returns:
         Moments for each parity.
@@ -75,7 +84,7 @@ def accumulate(
         with lock:
             _add(moments, labels[start : start + len(spins)], values)
 
-    _stream(samples, work, workers)
+    _stream(samples, work, workers, progress)
     return moments
 
 
@@ -169,7 +178,12 @@ def _add(
             begin = end
 
 
-def _stream(samples: Source, work: Callable[[int, NDArray[np.int8]], None], workers: int) -> None:
+def _stream(
+    samples: Source,
+    work: Callable[[int, NDArray[np.int8]], None],
+    workers: int,
+    progress: Progress,
+) -> None:
     """Hand pieces of the samples to threads, at most two waiting for each thread."""
     pending: list[Future[None]] = []
     with ThreadPoolExecutor(workers) as pool:
@@ -178,6 +192,7 @@ def _stream(samples: Source, work: Callable[[int, NDArray[np.int8]], None], work
             pending.append(pool.submit(work, start, spins))
             while len(pending) > 2 * workers:
                 pending.pop(0).result()
+            progress(stop, len(samples))
         for future in pending:
             future.result()
 

@@ -22,21 +22,23 @@ def quantity_table(quantities: Sequence[Quantity]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
+    compared = any(quantity.reference is not None for quantity in quantities)
     table = Table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
         padding=(0, 1, 0, 0),
-        caption="deviation: (value - exact) in standard errors",
+        caption="deviation: (value - exact) in standard errors" if compared else None,
         caption_justify="left",
     )
     table.add_column("quantity", overflow="fold")
     table.add_column("value(error)", no_wrap=True)
     table.add_column("kind", no_wrap=True)
-    table.add_column("exact", no_wrap=True, justify="right")
-    table.add_column("deviation", no_wrap=True, justify="right")
+    if compared:
+        table.add_column("exact", no_wrap=True, justify="right")
+        table.add_column("deviation", no_wrap=True, justify="right")
     for quantity in quantities:
         # As Text, a name such as `layers.[0]` is not read as markup.
-        table.add_row(*(Text(cell) for cell in row(quantity)))
+        table.add_row(*(Text(cell) for cell in row(quantity)[: len(table.columns)]))
     return table
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import torch
 
 from rsmi.cli.main import main
 
@@ -43,9 +42,3 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("cli") / "samples.h5"
     generate(recipe, path)
     return path
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    """Small problems: threads would only wait for each other."""
-    torch.set_num_threads(1)
