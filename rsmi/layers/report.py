@@ -1,0 +1,115 @@
+"""What was measured of a network, layer by layer."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rsmi.information import Estimate
+from rsmi.layers.inputs import InputKind
+from rsmi.layers.interval import Interval
+
+Value = Interval | Estimate
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a reader of the numbers must know.
+
+    Args:
+        check: Which check found it: `ceiling`, `data processing`, `rounding` ...
+        layer: Name of the layer.
+        text: What was found.
+    """
+
+    check: str
+    layer: str
+    text: str
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer.
+
+    Args:
+        name: As in `select_layers`.
+        kind: `deterministic`, `quantised` or `noisy`.
+        width: Activations per input.
+        quantities: H(T), H(X|T), I(X;T), H(Y|T), I(T;Y), H(X|T,Y), as far as they are defined.
+        refused: Why the others are not, by quantity.
+        estimators: What binning, kernel densities and so on say; not comparable with the rest.
+    """
+
+    name: str
+    kind: str
+    width: int
+    quantities: Mapping[str, Value]
+    refused: Mapping[str, str] = field(default_factory=dict)
+    estimators: Mapping[str, Estimate] = field(default_factory=dict)
+
+    def interval(self, quantity: str) -> Interval:
+        """A quantity known from both sides.
+
+        Raises:
+            KeyError: Where it is not.
+        """
+        value = self.quantities[quantity]
+        if not isinstance(value, Interval):
+            raise KeyError(quantity)
+        return value
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """All layers, in the order in which the network uses them.
+
+    Args:
+        rows: One per layer.
+        inputs: Kind of the inputs.
+        n: Number of rows they were measured on.
+        entropy_x: H(X), where it is known.
+        entropy_y: H(Y), with labels.
+        findings: Of the audit.
+    """
+
+    rows: Sequence[LayerRow]
+    inputs: InputKind
+    n: int
+    entropy_x: Estimate | None
+    entropy_y: Value | None
+    findings: Sequence[Finding] = ()
+
+    def __getitem__(self, layer: str) -> LayerRow:
+        for row in self.rows:
+            if row.name == layer:
+                return row
+        raise KeyError(layer)
+
+    def estimates(self) -> Iterator[tuple[str, Estimate, dict[str, str]]]:
+        """Every number as a dotted name, an `Estimate`, and a context for `result.json`.
+
+        An interval gives its lower and its upper value under one name; their kinds differ.
+        """
+        for row in self.rows:
+            context = {"layer": row.name, "layer_kind": row.kind, "inputs": self.inputs}
+            for name, value in row.quantities.items():
+                for estimate in _ends(value):
+                    yield f"layers.{row.name}.{name}", estimate, context
+            for name, estimate in row.estimators.items():
+                yield f"layers.{row.name}.{name}", estimate, {**context, "column": "estimators"}
+
+    def table(self) -> str:
+        """Plain text: a line per layer, then the findings."""
+        columns = list(dict.fromkeys(name for row in self.rows for name in row.quantities))
+        lines = [["layer", "width", *columns]]
+        for row in self.rows:
+            cells = [str(row.quantities[c]) if c in row.quantities else "-" for c in columns]
+            lines.append([row.name, str(row.width), *cells])
+        sizes = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+        text = ["  ".join(c.ljust(s) for c, s in zip(line, sizes, strict=True)) for line in lines]
+        notes = [f"{f.check}: {f.layer}: {f.text}" for f in self.findings]
+        return "\n".join(line.rstrip() for line in [*text, *notes])
+
+
+def _ends(value: Value) -> list[Estimate]:
+    if isinstance(value, Estimate):
+        return [value]
+    return [value.lower] if value.is_exact else [value.lower, value.upper]

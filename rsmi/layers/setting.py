@@ -1,0 +1,107 @@
+"""Which quantities are well defined for which inputs and layers, and ways out for the others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from torch import nn
+
+from rsmi.errors import InputError
+from rsmi.layers.followed import Followed
+from rsmi.layers.inputs import InputKind
+from rsmi.layers.noisy import GaussianNoise
+from rsmi.layers.quantised import Quantise
+from rsmi.layers.selection import layer_names
+
+LayerKind = Literal["deterministic", "quantised", "noisy"]
+
+WITHOUT_LABELS = ("H(T)", "H(X|T)", "I(X;T)")
+WITH_LABELS = ("H(Y|T)", "I(T;Y)", "H(X|T,Y)")
+QUANTITIES = WITHOUT_LABELS + WITH_LABELS
+
+_WAYS_OUT = (
+    "quantise the network itself (quantise), put noise in it (with_noise), take inputs from a "
+    "finite set (finite_inputs), ask for the folding entropy (folding_entropy), or read the "
+    "columns of estimators, which are marked as such"
+)
+_FLOAT = {
+    "I(X;T)": "is infinite",
+    "H(T)": "is infinite",
+    "H(X|T)": "is a folding entropy at best, which counting samples cannot see",
+    "H(X|T,Y)": "is a folding entropy at best, which counting samples cannot see",
+}
+_DIFFERENTIAL = {
+    "H(X|T)": "is infinite, since finitely many values cannot fix a continuous X",
+    "H(X|T,Y)": "is infinite, since finitely many values cannot fix a continuous X",
+}
+_NOISY = {
+    "H(T)": "is infinite, since T is continuous",
+    "H(X|T)": "is infinite, since X is continuous",
+    "H(X|T,Y)": "is infinite, since X is continuous",
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What kind of variable each layer is.
+
+    Args:
+        inputs: As in `Inputs`.
+        layers: Kind of a layer by name, where it is not what `layer_kind` sees: for example
+            `quantised` for a layer of sign functions.
+    """
+
+    inputs: InputKind
+    layers: Mapping[str, LayerKind] = field(default_factory=dict)
+
+    def kind(self, model: nn.Module, name: str) -> LayerKind:
+        """Kind of a layer: as declared, else as it is built."""
+        base = name.split(":")[0]
+        return self.layers.get(name, self.layers.get(base, layer_kind(model, base)))
+
+    def undefined(self, layer: LayerKind) -> Mapping[str, str]:
+        """Quantities that make no sense for this kind of layer, with the reason."""
+        if layer == "noisy":
+            finite = {"H(T)": _NOISY["H(T)"]}
+            return _NOISY if self.inputs == "continuous" else finite
+        if self.inputs != "continuous":
+            return {}
+        return _FLOAT if layer == "deterministic" else _DIFFERENTIAL
+
+    def check(self, quantity: str, layer: LayerKind, name: str) -> None:
+        """Refuse a quantity that is infinite or not defined.
+
+        Raises:
+            InputError: With the reason and the ways out.
+        """
+        if quantity not in QUANTITIES:
+            raise InputError(
+                f"there is no quantity {quantity!r}; choose of {', '.join(QUANTITIES)}"
+            )
+        reason = self.undefined(layer).get(quantity)
+        if reason:
+            raise InputError(
+                f"{quantity} of layer '{name}' {reason} ({self.inputs} input, {layer} layer); "
+                f"{_WAYS_OUT}"
+            )
+
+
+def layer_kind(model: nn.Module, name: str) -> LayerKind:
+    """What a layer is by the way it is built: its own quantisation or noise.
+
+    >>> from rsmi.layers.quantised import quantise
+    >>> layer_kind(quantise(nn.Sequential(nn.Tanh()), "0", 4), "0")
+    'quantised'
+    """
+    module = layer_names(model)[name]
+    last = module.after if isinstance(module, Followed) else module
+    if isinstance(last, GaussianNoise):
+        return "noisy"
+    if isinstance(last, Quantise):
+        return "quantised"
+    if any(isinstance(other, GaussianNoise) for other in model.modules()):
+        raise InputError(
+            f"layer '{name}' is part of a noisy network and has no noise of its own, so its "
+            "distribution given X is not known; measure the noisy layers, or add noise to it"
+        )
+    return "deterministic"

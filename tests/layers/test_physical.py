@@ -1,0 +1,140 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from rsmi.errors import InputError
+from rsmi.information import entropy
+from rsmi.lattice import state_index
+from rsmi.layers import (
+    RGLayer,
+    analyse_layers,
+    coarse_distribution,
+    enumerated_ising,
+    far_block_labels,
+    finite_inputs,
+    ising_entropy,
+    rg_network,
+    sampled_ising,
+    untrained,
+    without_ties,
+)
+from rsmi.layers.maze_network import MazeNetwork, perfect_maze_network
+from rsmi.layers.physical import boltzmann
+from rsmi.learning import decimation, majority
+from rsmi.sampling import CRITICAL_COUPLING
+from rsmi.sampling.mazes import sample_mazes, solve
+
+
+def table(rule):
+    return without_ties(rule((2, 2)).table())
+
+
+@pytest.mark.parametrize("coupling", [0.2, CRITICAL_COUPLING, 0.6])
+def test_entropies_of_the_torus(coupling):
+    inputs = enumerated_ising((4, 4), coupling)
+    assert inputs.entropy.value == pytest.approx(ising_entropy((4, 4), coupling).value, abs=1e-9)
+
+
+@pytest.mark.parametrize("rule", [majority, decimation])
+@pytest.mark.parametrize("shape", [(4, 4), (2, 4), (4, 2)])
+def test_row_transfer_agrees_with_enumeration(rule, shape):
+    x, p = boltzmann(shape, [CRITICAL_COUPLING])
+    t = state_index(RGLayer(table(rule), (2, 2))(x).flatten(1))
+    p_t = torch.bincount(t, p[0], minlength=2 ** (len(x[0].flatten()) // 4))
+    found = coarse_distribution(shape, CRITICAL_COUPLING, table(rule))
+    torch.testing.assert_close(found, p_t, rtol=0, atol=1e-12)
+
+
+def test_rg_layers_by_enumeration():
+    inputs = enumerated_ising((4, 4), CRITICAL_COUPLING)
+    report = analyse_layers(rg_network(table(majority), (2, 2), 2), inputs)
+    exact = float(entropy(coarse_distribution((4, 4), CRITICAL_COUPLING, table(majority))))
+    assert report["0"].interval("H(T)").middle == pytest.approx(exact, abs=1e-9)
+    assert report["1"].interval("H(T)").middle <= np.log(2) + 1e-12
+    assert report["1"].interval("H(X|T)").middle > report["0"].interval("H(X|T)").middle
+
+
+def test_temperature_and_far_block_as_labels():
+    hot_cold = enumerated_ising((2, 4), [0.2, 0.8], labels=[0, 1])
+    report = analyse_layers(rg_network(table(majority), (2, 2), 1), hot_cold)
+    assert 0 < report["0"].interval("I(T;Y)").middle < np.log(2)
+    x, p = boltzmann((4, 4), [CRITICAL_COUPLING])
+    beyond = finite_inputs(x, far_block_labels(x, (2, 2)), p[0])
+    row = analyse_layers(nn.Sequential(Corner()), beyond, layers="0")["0"]
+    assert 0 < row.interval("I(T;Y)").middle < row.interval("H(T)").middle
+
+
+class Corner(nn.Module):
+    def forward(self, x):
+        return x[:, :2, :2].flatten(1)
+
+
+def test_samples_of_a_larger_torus_enclose_the_exact_value():
+    inputs = sampled_ising((6, 6), CRITICAL_COUPLING, 12800, seed=2)
+    row = analyse_layers(rg_network(table(majority), (2, 2), 1), inputs)["0"]
+    p = coarse_distribution((6, 6), CRITICAL_COUPLING, table(majority))
+    exact = inputs.entropy.value - float(entropy(p))
+    assert row.interval("H(X|T)").contains(exact, 1 - 1e-6)
+    assert row.interval("H(X|T)").width < 0.05 * inputs.entropy.value
+    other = coarse_distribution((6, 6), 0.9 * CRITICAL_COUPLING, table(majority))
+    wrong = inputs.entropy.value - float(entropy(other))
+    assert not row.interval("H(X|T)").contains(wrong, 1 - 1e-6)
+
+
+def test_mazes_by_hand():
+    way = np.zeros((1, 5, 5), dtype=bool)
+    way[0, :3, 2] = True
+    assert solve(way).depth.tolist() == [2]
+    way[0, 1, 2] = False
+    assert solve(way).depth.tolist() == [-1]
+
+
+def test_mazes_depend_on_their_number_alone():
+    whole = sample_mazes(20, 7, seed=9)
+    part = sample_mazes(8, 7, seed=9, first=12)
+    assert np.array_equal(whole.open_sites[12:], part.open_sites)
+    assert np.array_equal(whole.depth[12:], part.depth)
+
+
+def test_share_of_mazes_that_can_be_solved():
+    found = sample_mazes(40_000, 17, seed=1).solvable.mean()
+    # .861(2) is quoted; 4.9 of both errors.
+    assert abs(found - 0.861) < 4.9 * np.hypot(0.002, (0.861 * 0.139 / 40_000) ** 0.5)
+    assert abs(sample_mazes(40_000, 17, seed=1, probability=0.56).solvable.mean() - 0.861) > 0.02
+
+
+def test_the_perfect_network_solves_every_maze():
+    mazes = sample_mazes(2000, 9, seed=4)
+    x = torch.from_numpy(mazes.open_sites).float()
+    y = torch.from_numpy(mazes.solvable).long()
+    network = perfect_maze_network(9)
+    assert torch.equal(network(x)[:, 0].long(), y)
+    counted = finite_inputs(x, y)
+    perfect = analyse_layers(network, counted, layers="answer")
+    assert perfect["answer"].interval("H(Y|T)").middle == 0.0
+    fresh = analyse_layers(untrained(network), counted, layers="answer")
+    assert fresh["answer"].interval("H(Y|T)").middle > 0.9 * perfect.entropy_y.middle
+
+
+def test_bad_input_is_named():
+    with pytest.raises(InputError, match=r"36 sites; at most 20 .* use sampled_ising"):
+        enumerated_ising((6, 6), 0.4)
+    with pytest.raises(InputError, match="2 labels for 1 couplings"):
+        enumerated_ising((2, 2), 0.4, labels=[0, 1])
+    with pytest.raises(InputError, match=r"the rule is random .* without_ties"):
+        RGLayer(majority((2, 2)).table(), (2, 2))
+    with pytest.raises(InputError, match="has 16 rows, a block of"):
+        RGLayer(table(majority), (2, 1))
+    with pytest.raises(InputError, match="expected even extents"):
+        coarse_distribution((5, 4), 0.4, table(majority))
+    with pytest.raises(InputError, match="100 configurations; expected a multiple of 64"):
+        sampled_ising((4, 4), 0.4, 100)
+    with pytest.raises(InputError, match="0 levels"):
+        rg_network(table(majority), (2, 2), 0)
+    with pytest.raises(InputError, match="size 2 with 3 layers"):
+        MazeNetwork(2, 3)
+    with pytest.raises(InputError, match="1 mazes of size 2 from number 0"):
+        sample_mazes(1, 2, seed=0)
+    with pytest.raises(InputError, match=r"expected \(n, L, L\) of open sites"):
+        solve(np.zeros((2, 3), dtype=bool))

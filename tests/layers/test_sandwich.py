@@ -1,0 +1,124 @@
+import itertools
+import math
+
+import pytest
+import torch
+
+from rsmi.errors import InputError
+from rsmi.information import Estimate, entropy
+from rsmi.layers import (
+    Autoregressive,
+    Codes,
+    RGLayer,
+    Training,
+    coarse_distribution,
+    conditional_bound,
+    conditional_entropy_bounds,
+    entropy_bound,
+    sampled_ising,
+    without_ties,
+)
+from rsmi.learning import decimation, majority
+from rsmi.sampling import CRITICAL_COUPLING
+
+CASES, SAMPLES = 200, 4000
+
+
+def random_case(seed):
+    """A random map of a random distribution, sampled, with its exact H(X) and H(X|T)."""
+    generator = torch.Generator().manual_seed(seed)
+    size, image = (int(torch.randint(*r, (1,), generator=generator)) for r in ((4, 64), (2, 9)))
+    p = torch.rand(size, generator=generator, dtype=torch.float64) ** 3
+    p /= p.sum()
+    f = torch.randint(image, (size,), generator=generator)
+    p_t = torch.zeros(image, dtype=torch.float64).index_add_(0, f, p)
+    x = torch.multinomial(p, SAMPLES, True, generator=generator)
+    h_x, h_t = float(entropy(p)), float(entropy(p_t))
+    return Codes(x[:, None], size), Codes(f[x][:, None], image), h_x, h_x - h_t
+
+
+def test_the_sandwich_contains_the_exact_value():
+    inside, widths = 0, []
+    for seed in range(CASES):
+        x, t, h_x, exact = random_case(seed)
+        found = conditional_entropy_bounds(x, t, Estimate(h_x, 0.0, "exact"))
+        inside += found.contains(exact, 0.999)
+        widths.append(found.width / h_x)
+    # At this confidence 3 misses or more of 200 have probability 1e-3, and the seeds are fixed.
+    assert inside >= 0.99 * CASES
+    assert sum(widths) / CASES < 0.05
+
+
+def test_a_wrong_entropy_of_x_is_noticed():
+    missed = 0
+    for seed in range(40):
+        x, t, h_x, exact = random_case(seed)
+        found = conditional_entropy_bounds(x, t, Estimate(1.1 * h_x, 0.0, "exact"))
+        missed += not found.contains(exact, 0.99)
+    assert missed > 20
+
+
+@pytest.mark.parametrize("rule", [majority, decimation])
+def test_ising_layers(rule):
+    table = without_ties(rule((2, 2)).table())
+    inputs = sampled_ising((4, 4), CRITICAL_COUPLING, 12800, seed=1)
+    x = next(inputs.stream(12800)).x
+    h_x = inputs.entropy
+    exact = h_x.value - float(entropy(coarse_distribution((4, 4), CRITICAL_COUPLING, table)))
+    found = conditional_entropy_bounds(
+        Codes.of(x),
+        Codes.of(RGLayer(table, (2, 2))(x)),
+        h_x,
+        chains=inputs.chains,
+        training=Training(hidden=64, epochs=6),
+    )
+    assert found.contains(exact, 1 - 1e-6)
+    assert found.width < 0.1 * h_x.value
+
+
+def test_models_are_normalised_and_see_earlier_sites_only():
+    torch.manual_seed(0)
+    model = Autoregressive(sites=4, levels=3, context=2, hidden=16)
+    every = torch.tensor(list(itertools.product(range(3), repeat=4)))
+    context = torch.randn(1, 2).expand(len(every), -1)
+    assert model.log_prob(every, context).exp().sum().item() == pytest.approx(1, abs=1e-5)
+    changed = every.clone()
+    changed[:, 2] = (changed[:, 2] + 1) % 3
+    before, after = model(every, context), model(changed, context)
+    assert torch.equal(before[:, :3], after[:, :3])
+    assert not torch.equal(before[:, 3], after[:, 3])
+
+
+def test_a_model_of_real_activations():
+    torch.manual_seed(0)
+    t = torch.randn(2000, 3)
+    y = Codes((t[:, :1] > 0).long(), 2)
+    found = conditional_bound(y, t, training=Training(hidden=16, epochs=8, rate=0.02))
+    assert found.kind == "upper"
+    assert 0 < found.value < 0.2
+    with pytest.raises(InputError, match=r"no model applies: .*pass training=Training\(\)"):
+        conditional_bound(y, t)
+
+
+def test_bounds_hold_for_samples_of_a_chain():
+    """Blocks of equal samples carry less than they seem to: the error must grow."""
+    torch.manual_seed(0)
+    x = torch.randint(8, (500,)).repeat_interleave(20)[:, None]
+    free = entropy_bound(Codes(torch.randint(8, (10000, 1)), 8))
+    slow = entropy_bound(Codes(x, 8))
+    assert slow.error > 2 * free.error
+    assert abs(slow.value - math.log(8)) < 5 * slow.error
+
+
+def test_bad_codes_are_named():
+    with pytest.raises(InputError, match=r"expected \(n, sites\) integers in 0..levels-1"):
+        Codes(torch.tensor([[2]]), 2)
+    with pytest.raises(InputError, match=r"200 different values; at most 64 levels .* quantise"):
+        Codes.of(torch.randn(200, 1))
+    with pytest.raises(InputError, match="10 samples of 1 chains; a training and a test part"):
+        entropy_bound(Codes(torch.zeros(10, 1, dtype=torch.int64), 2))
+    with pytest.raises(InputError, match="30 samples of one and 20 of the other"):
+        conditional_bound(
+            Codes(torch.zeros(30, 1, dtype=torch.int64), 2),
+            Codes(torch.zeros(20, 1, dtype=torch.int64), 2),
+        )
