@@ -27,22 +27,35 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
+napoleon_use_rtype = False
 # The pages are read offline: formulas become MathML, which browsers show by themselves.
 html_math_renderer = "mathml"
 
 
-def fences_to_blocks(
+def docstring_to_rst(
     app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
-    """Turn the fenced formulas of docstrings into literal blocks, and $...$ into formulas."""
-    text, inside = [], False
+    """Turn fenced formulas into literal blocks; keep `*shape` and `|M|` as they are written."""
+    text, fenced, verbatim = [], False, False
     for line in lines:
-        if line.strip() == "```":
-            inside = not inside
-            text += ["::", ""] if inside else [""]
+        start = line.strip()
+        verbatim = start != "" and (verbatim or start.startswith((">>>", ".. math::")))
+        if start == "```":
+            fenced = not fenced
+            text += ["::", ""] if fenced else [""]
+        elif fenced:
+            text.append(f"   {line}")
         else:
-            text.append(f"   {line}" if inside else re.sub(r"\$([^$]+)\$", r":math:`\1`", line))
+            text.append(line if verbatim else prose(line))
     lines[:] = text
+
+
+def prose(line: str) -> str:
+    """Escape what reStructuredText would take for markup; $...$ is a formula."""
+    parts = re.split(r"(`[^`]*`)", line)
+    for i in range(0, len(parts), 2):
+        parts[i] = re.sub(r"(?<![*\\\w])\*(?=\w+[^*\w])|\|", r"\\\g<0>", parts[i])
+    return re.sub(r"\$([^$]+)\$", r":math:`\1`", "".join(parts))
 
 
 def mathml(formula: str, block: bool) -> str:
@@ -50,7 +63,8 @@ def mathml(formula: str, block: bool) -> str:
     # docutils knows `\Bigl` and `\ldots`, not the shorter `\Big` and `\dots`.
     formula = re.sub(r"\\(big|Big|bigg|Bigg)(?![a-zA-Z])", r"\\\1l", formula)
     formula = re.sub(r"\\dots(?![a-zA-Z])", r"\\ldots", formula)
-    return str(tex2mathml(formula, as_block=block))
+    # Its bar is missing from some fonts.
+    return str(tex2mathml(formula, as_block=block)).replace("\u02c9", "\u203e")
 
 
 def inline_math(translator: Any, node: nodes.math) -> None:
@@ -61,11 +75,12 @@ def inline_math(translator: Any, node: nodes.math) -> None:
 
 def display_math(translator: Any, node: nodes.math_block) -> None:
     """Write a formula on its own line."""
-    translator.body.append(f"<div>{mathml(node.astext(), block=True)}</div>")
+    formula = mathml(node.astext(), block=True)
+    translator.body.append(f'<div style="margin: 1.2em 0">{formula}</div>')
     raise nodes.SkipNode
 
 
 def setup(app: Sphinx) -> None:
     """Register what Sphinx does not bring."""
     app.add_html_math_renderer("mathml", (inline_math, None), (display_math, None))
-    app.connect("autodoc-process-docstring", fences_to_blocks)
+    app.connect("autodoc-process-docstring", docstring_to_rst)

@@ -1,0 +1,43 @@
+"""From samples on disk to the best 2 x 2 rule, the posterior known exactly."""
+
+from pathlib import Path
+
+import torch
+from measurement import WORKERS, Measurement, critical_samples, seconds
+from torch import Tensor
+
+from rsmi.information import best_rule, rule_information
+from rsmi.information.assignments import all_assignments, complete, to_tables
+from rsmi.lattice import Window
+from rsmi.sampling import CRITICAL_COUPLING
+from rsmi.sampling.exact import ring_posterior
+from rsmi.storage import open_samples
+
+WINDOW = Window((2, 2), 1)
+CONFIGURATIONS, WINDOWS = 512, 64
+
+
+def main() -> Measurement:
+    torch.set_num_threads(WORKERS)
+    path = critical_samples(64, 938)
+    ring_posterior(torch.ones(1, 20, dtype=torch.int8), CRITICAL_COUPLING, (2, 2), 1)  # compiles
+    time = seconds(lambda: best_rule(posterior(path), z2="allow"), repeats=3)
+
+    few = posterior(path)[:2048]
+    rules = complete(all_assignments(16, 2), 2, "allow")
+    direct = seconds(lambda: rule_information(few, to_tables(rules, 2)).max())
+    ours = seconds(lambda: best_rule(few, z2="allow"))
+    return Measurement(
+        f"{time:.2f} s, {CONFIGURATIONS * WINDOWS} rings, all {len(rules)} rules",
+        f"2048 rings: {ours:.2f} s; every rule on every ring in torch {direct:.2f} s",
+        f"{ours / direct:.2f}",
+    )
+
+
+def posterior(path: Path) -> Tensor:
+    """Exact p(v | ring) of windows spread over configurations read from the file."""
+    with open_samples(path) as samples:
+        spins = samples.read(0, CONFIGURATIONS)
+    _, rings = WINDOW.cut(spins)
+    chosen = rings[:, :: rings.shape[1] // WINDOWS].flatten(0, 1).contiguous()
+    return ring_posterior(chosen, CRITICAL_COUPLING, (2, 2), WINDOW.buffer)
