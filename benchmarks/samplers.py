@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import reduce
 from pathlib import Path
 
 import torch
@@ -30,13 +31,14 @@ from rsmi.sampling import (
     measure_sweeps,
 )
 
-RUNS, ROUNDS = 7, 2
+RUNS, ROUNDS = 9, 3
 HERE = Path(__file__).parent
 Results = dict[str, dict[int, float]]
 
 SPEED = "flips/ns"
 TWO = "flips/ns, two cores"
 CLUSTER = "cluster ns/spin"
+PACKAGES = ("rsmi", "mcising")
 
 
 def time_sweeps(sampler: Sampler, chains: int, sweeps: int, warm: int) -> float:
@@ -130,13 +132,10 @@ def configurations(results: Results, times: dict[str, float]) -> str:
     """Independent critical configurations per second and core at L = 64."""
     rows = ["| update | tau_int in sweeps | rsmi | mcising | ratio |", "|---|---|---|---|---|"]
     for name, time in times.items():
-        rates = [1e9 / (2 * time * results[f"{p}, ns per {name} sweep"][64]) for p in PEERS]
+        rates = [1e9 / (2 * time * results[f"{p}, ns per {name} sweep"][64]) for p in PACKAGES]
         cells = (name, f"{time:.2f}", *(f"{rate:.0f}" for rate in rates))
         rows.append(f"| {' | '.join(cells)} | {rates[0] / rates[1]:.2f} |")
     return "\n".join(rows)
-
-
-PEERS = ("rsmi", "mcising")
 
 
 def draw(results: Results, path: Path) -> None:
@@ -151,9 +150,11 @@ def draw(results: Results, path: Path) -> None:
         axes = left if task.endswith(SPEED) else right if task == CLUSTER else None
         if axes is not None:
             axes.loglog(list(values), list(values.values()), "o-", label=package)
-    left.set(title="Metropolis at T_c, one core", xlabel="L", ylabel="spin updates per ns")
-    right.set(title="Swendsen-Wang at T_c", xlabel="L", ylabel="ns per spin")
-    for axes in (left, right):
+    left.set(title="Metropolis at $T_c$, one core", xlabel="L", ylabel="spin updates per ns")
+    right.set(title="Swendsen-Wang at $T_c$", xlabel="L", ylabel="ns per spin")
+    for axes, sides in ((left, METROPOLIS_SIDES), (right, CLUSTER_SIDES)):
+        axes.set_xticks(sides, map(str, sides))
+        axes.minorticks_off()
         axes.legend(fontsize=7)
     figure.savefig(path, dpi=150)
 
@@ -161,7 +162,7 @@ def draw(results: Results, path: Path) -> None:
 def main(python: str) -> None:
     torch.set_num_threads(1)
     rounds = [ours() | theirs(python) for _ in range(ROUNDS)]
-    results = merge(*rounds)
+    results = reduce(merge, rounds)
     print(f"Load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.\n")
     print(table(results, SPEED, METROPOLIS_SIDES), end="\n\n")
     print(table(results, TWO, METROPOLIS_SIDES), end="\n\n")

@@ -15,6 +15,7 @@ COMMANDS = {
     "fit": "train a rule with Lightning's own command line (LightningCLI)",
     "information": "information a rule keeps about the environment, from samples",
     "exponents": "critical exponents by Monte Carlo RG with a learned or classical rule",
+    "layers": "what each layer of a network forgets, and studies of it",
     "exact": "exact information of rules on small windows, without samples",
     "verify": "recompute known exact values with the installed code",
     "info": "what a sample, rule or result file holds, and whether it is whole",
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 failed or a check did not hold, 2 bad input.
     """
+    # Threads of torch that wait by spinning would starve each other on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         sys.stdout.write(_help())

@@ -38,8 +38,8 @@ class Learning:
     learning_rate: float = 4e-3
     batch_size: int = 2048
     steps_per_epoch: int = 50
-    max_epochs: int = 20
-    patience: int = 8
+    max_epochs: int = 12
+    patience: int = 6
     configurations: int = 16384
     windows_per_configuration: int = 64
     null: bool = True

@@ -96,8 +96,8 @@ def learn(model: RSMI, data: WindowData, trainer: pl.Trainer) -> Learned:
 
 def make_trainer(
     directory: str | Path,
-    max_epochs: int = 20,
-    patience: int = 8,
+    max_epochs: int = 12,
+    patience: int = 6,
     accelerator: str = "auto",
     progress: bool = True,
 ) -> pl.Trainer:

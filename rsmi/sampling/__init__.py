@@ -13,10 +13,13 @@ from rsmi.sampling.equilibration import EquilibrationReport, equilibrate
 from rsmi.sampling.interface import Model, Sampler
 from rsmi.sampling.ising import CRITICAL_COUPLING, Ising
 from rsmi.sampling.metropolis import Metropolis
+from rsmi.sampling.multispin import Multispin
 from rsmi.sampling.random import Stream, check_seed, fill_uint64, philox4x32
-from rsmi.sampling.registry import registry, sampler_class
+from rsmi.sampling.registry import find_update, registry
+from rsmi.sampling.select import Update
 from rsmi.sampling.swendsen_wang import SwendsenWang
 from rsmi.sampling.torch_random import philox_words
+from rsmi.sampling.wolff import Wolff
 
 __all__ = [
     "CRITICAL_COUPLING",
@@ -25,15 +28,19 @@ __all__ = [
     "Ising",
     "Metropolis",
     "Model",
+    "Multispin",
     "Sampler",
     "Stream",
     "SwendsenWang",
+    "Update",
+    "Wolff",
     "autocorrelation_time",
     "check_seed",
     "correlation",
     "effective_samples",
     "equilibrate",
     "fill_uint64",
+    "find_update",
     "jackknife",
     "mean_estimate",
     "measure_sweeps",
@@ -42,5 +49,4 @@ __all__ = [
     "philox_words",
     "registry",
     "sample_blocks",
-    "sampler_class",
 ]

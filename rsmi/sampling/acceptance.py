@@ -40,6 +40,12 @@ class Acceptance:
     changes: Table
     open: Table
 
+    def as_integers(self) -> list[int]:
+        """Columns of both tables as signed 64-bit integers, first digit in the top bit."""
+        columns = np.concatenate([self.changes, self.open], axis=1).T & 1
+        unsigned = [int("".join(map(str, column)), 2) for column in columns.tolist()]
+        return [n - 2**64 if n >= 2**63 else n for n in unsigned]
+
 
 def acceptance(coupling: float, dimension: int) -> Acceptance:
     """Digits of the probabilities of `flip_probabilities` by number of unsatisfied bonds.
@@ -48,8 +54,8 @@ def acceptance(coupling: float, dimension: int) -> Acceptance:
         coupling: K = J / T.
         dimension: d of the hypercubic lattice, at most 3.
 
-    >>> acceptance(0.4, 2).changes[:3].tolist()[0]
-    [0, 0, 4294967295]
+    >>> [hex(word) for word in acceptance(0.4, 2).changes[0].tolist()]
+    ['0x0', '0x0', '0xffffffff', '0x0']
     """
     # s h = 2d - 2m for K > 0; for K < 0 the other bonds are the unsatisfied ones.
     by_alignment = flip_probabilities(abs(coupling), dimension).tolist()

@@ -17,9 +17,12 @@ from rsmi.sampling.multispin_kernel import CHUNK, Geometry, sweep_groups
 from rsmi.sampling.multispin_packing import kernel_geometry, pack_groups, unpack_groups
 from rsmi.sampling.random import Stream, check_seed
 from rsmi.sampling.start import check_advance, initial_state
-from rsmi.sampling.words import LANES, Packing, WordLattice
+from rsmi.sampling.words import Packing, WordLattice
 
 Words = NDArray[np.uint32]
+
+LONGEST_ROW = 2 * CHUNK
+"""Sites in a row that packing "replicas" can treat."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class Multispin:
             for few chains of large lattices.
 
     Raises:
-        InputError: an odd side, more than three axes, rows longer than 1024 words, a bad seed,
-            fewer than one worker, or a packing that does not fit.
+        InputError: an odd side, more than three axes, rows of more than 1024 sites in a lane, a bad
+            seed, fewer than one worker, or a packing that does not fit.
 
     Source: bits of independent uniform numbers compared from the top, after the multispin coding
     of Creutz, Jacobs, Rebbi (1979), Phys. Rev. Lett. 42, 1390.
@@ -60,8 +63,8 @@ class Multispin:
         check_packed(self.model)
         if self.lattice.width > CHUNK:
             raise InputError(
-                f"shape is {self.model.shape}; rows of more than {2 * CHUNK} sites are packed "
-                "along the row; choose packing='sites', or the method 'reference'"
+                f"shape is {self.model.shape}; rows of more than {LONGEST_ROW} words "
+                "do not fit; choose packing='sites', or the method 'reference'"
             )
 
     @cached_property
@@ -73,14 +76,6 @@ class Multispin:
     def _tables(self) -> tuple[Geometry, Acceptance]:
         geometry = kernel_geometry(self.lattice, self.model.coupling < 0)
         return geometry, acceptance(self.model.coupling, len(self.model.shape))
-
-    @property
-    def _strides(self) -> tuple[int, int, int]:
-        """Spins from one group, lane and row to the next."""
-        sites, width = self.model.n_sites, self.lattice.width
-        if self.packing == "sites":
-            return sites, 2 * width, self.model.shape[-1]
-        return LANES * sites, sites, 2 * width
 
     def initial(self, chains: int) -> Tensor:
         """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold."""
@@ -107,9 +102,9 @@ class Multispin:
         spins, parity = state.numpy().reshape(-1), self.lattice.parity
 
         def work(groups: tuple[int, int]) -> None:
-            pack_groups(spins, words, parity, self._strides, *groups)
+            pack_groups(spins, words, parity, self.lattice.strides, *groups)
             self._sweep(words, groups, first_sweep, sweeps)
-            unpack_groups(words, spins, parity, self._strides, *groups)
+            unpack_groups(words, spins, parity, self.lattice.strides, *groups)
 
         self._share(work, self.lattice.groups(len(state)))
 
@@ -125,14 +120,16 @@ class Multispin:
         check_advance(self.model, state, 0, 0)
         words = self._empty(len(state))
         groups = (0, self.lattice.groups(len(state)))
-        pack_groups(state.numpy().reshape(-1), words, self.lattice.parity, self._strides, *groups)
+        pack_groups(
+            state.numpy().reshape(-1), words, self.lattice.parity, self.lattice.strides, *groups
+        )
         return words
 
     def unpack(self, words: Words, state: Tensor) -> None:
         """Write the words of `pack` back into the state."""
         groups = (0, self.lattice.groups(len(state)))
         spins = state.numpy().reshape(-1)
-        unpack_groups(words, spins, self.lattice.parity, self._strides, *groups)
+        unpack_groups(words, spins, self.lattice.parity, self.lattice.strides, *groups)
 
     def advance_packed(self, words: Words, first_sweep: int, sweeps: int) -> None:
         """Carry the words of `pack` through some sweeps, in place."""
@@ -147,9 +144,7 @@ class Multispin:
         rows = self.lattice.groups(chains) * self.lattice.rows
         return np.empty((2, rows, self.lattice.width), np.uint32)
 
-    def _sweep(
-        self, words: Words, groups: tuple[int, int], first_sweep: int, sweeps: int
-    ) -> None:
+    def _sweep(self, words: Words, groups: tuple[int, int], first_sweep: int, sweeps: int) -> None:
         geometry, digits = self._tables
         stream, seed = int(Stream.MULTISPIN), np.uint64(self.seed)
         sweep_groups(

@@ -39,11 +39,12 @@ Words = NDArray[np.uint32]
 Lattice = NDArray[np.uint32]
 Rows = NDArray[np.int64]
 Geometry = tuple[NDArray[np.uint32], NDArray[np.int64], np.uint32, np.uint32]
+Count = int | np.int64
 Address = tuple[int, int, np.uint64]
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def _draw(buffer: Words, count: int, first: int, call: int, address: Address) -> None:
+def _draw(buffer: Words, count: Count, first: int, call: int, address: Address) -> None:
     """Four random words for each of the places found."""
     sweep, stream, seed = address
     number = np.uint64(call) << np.uint64(CALL_BITS)
@@ -68,7 +69,13 @@ def _bonds(mine: Words, other: Words, sense: np.uint32, out: Words) -> None:
 
 @njit(cache=True, nogil=True, forceinline=True)
 def _side_bonds(
-    mine: Words, other: Words, forward: Words, width: int, turn: np.uint32, sense: np.uint32, out: Words
+    mine: Words,
+    other: Words,
+    forward: Words,
+    width: int,
+    turn: np.uint32,
+    sense: np.uint32,
+    out: Words,
 ) -> None:
     """Bonds along the rows to the word after, or before, the one at the same place."""
     for i in range(1, out.size - 1):
@@ -87,7 +94,13 @@ def _side_bonds(
 
 @njit(cache=True, nogil=True, forceinline=True)
 def _row_bonds(
-    mine: Lattice, other: Lattice, start: int, stop: int, next_rows: Rows, sense: np.uint32, out: Words
+    mine: Lattice,
+    other: Lattice,
+    start: int,
+    stop: int,
+    next_rows: Rows,
+    sense: np.uint32,
+    out: Words,
 ) -> None:
     """Bonds to the next rows along one axis, all rows with an equal step at once."""
     rows, width = next_rows.size, mine.shape[1]
@@ -178,7 +191,7 @@ def _gather(buffer: Words, count: int, still: Words) -> np.int64:
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def _decide(buffer: Words, found: int, changes: NDArray[np.uint32], still: Words) -> np.int64:
+def _decide(buffer: Words, found: Count, changes: NDArray[np.uint32], still: Words) -> np.int64:
     """Compare four more bits in the words found; return how many of them are left."""
     left = np.int64(0)
     for k in range(min(found, CHUNK)):

@@ -1,27 +1,66 @@
 """The updates by name, so that commands and tests cover each one that is listed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from rsmi.errors import InputError
+from rsmi.sampling.acceptance import MOST_AXES
 from rsmi.sampling.interface import Sampler
+from rsmi.sampling.ising import Ising
 from rsmi.sampling.metropolis import Metropolis
+from rsmi.sampling.multispin import LONGEST_ROW, Multispin
+from rsmi.sampling.select import Update
 from rsmi.sampling.swendsen_wang import SwendsenWang
+from rsmi.sampling.wolff import Wolff
 
-registry: Mapping[str, Callable[..., Sampler]] = {
-    "swendsen_wang": SwendsenWang,
-    "metropolis": Metropolis,
+
+def _reference(model: Ising, seed: int, workers: int) -> Sampler:
+    """Plain torch, whose operations have threads of their own."""
+    return Metropolis(model, seed)
+
+
+def _triton_metropolis(model: Ising, seed: int, workers: int) -> Sampler:
+    """Triton is imported when it is asked for, since it is not on every machine."""
+    from rsmi.sampling.gpu.metropolis import TritonMetropolis
+
+    return TritonMetropolis(model, seed)
+
+
+def _triton_swendsen_wang(model: Ising, seed: int, workers: int) -> Sampler:
+    """Triton is imported when it is asked for, since it is not on every machine."""
+    from rsmi.sampling.gpu.swendsen_wang import TritonSwendsenWang
+
+    return TritonSwendsenWang(model, seed)
+
+
+def _fastest_metropolis(model: Ising, device: str) -> str:
+    """The bit-packed kernels where they know the lattice; both give the same bytes."""
+    if len(model.shape) > MOST_AXES or model.shape[-1] > LONGEST_ROW:
+        return "reference"
+    return "multispin" if device == "cpu" else "triton"
+
+
+registry: Mapping[str, Update] = {
+    "swendsen_wang": Update(
+        {"numba": SwendsenWang, "triton": _triton_swendsen_wang},
+        lambda model, device: "numba" if device == "cpu" else "triton",
+    ),
+    "metropolis": Update(
+        {"reference": _reference, "multispin": Multispin, "triton": _triton_metropolis},
+        _fastest_metropolis,
+    ),
+    "wolff": Update({"numba": Wolff}, lambda model, device: "numba" if device == "cpu" else None),
 }
-"""Update name -> class; every class takes (model, seed) and possibly options of its own."""
+"""Update name -> update; called with (model, seed) it gives a sampler."""
 
 
-def sampler_class(name: str) -> Callable[..., Sampler]:
-    """Class of the update with this name.
+def find_update(name: str) -> Update:
+    """The update with this name.
 
     Raises:
         InputError: there is no such update.
 
-    >>> sampler_class("metropolis").__name__
-    'Metropolis'
+    >>> find_update("metropolis").choose(Ising((8, 8), 0.4))
+    'multispin'
     """
     if name not in registry:
         raise InputError(

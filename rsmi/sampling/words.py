@@ -65,6 +65,14 @@ class WordLattice:
         """Words of one colour in a row."""
         return self.shape[-1] // 2 // (LANES if self.packing == "sites" else 1)
 
+    @property
+    def strides(self) -> tuple[int, int, int]:
+        """Spins from one group, lane and row to the next, in the memory of all chains."""
+        sites = math.prod(self.shape)
+        if self.packing == "sites":
+            return sites, 2 * self.width, self.shape[-1]
+        return LANES * sites, sites, 2 * self.width
+
     def groups(self, chains: int) -> int:
         """Groups of words that hold a number of chains; the last one may have idle lanes."""
         return chains if self.packing == "sites" else -(-chains // LANES)

@@ -1,16 +1,21 @@
 """Configurations on disk: write, resume, verify, open whoever wrote them, and stream."""
 
+from rsmi.storage.cluster import Cluster
 from rsmi.storage.generation import generate
+from rsmi.storage.grid import SampleGrid
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.interface import Samples
 from rsmi.storage.opening import open_samples
 from rsmi.storage.recipe import SampleRecipe
+from rsmi.storage.shards import sample_grid
 from rsmi.storage.stream import Subset, iterate, split
 from rsmi.storage.verification import FileReport, verify
 from rsmi.storage.writer import SampleWriter
 
 __all__ = [
+    "Cluster",
     "FileReport",
+    "SampleGrid",
     "SampleHeader",
     "SampleRecipe",
     "SampleWriter",
@@ -19,6 +24,7 @@ __all__ = [
     "generate",
     "iterate",
     "open_samples",
+    "sample_grid",
     "split",
     "verify",
 ]

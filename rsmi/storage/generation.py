@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -16,11 +17,10 @@ from rsmi.sampling import (
     EquilibrationReport,
     Ising,
     Sampler,
-    SwendsenWang,
     correlation,
     equilibrate,
+    find_update,
     sample_blocks,
-    sampler_class,
 )
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.recipe import SampleRecipe
@@ -38,6 +38,7 @@ def generate(
     workers: int = 1,
     resume: bool = False,
     progress: Progress | None = None,
+    device: str = "cpu",
 ) -> None:
     """Draw the samples of a recipe and write them to a file.
 
@@ -50,9 +51,10 @@ def generate(
         workers: Threads that share the chains.
         resume: Go on with an interrupted run; a run that is already finished is left as it is.
         progress: Called with (configurations done, configurations in all) after every block.
+        device: Where to draw them; the fastest method there is taken, and the file names both.
 
     Raises:
-        InputError: Where the file exists, or belongs to another recipe.
+        InputError: Where the file exists or belongs to another recipe, or there is no such device.
         AnalysisError: Where equilibrium is not reached or the disk refuses.
     """
     model = ising(recipe)
@@ -60,7 +62,7 @@ def generate(
     if resume and is_finished(path, header):
         return
     with SampleWriter.open(path, header, resume) as writer:
-        _draw(writer, recipe, _sampler(recipe, model, workers), progress or _silent)
+        _draw(writer, recipe, _engine(recipe, model, device, workers), progress or _silent)
         facts = writer.state or {}
         writer.finalise(facts, _autocorrelation(writer))
 
@@ -89,9 +91,29 @@ def sample_header(recipe: SampleRecipe, model: Ising) -> SampleHeader:
     )
 
 
-def _draw(writer: SampleWriter, recipe: SampleRecipe, sampler: Sampler, progress: Progress) -> None:
-    header = writer.header
-    state, thin, discarded = _start(writer, recipe, sampler)
+@dataclass(frozen=True)
+class _Engine:
+    """A sampler, and what the file says about it."""
+
+    sampler: Sampler
+    method: str
+    device: str
+
+    def initial(self, chains: int) -> Tensor:
+        """Starting configurations where the sampler wants them."""
+        return self.sampler.initial(chains).to(self.device)
+
+
+def _engine(recipe: SampleRecipe, model: Ising, device: str, workers: int) -> _Engine:
+    update = find_update(recipe.update)
+    method = update.choose(model, device=device)
+    sampler = update(model, recipe.seed, method, device, workers)
+    return _Engine(sampler, method, device)
+
+
+def _draw(writer: SampleWriter, recipe: SampleRecipe, engine: _Engine, progress: Progress) -> None:
+    header, sampler = writer.header, engine.sampler
+    state, thin, discarded = _start(writer, recipe, engine)
     progress(writer.records_done * header.chains, header.n)
     while (left := header.records - writer.records_done) > 0:
         records = min(left, _block_records(header, thin))
@@ -101,19 +123,19 @@ def _draw(writer: SampleWriter, recipe: SampleRecipe, sampler: Sampler, progress
         progress(writer.records_done * header.chains, header.n)
 
 
-def _start(writer: SampleWriter, recipe: SampleRecipe, sampler: Sampler) -> tuple[Tensor, int, int]:
+def _start(writer: SampleWriter, recipe: SampleRecipe, engine: _Engine) -> tuple[Tensor, int, int]:
     """Chain states to go on from, sweeps between records, sweeps dropped at the beginning."""
     facts = writer.state
     if facts is None:
-        state = sampler.initial(recipe.chains)
-        report = equilibrate(sampler, state, recipe.equilibration, recipe.thin)
-        writer.set_state(_facts(report))
+        state = engine.initial(recipe.chains)
+        report = equilibrate(engine.sampler, state, recipe.equilibration, recipe.thin)
+        writer.set_state(_facts(report) | {"method": engine.method, "device": engine.device})
         return state, report.thin, report.discarded
     last = writer.last_configurations()
     if last is None:
-        last = sampler.initial(recipe.chains)
-        sampler.advance(last, 0, facts["equilibration"])
-    return last, facts["thin"], facts["equilibration"]
+        last = engine.initial(recipe.chains)
+        engine.sampler.advance(last, 0, facts["equilibration"])
+    return last.to(engine.device), facts["thin"], facts["equilibration"]
 
 
 def _facts(report: EquilibrationReport) -> dict[str, Any]:
@@ -126,13 +148,6 @@ def _facts(report: EquilibrationReport) -> dict[str, Any]:
         "equilibration_report": str(report),
         **{f"sweeps_time.{name}": t.value for name, t in times.items() if t is not None},
     }
-
-
-def _sampler(recipe: SampleRecipe, model: Ising, workers: int) -> Sampler:
-    kind = sampler_class(recipe.update)
-    if kind is SwendsenWang:
-        return kind(model, recipe.seed, workers=workers)
-    return kind(model, recipe.seed)
 
 
 def _block_records(header: SampleHeader, thin: int) -> int:

@@ -14,11 +14,17 @@ from rsmi.storage.layout import MODEL_PREFIX, OBSERVABLES, SCHEMA, SPINS
 from rsmi.storage.packing import unpack
 
 # Large enough for the whole of most files: random access then reads each chunk once.
-_CACHE_BYTES = 64 << 20
+CACHE_BYTES = 64 << 20
+# Many more slots than chunks, so that two chunks seldom drive each other out.
+_CACHE_SLOTS = 100_003
 
 
 class Hdf5Samples(BaseSamples):
     """A sample file of schema `rsmi.samples/1`.
+
+    Args:
+        path: The file.
+        cache: Bytes of chunks to keep in memory.
 
     Attributes:
         header: The facts of the data set.
@@ -28,10 +34,12 @@ class Hdf5Samples(BaseSamples):
         InputError: Where the file is damaged, of a newer schema, or not self-consistent.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, cache: int = CACHE_BYTES) -> None:
         self.path = path
         with reading(str(path)):
-            self._file = h5py.File(path, "r", rdcc_nbytes=_CACHE_BYTES, locking="best-effort")
+            self._file = h5py.File(
+                path, "r", rdcc_nbytes=cache, rdcc_nslots=_CACHE_SLOTS, locking="best-effort"
+            )
         try:
             with reading(f"{path}: its attributes"):
                 self.attributes = {name: _plain(v) for name, v in self._file.attrs.items()}

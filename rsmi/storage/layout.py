@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsmi.storage.header import SampleHeader
-from rsmi.storage.seal import SEAL_BYTES, content_digest, write_seal
+from rsmi.storage.seal import SAMPLES, SEAL_BYTES, content_digest, write_seal
 from rsmi.storage.sink import Sink
 
-SCHEMA = "rsmi.samples/1"
+SCHEMA = SAMPLES
 SCHEMA_VERSION = 1
 SPINS = "spins"
 OBSERVABLES = "observables"
@@ -21,7 +21,7 @@ CONTENT_DIGEST = "content_sha256"
 MODEL_PREFIX = "model."
 
 # Checksummed metadata (superblock 3), and no newer features, so that old readers keep up.
-_FORMAT = ("v110", "v110")
+FORMAT = ("v110", "v110")
 _CHUNK_BYTES = 128 * 1024
 
 Block = tuple[NDArray[np.uint8], dict[str, NDArray[np.float64]]]
@@ -45,11 +45,11 @@ def write_file(
         blocks: Packed configurations and their observables, in order, of any sizes.
     """
     with Sink(path) as sink:
-        with h5py.File(sink, "w", libver=_FORMAT, userblock_size=SEAL_BYTES) as file:
+        with h5py.File(sink, "w", libver=FORMAT, userblock_size=SEAL_BYTES) as file:
             _write_content(file, header, attributes, autocorrelation, blocks)
             file.flush()
             sink.check()
-            file.attrs[CONTENT_DIGEST] = _stored(content_digest(file))
+            file.attrs[CONTENT_DIGEST] = stored(content_digest(file))
         sink.check()
     write_seal(path)
 
@@ -62,7 +62,7 @@ def _write_content(
     blocks: Iterable[Block],
 ) -> None:
     for name, value in (_root_attributes(header) | dict(attributes)).items():
-        file.attrs[name] = _stored(value)
+        file.attrs[name] = stored(value)
     spins = file.create_dataset(
         SPINS,
         (header.n, *header.packed_shape),
@@ -72,9 +72,10 @@ def _write_content(
     )
     observables = _fill(spins, header, blocks)
     for name, unit in header.observables.items():
-        _write_series(file, f"{OBSERVABLES}/{name}", observables[name], unit)
+        write_series(file, f"{OBSERVABLES}/{name}", observables[name], unit)
     for name, times in autocorrelation.items():
-        _write_series(file, f"{AUTOCORRELATION}/{name}", times, "records")
+        times = np.asarray(times, dtype=np.float64)
+        write_series(file, f"{AUTOCORRELATION}/{name}", times, "records")
 
 
 def _root_attributes(header: SampleHeader) -> dict[str, Any]:
@@ -93,7 +94,8 @@ def _root_attributes(header: SampleHeader) -> dict[str, Any]:
     }
 
 
-def _stored(value: Any) -> Any:
+def stored(value: Any) -> Any:
+    """A value as it is kept in an attribute."""
     # Fixed-length text lies in the checksummed object header; variable-length text would not.
     return np.bytes_(value.encode()) if isinstance(value, str) else np.asarray(value)
 
@@ -135,11 +137,12 @@ def _regrouped(pieces: Iterable[NDArray[np.uint8]], size: int) -> Iterator[NDArr
         yield rest
 
 
-def _write_series(file: Any, name: str, values: NDArray[np.float64], unit: str) -> None:
+def write_series(file: Any, name: str, values: NDArray[Any], unit: str) -> None:
+    """A checksummed dataset of one value per row, with its unit."""
     dataset = file.create_dataset(
         name,
-        data=np.asarray(values, dtype=np.float64),
-        chunks=(_chunk_rows(len(values), 8),),
+        data=values,
+        chunks=(_chunk_rows(len(values), values.itemsize),),
         fletcher32=True,
     )
-    dataset.attrs["unit"] = _stored(unit)
+    dataset.attrs["unit"] = stored(unit)

@@ -1,6 +1,7 @@
 """Open a file of configurations, whoever wrote it, by looking at its content."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
@@ -12,34 +13,49 @@ from rsmi.storage.hdf5 import Hdf5Samples
 from rsmi.storage.interface import Samples
 from rsmi.storage.journal import MAGIC
 from rsmi.storage.mcising import McisingSamples, is_mcising
+from rsmi.storage.selection import open_collection
 
 _EXPECTED = "a sample file of rsmi, an HDF5 file of mcising, or a NumPy array (.npy, .npz)"
 
+_Choice = dict[str, float | Sequence[int] | None]
 
-def open_samples(path: str | os.PathLike[str], temperature: float | None = None) -> Samples:
+
+def open_samples(
+    path: str | os.PathLike[str],
+    temperature: float | None = None,
+    shape: Sequence[int] | None = None,
+    seed: int | None = None,
+) -> Samples:
     """Open the configurations in a file.
 
     Args:
-        path: A sample file of this project, an HDF5 file written by `mcising`, or a `.npy` or
-            `.npz` array of shape (n, *lattice shape) with +1/-1 or 0/1.
-        temperature: Which temperature of an `mcising` file, in units of J.
+        path: A sample file or a collection of this project, an HDF5 file written by `mcising`, or
+            a `.npy` or `.npz` array of shape (n, *lattice shape) with +1/-1 or 0/1.
+        temperature: Which temperature of a collection or an `mcising` file, in units of J.
+        shape: Which lattice shape of a collection.
+        seed: Which seed of a collection; all of them, joined as independent chains, where it is
+            None.
 
     Returns:
         The samples; close them, or use them in a `with` statement.
 
     Raises:
-        InputError: Where there is no such file, or it is none of these, or it is damaged.
+        InputError: Where there is no such file, or it is none of these, or it is damaged; where
+            the choice is not there or not unique.
     """
     target = Path(path)
+    choice: _Choice = {"temperature": temperature, "shape": shape, "seed": seed}
     start = _first_bytes(target)
     if start.startswith(b"\x93NUMPY"):
-        _refuse_temperature(target, temperature)
+        _refuse(target, choice)
         return open_npy(target)
     if start.startswith(b"PK"):
-        _refuse_temperature(target, temperature)
+        _refuse(target, choice)
         return open_npz(target)
     if h5py.is_hdf5(target):
-        return _open_hdf5(target, temperature)
+        if is_collection(target):
+            return open_collection(target, temperature, shape, seed)
+        return _open_hdf5(target, choice, temperature)
     if start.startswith(MAGIC):
         raise InputError(
             f"{target} is the journal of an interrupted run; finish that run with --resume"
@@ -69,7 +85,14 @@ def _first_bytes(path: Path) -> bytes:
     return start
 
 
-def _open_hdf5(path: Path, temperature: float | None) -> Samples:
+def is_collection(path: Path) -> bool:
+    """Whether an HDF5 file is a collection of this project, of any version."""
+    with reading(str(path)), h5py.File(path, "r", locking="best-effort") as file:
+        schema = file.attrs.get("schema")
+    return isinstance(schema, bytes) and schema.startswith(b"rsmi.collection/")
+
+
+def _open_hdf5(path: Path, choice: _Choice, temperature: float | None) -> Samples:
     with reading(str(path)), h5py.File(path, "r", locking="best-effort") as file:
         ours = "schema" in file.attrs
         foreign = None if ours or is_mcising(file) else sorted(file)
@@ -78,14 +101,17 @@ def _open_hdf5(path: Path, temperature: float | None) -> Samples:
             f"{path} is an HDF5 file with {foreign}, but no file of samples; expected {_EXPECTED}"
         )
     if not ours:
+        _refuse(path, choice | {"temperature": None})
         return McisingSamples(path, temperature)
-    _refuse_temperature(path, temperature)
+    _refuse(path, choice)
     return Hdf5Samples(path)
 
 
-def _refuse_temperature(path: Path, temperature: float | None) -> None:
-    if temperature is not None:
-        raise InputError(
-            f"{path} was opened with temperature={temperature:g}, which chooses among the "
-            "temperatures of an mcising file; leave it out for this one"
-        )
+def _refuse(path: Path, choice: _Choice) -> None:
+    """Nothing is to be chosen in this file."""
+    for name, value in choice.items():
+        if value is not None:
+            raise InputError(
+                f"{path} was opened with {name}={value}, which chooses among the samples of a "
+                "collection (or the temperatures of an mcising file); leave it out for this one"
+            )

@@ -24,7 +24,7 @@ class SampleRecipe:
         records: Configurations to keep of each chain.
         seed: Seed of the counter-based random numbers, 0 .. 2**63 - 1.
         model: `ising`.
-        update: `swendsen_wang` or `metropolis`.
+        update: `swendsen_wang`, `metropolis` or `wolff`, whose sweep is one cluster.
         thin: Sweeps between kept configurations; measured where it is None.
         equilibration: Sweeps to drop first; measured where it is None.
 

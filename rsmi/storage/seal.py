@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 SEAL_BYTES = 512
-_TITLE = "rsmi.samples/1 sealed by SHA-256 of the bytes from 512 on: "
+SAMPLES = "rsmi.samples/1"
+_TITLE = "{schema} sealed by SHA-256 of the bytes from 512 on: "
 _PIECE_BYTES = 4 << 20
 
 
@@ -50,26 +51,27 @@ def _add_values(digest: Any, dataset: Any) -> None:
         digest.update(dataset[start : start + rows].tobytes())
 
 
-def file_seal(path: Path) -> bytes:
+def file_seal(path: Path, schema: str) -> bytes:
     """The user block that belongs to the bytes of a file, shape of `SEAL_BYTES` bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         file.seek(SEAL_BYTES)
         while piece := file.read(_PIECE_BYTES):
             digest.update(piece)
-    return f"{_TITLE}{digest.hexdigest()}\n".encode().ljust(SEAL_BYTES, b"\0")
+    title = _TITLE.format(schema=schema)
+    return f"{title}{digest.hexdigest()}\n".encode().ljust(SEAL_BYTES, b"\0")
 
 
-def write_seal(path: Path) -> None:
+def write_seal(path: Path, schema: str = SAMPLES) -> None:
     """Seal a finished file and bring it to disk."""
-    seal = file_seal(path)
+    seal = file_seal(path, schema)
     with path.open("r+b") as file:
         file.write(seal)
         file.flush()
         os.fsync(file.fileno())
 
 
-def seal_holds(path: Path) -> bool:
+def seal_holds(path: Path, schema: str = SAMPLES) -> bool:
     """Whether the user block is exactly the seal of the bytes behind it."""
     with path.open("rb") as file:
-        return file.read(SEAL_BYTES) == file_seal(path)
+        return file.read(SEAL_BYTES) == file_seal(path, schema)

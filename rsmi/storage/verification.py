@@ -3,8 +3,10 @@
 import math
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -12,12 +14,14 @@ from numpy.typing import NDArray
 from rsmi.errors import InputError
 from rsmi.sampling.ising import Ising
 from rsmi.storage.base import reading
+from rsmi.storage.collection import SCHEMA
 from rsmi.storage.hdf5 import Hdf5Samples
 from rsmi.storage.interface import Samples
 from rsmi.storage.layout import CONTENT_DIGEST
-from rsmi.storage.opening import open_samples
+from rsmi.storage.opening import is_collection, open_samples
 from rsmi.storage.packing import padding_is_zero, unpack
 from rsmi.storage.seal import SEAL_BYTES, content_digest, seal_holds
+from rsmi.storage.selection import read_collection
 
 _PIECE_SITES = 1 << 22
 
@@ -28,7 +32,7 @@ class FileReport:
 
     Args:
         source: Where the configurations come from.
-        shape: Lattice shape.
+        shape: Lattice shape; empty for a collection of several.
         n: Number of configurations.
         chains: Number of Markov chains.
         model: The model where it is known.
@@ -49,7 +53,7 @@ def verify(path: str | os.PathLike[str], temperature: float | None = None) -> Fi
     """Check a whole file: seal, checksums, attributes, shapes, and that observables fit the spins.
 
     Args:
-        path: Any file `open_samples` takes.
+        path: Any file `open_samples` takes; a collection is checked with all its shards.
         temperature: Which temperature of an `mcising` file.
 
     Returns:
@@ -58,10 +62,38 @@ def verify(path: str | os.PathLike[str], temperature: float | None = None) -> Fi
     Raises:
         InputError: At the first thing that is wrong, naming it.
     """
+    if h5py.is_hdf5(path) and is_collection(Path(path)):
+        return _check_collection(Path(path))
     with open_samples(path, temperature) as samples:
         if isinstance(samples, Hdf5Samples):
             return _report(samples, samples.attributes, _check_ours(samples))
         return _report(samples, {}, ("every value is one of two spin values",))
+
+
+def _check_collection(path: Path) -> FileReport:
+    """Check a collection and every one of its shards."""
+    if not seal_holds(path, SCHEMA):
+        raise InputError(
+            f"{path} does not have the bytes it was written with: its SHA-256 seal is broken; "
+            "delete it, then run `rsmi sample` with --resume, which writes it again"
+        )
+    facts, shards = read_collection(path)
+    for shard in shards:
+        shard.open().close()
+        verify(shard.path)
+    shapes = {shard.shape for shard in shards}
+    return FileReport(
+        f"{path} ({len(shards)} shards, {SCHEMA})",
+        shapes.pop() if len(shapes) == 1 else (),
+        sum(shard.n for shard in shards),
+        sum(shard.chains for shard in shards),
+        None,
+        facts,
+        (
+            "every byte of the collection is as it was written (SHA-256 seal)",
+            f"all {len(shards)} shards are there, whole, and hold what was merged",
+        ),
+    )
 
 
 def _report(samples: Samples, attributes: dict[str, Any], checks: tuple[str, ...]) -> FileReport:

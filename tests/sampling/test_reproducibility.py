@@ -7,7 +7,16 @@ import pytest
 import torch
 
 from rsmi.errors import InputError
-from rsmi.sampling import Ising, Metropolis, SwendsenWang, registry, sample_blocks, sampler_class
+from rsmi.sampling import (
+    Ising,
+    Metropolis,
+    Multispin,
+    SwendsenWang,
+    Wolff,
+    find_update,
+    registry,
+    sample_blocks,
+)
 
 MODEL = Ising((6, 10), 0.42)
 
@@ -51,8 +60,17 @@ def test_other_chains_do_not_matter(name: str) -> None:
 @pytest.mark.parametrize("workers", [2, 4, 7])
 def test_workers_do_not_matter(shape: tuple[int, ...], workers: int) -> None:
     model = Ising(shape, 0.3)
-    alone = after(SwendsenWang(model, 4), 6, [10])
-    assert torch.equal(alone, after(SwendsenWang(model, 4, workers), 6, [10]))
+    for name in ("swendsen_wang", "wolff"):
+        alone = after(registry[name](model, 4), 6, [10])
+        assert torch.equal(alone, after(registry[name](model, 4, workers=workers), 6, [10]))
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (10,), (4, 4, 6)])
+@pytest.mark.parametrize("workers", [2, 4, 7])
+def test_workers_do_not_matter_to_packed_chains(shape: tuple[int, ...], workers: int) -> None:
+    model = Ising(shape, 0.3)
+    alone = after(Multispin(model, 4), 170, [10])
+    assert torch.equal(alone, after(Multispin(model, 4, workers), 170, [10]))
 
 
 @pytest.mark.parametrize("name", registry)
@@ -113,10 +131,14 @@ def test_bad_samplers() -> None:
         SwendsenWang(Ising((4, 4), -0.1), 1)
     with pytest.raises(InputError, match="workers is 0; expected at least 1"):
         SwendsenWang(MODEL, 1, workers=0)
+    with pytest.raises(InputError, match="workers is 0; expected at least 1"):
+        Wolff(MODEL, 1, workers=0)
+    with pytest.raises(InputError, match=r"coupling is -0.1; Wolff needs K >= 0.*'metropolis'"):
+        Wolff(Ising((4, 4), -0.1), 1)
     with pytest.raises(InputError, match=r"shape is \(4, 5\); the checkerboard update needs even"):
         Metropolis(Ising((4, 5), 0.1), 1)
     with pytest.raises(InputError, match="update is 'wolf'; expected one of metropolis, swend"):
-        sampler_class("wolf")
+        find_update("wolf")
 
 
 @pytest.mark.gpu

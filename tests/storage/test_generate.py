@@ -58,8 +58,11 @@ def test_another_seed_gives_other_spins(tmp_path):
         assert not torch.equal(a.read(0, 120), b.read(0, 120))
 
 
-@pytest.mark.parametrize("update", ["swendsen_wang", "metropolis"])
-def test_thin_and_equilibration_can_be_given(tmp_path, update):
+@pytest.mark.parametrize(
+    ("update", "method"),
+    [("swendsen_wang", "numba"), ("metropolis", "multispin"), ("wolff", "numba")],
+)
+def test_thin_and_equilibration_can_be_given(tmp_path, update, method):
     recipe = SampleRecipe(
         shape=(6,), temperature=1.5, update=update, chains=2, records=3, seed=1, thin=2,
         equilibration=9,
@@ -68,7 +71,14 @@ def test_thin_and_equilibration_can_be_given(tmp_path, update):
     with open_samples(tmp_path / "s.h5") as samples:
         assert samples.n == 6
         assert (samples.attributes["thin"], samples.attributes["equilibration"]) == (2, 9)
+        assert (samples.attributes["method"], samples.attributes["device"]) == (method, "cpu")
     assert verify(tmp_path / "s.h5").attributes["equilibrated"] == 0
+
+
+def test_a_device_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match="device is 'cuda:99'; this machine has"):
+        generate(RECIPE, tmp_path / "s.h5", device="cuda:99")
+    assert not (tmp_path / "s.h5").exists()
 
 
 def test_progress_is_told(tmp_path, small_blocks):

@@ -23,7 +23,7 @@ def test_yaml_round_trip():
     ("key", "value", "message"),
     [
         ("model", "potts", "model is 'potts'; expected ising"),
-        ("update", "wolff", "update is 'wolff'; expected metropolis or swendsen_wang"),
+        ("update", "wolf", "update is 'wolf'; expected metropolis or swendsen_wang or wolff"),
         ("shape", 8, r"shape is 8; expected extents such as \[64, 64\]"),
         ("shape", "[]", r"shape is \[\]; expected extents"),
         ("shape", "[8, 1]", "each extent of shape is 1; expected a whole number, at least 2"),

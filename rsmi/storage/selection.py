@@ -1,0 +1,182 @@
+"""Open a collection: read its table of shards and choose among them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from rsmi.errors import InputError
+from rsmi.storage.base import reading
+from rsmi.storage.collection import SCHEMA, SHARDS
+from rsmi.storage.hdf5 import CACHE_BYTES, Hdf5Samples
+from rsmi.storage.interface import Samples
+from rsmi.storage.joined import Joined
+from rsmi.storage.layout import CONTENT_DIGEST
+
+_CLOSE = 1e-6  # two temperatures that differ by less are taken for the same when one is chosen
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One row of the table of a collection.
+
+    Args:
+        path: The sample file.
+        digest: SHA-256 of its content.
+        shape: Lattice shape.
+        seed: Seed of its random numbers.
+        n: Number of configurations.
+        chains: Number of Markov chains.
+        couplings: Parameters of its model by name.
+    """
+
+    path: Path
+    digest: str
+    shape: tuple[int, ...]
+    seed: int
+    n: int
+    chains: int
+    couplings: dict[str, float]
+
+    def open(self, cache: int = CACHE_BYTES) -> Hdf5Samples:
+        """The samples of the shard, if they are those that were merged.
+
+        Raises:
+            InputError: Where the file is missing or holds something else.
+        """
+        if not self.path.exists():
+            raise InputError(
+                f"the shard {self.path} is missing; a collection needs its folder {SHARDS!r} "
+                "beside it: copy both, or draw it again with --resume"
+            )
+        samples = Hdf5Samples(self.path, cache)
+        if samples.attributes.get(CONTENT_DIGEST) != self.digest:
+            samples.close()
+            raise InputError(
+                f"the shard {self.path} holds other content than when it was merged; copy it again "
+                "from its source, or draw the grid again"
+            )
+        return samples
+
+
+def read_collection(path: Path) -> tuple[dict[str, Any], tuple[Shard, ...]]:
+    """Root attributes and shards of a collection.
+
+    Raises:
+        InputError: Where the file is damaged or of a newer schema.
+    """
+    with reading(str(path)), h5py.File(path, "r", locking="best-effort") as file:
+        facts = {name: _plain(value) for name, value in file.attrs.items()}
+        if facts["schema"] != SCHEMA:
+            raise InputError(
+                f"{path} has schema {facts['schema']!r}; this version of rsmi reads {SCHEMA!r}: "
+                "upgrade rsmi"
+            )
+        table = {name: _plain(column[:]) for name, column in file[SHARDS].items()}
+        return facts, tuple(_shard(path.parent, table, i) for i in range(len(table["path"])))
+
+
+def open_collection(
+    path: Path,
+    temperature: float | None = None,
+    shape: Sequence[int] | None = None,
+    seed: int | None = None,
+) -> Samples:
+    """The samples of one point of a grid; several seeds are joined as independent chains.
+
+    Args:
+        path: A collection.
+        temperature: Which temperature, in units of J; may be left out where there is one only.
+        shape: Which lattice shape; likewise.
+        seed: Which seed; all of them where it is None.
+
+    Raises:
+        InputError: Where the choice is not there or not unique; the message lists what there is.
+    """
+    _, shards = read_collection(path)
+    chosen = _one_lattice(path, shards, shape)
+    chosen = _one_model(path, chosen, temperature)
+    chosen = _seeds(path, chosen, seed)
+    opened: list[Hdf5Samples] = []
+    try:
+        for shard in chosen:
+            opened.append(shard.open(CACHE_BYTES // len(chosen)))
+        return opened[0] if len(opened) == 1 else Joined(_title(path, chosen), opened)
+    except BaseException:
+        for samples in opened:
+            samples.close()
+        raise
+
+
+def _one_lattice(path: Path, shards: Sequence[Shard], shape: Sequence[int] | None) -> list[Shard]:
+    present = sorted({shard.shape for shard in shards})
+    listed = ", ".join(str(list(found)) for found in present)
+    if shape is None:
+        if len(present) > 1:
+            raise InputError(
+                f"{path} holds {len(present)} lattices ({listed}); choose one with shape="
+            )
+        return list(shards)
+    chosen = [shard for shard in shards if shard.shape == tuple(shape)]
+    if not chosen:
+        raise InputError(f"{path} has no lattice {list(shape)}; it holds {listed}")
+    return chosen
+
+
+def _one_model(path: Path, shards: Sequence[Shard], temperature: float | None) -> list[Shard]:
+    listed = ", ".join(f"{t:g}" for t in sorted({s.couplings["temperature"] for s in shards}))
+    if temperature is not None:
+        near = [abs(shard.couplings["temperature"] - temperature) for shard in shards]
+        if not min(near) < _CLOSE:
+            raise InputError(f"{path} has no temperature {temperature:g}; it holds {listed}")
+        shards = [s for s, distance in zip(shards, near, strict=True) if distance == min(near)]
+    elif len({tuple(shard.couplings.items()) for shard in shards}) > 1:
+        raise InputError(
+            f"{path} holds several temperatures ({listed}); choose one with temperature="
+        )
+    return list(shards)
+
+
+def _seeds(path: Path, shards: Sequence[Shard], seed: int | None) -> list[Shard]:
+    present = sorted({shard.seed for shard in shards})
+    chosen = [shard for shard in shards if seed is None or shard.seed == seed]
+    if not chosen:
+        raise InputError(f"{path} has no seed {seed}; it holds {', '.join(map(str, present))}")
+    if len({shard.seed for shard in chosen}) < len(chosen):
+        names = ", ".join(str(shard.path) for shard in chosen)
+        raise InputError(
+            f"{path} holds several shards of the same temperature, lattice and seed; their random "
+            f"numbers are not independent; open one of {names}"
+        )
+    return chosen
+
+
+def _title(path: Path, shards: Sequence[Shard]) -> str:
+    size = "x".join(map(str, shards[0].shape))
+    facts = ", ".join(f"{name} {value:g}" for name, value in shards[0].couplings.items())
+    return f"{path} ({size}, {facts}, {len(shards)} seeds, {SCHEMA})"
+
+
+def _shard(directory: Path, table: dict[str, Any], i: int) -> Shard:
+    fixed = ("path", CONTENT_DIGEST, "lattice", "model", "seed", "n", "chains")
+    return Shard(
+        path=directory / table["path"][i],
+        digest=table[CONTENT_DIGEST][i],
+        shape=tuple(map(int, table["lattice"][i].split("x"))),
+        seed=table["seed"][i],
+        n=table["n"][i],
+        chains=table["chains"][i],
+        couplings={name: column[i] for name, column in table.items() if name not in fixed},
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Attributes and columns as plain Python values."""
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, np.ndarray) and value.dtype.kind == "S":
+        return [text.decode() for text in value.tolist()]
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
