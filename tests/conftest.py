@@ -1,10 +1,38 @@
-"""What holds for every test."""
+"""What holds for every test: one thread, and one chi-square test for all samplers."""
 
+from collections.abc import Callable
+
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+Numbers = NDArray[np.float64]
 
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     """Test problems are small: more threads would only wait for each other."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def p_value() -> Callable[[Numbers, Numbers], float]:
+    """Chi-square p-value of counts; cells that expect fewer than 10 are put together.
+
+    A count in a cell of probability zero is an impossible event: p = 0.
+    """
+
+    def test(counts: Numbers, probability: Numbers) -> float:
+        if counts[probability < 1e-14].sum() > 0:
+            return 0.0
+        expected = probability * counts.sum()
+        rare = expected < 10
+        observed = np.append(counts[~rare], counts[rare].sum())
+        expected = np.append(expected[~rare], expected[rare].sum())
+        observed, expected = observed[expected > 1], expected[expected > 1]
+        statistic = ((observed - expected) ** 2 / expected).sum()
+        return float(chi2.sf(statistic, len(observed) - 1))
+
+    return test

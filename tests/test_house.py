@@ -62,13 +62,14 @@ def test_reference_samples_are_drawn_again_to_the_same_spins(tmp_path: Path) -> 
     folder = ROOT / "datasets" / "ising2d_critical"
     recipe = SampleRecipe.from_yaml((folder / "reference.yaml").read_text())
     generate(recipe, tmp_path / "samples.h5")
-    with open_samples(tmp_path / "samples.h5") as drawn, open_samples(folder / "reference.h5") as kept:
+    with (
+        open_samples(tmp_path / "samples.h5") as drawn,
+        open_samples(folder / "reference.h5") as kept,
+    ):
         assert torch.equal(drawn.read(0, drawn.n), kept.read(0, kept.n))
 
 
-@pytest.mark.parametrize(
-    "path", sorted(ROOT.glob("configs/*.yaml")), ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*.yaml")), ids=lambda path: path.stem)
 def test_every_config_parses(path: Path) -> None:
     """A config is accepted by its command (the first word of its name, `run` by default)."""
     from rsmi.cli.parsing import parse
@@ -82,7 +83,16 @@ def test_every_config_parses(path: Path) -> None:
 
 
 def test_the_wheel_holds_only_the_package(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT]
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        tmp_path,
+        ROOT,
+    ]
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()

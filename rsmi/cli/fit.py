@@ -76,6 +76,6 @@ def _parse(arguments: Sequence[str]) -> FitCLI:
         subclass_mode_model=True,
         save_config_callback=None,
         seed_everything_default=0,
-        trainer_defaults=TRAINER_DEFAULTS | {"max_epochs": 20},
+        trainer_defaults=TRAINER_DEFAULTS | {"max_epochs": 12},
         parser_kwargs={"prog": "rsmi fit", "description": __doc__},
     )

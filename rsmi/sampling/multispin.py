@@ -15,8 +15,9 @@ from rsmi.sampling.acceptance import MOST_AXES, Acceptance, acceptance
 from rsmi.sampling.ising import Ising
 from rsmi.sampling.multispin_kernel import CHUNK, Geometry, sweep_groups
 from rsmi.sampling.multispin_packing import kernel_geometry, pack_groups, unpack_groups
-from rsmi.sampling.random import Stream, check_seed
+from rsmi.sampling.random import Stream
 from rsmi.sampling.start import check_advance, initial_state
+from rsmi.sampling.threads import check_run
 from rsmi.sampling.words import Packing, WordLattice
 
 Words = NDArray[np.uint32]
@@ -57,9 +58,7 @@ class Multispin:
     packing: Packing = "replicas"
 
     def __post_init__(self) -> None:
-        check_seed(self.seed)
-        if self.workers < 1:
-            raise InputError(f"workers is {self.workers}; expected at least 1; give 1 or more")
+        check_run(self.seed, workers=self.workers)
         check_packed(self.model)
         if self.lattice.width > CHUNK:
             raise InputError(

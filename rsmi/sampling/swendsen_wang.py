@@ -1,9 +1,7 @@
 """Swendsen-Wang cluster updates of many independent chains on all processor cores."""
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +10,9 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.sampling.clusters import BOND_BITS, sweep_chains
 from rsmi.sampling.ising import Ising
-from rsmi.sampling.random import Stream, check_seed
+from rsmi.sampling.random import Stream
 from rsmi.sampling.start import check_advance, initial_state
-
-GROUPS_PER_WORKER = 4
+from rsmi.sampling.threads import check_run, share_chains
 
 
 def bond_probability(coupling: float) -> float:
@@ -51,9 +48,7 @@ class SwendsenWang:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        check_seed(self.seed)
-        if self.workers < 1:
-            raise InputError(f"workers is {self.workers}; expected at least 1; give 1 or more")
+        check_run(self.seed, workers=self.workers)
         if self.model.coupling < 0:
             raise InputError(
                 f"coupling is {self.model.coupling}; Swendsen-Wang needs K >= 0, because its "
@@ -97,13 +92,7 @@ class SwendsenWang:
                 np.uint64(self.seed),
             )
 
-        groups = chain_groups(len(state), self.workers)
-        if self.workers == 1:
-            for group in groups:
-                work(group)
-            return
-        with ThreadPoolExecutor(self.workers) as pool:
-            list(pool.map(work, groups))
+        share_chains(len(state), self.workers, work)
 
 
 def forward_rows(shape: tuple[int, ...]) -> NDArray[np.int64]:
@@ -121,14 +110,3 @@ def forward_rows(shape: tuple[int, ...]) -> NDArray[np.int64]:
     rows = np.arange(math.prod(shape[:-1])).reshape(shape[:-1])
     neighbours = [np.roll(rows, -1, axis).ravel() for axis in range(rows.ndim)]
     return np.array(neighbours, dtype=np.int64).reshape(rows.ndim, rows.size)
-
-
-def chain_groups(chains: int, workers: int) -> list[slice]:
-    """Contiguous groups of chains, several for each worker so that all finish together.
-
-    >>> chain_groups(5, 1)
-    [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None), slice(3, 5, None)]
-    """
-    groups = min(chains, workers * GROUPS_PER_WORKER)
-    edges = [chains * k // groups for k in range(groups + 1)]
-    return [slice(start, stop) for start, stop in pairwise(edges)]

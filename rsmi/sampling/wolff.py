@@ -1,6 +1,5 @@
 """Wolff single-cluster updates of many independent chains."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,9 +10,10 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.lattice import Hypercubic
 from rsmi.sampling.ising import Ising
-from rsmi.sampling.random import Stream, check_seed
+from rsmi.sampling.random import Stream
 from rsmi.sampling.start import check_advance, initial_state
-from rsmi.sampling.swendsen_wang import bond_probability, chain_groups
+from rsmi.sampling.swendsen_wang import bond_probability
+from rsmi.sampling.threads import check_run, share_chains
 from rsmi.sampling.wolff_kernel import CHANCE_BITS, flip_clusters
 
 
@@ -44,9 +44,7 @@ class Wolff:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        check_seed(self.seed)
-        if self.workers < 1:
-            raise InputError(f"workers is {self.workers}; expected at least 1; give 1 or more")
+        check_run(self.seed, workers=self.workers)
         if self.model.coupling < 0:
             raise InputError(
                 f"coupling is {self.model.coupling}; Wolff needs K >= 0, because its cluster "
@@ -87,10 +85,4 @@ class Wolff:
             args = (first, first_sweep, sweeps, stream, seed)
             flip_clusters(part, self._neighbours, self.model.shape, threshold, *args)
 
-        groups = chain_groups(len(state), self.workers)
-        if self.workers == 1:
-            for group in groups:
-                work(group)
-            return
-        with ThreadPoolExecutor(self.workers) as pool:
-            list(pool.map(work, groups))
+        share_chains(len(state), self.workers, work)

@@ -88,7 +88,10 @@ def write_npy(path: Path, array: np.ndarray) -> Path:
 
 
 ARRAYS: dict[str, tuple[np.ndarray, str]] = {
-    "three values": (np.arange(3 * 64 * 16).reshape(-1, 8, 8) % 3, "expected spins of +1/-1 or 0/1"),
+    "three values": (
+        np.arange(3 * 64 * 16).reshape(-1, 8, 8) % 3,
+        "expected spins of +1/-1 or 0/1",
+    ),
     "not a number": (np.full((100, 8, 8), np.nan), "nan"),
     "one number": (np.float64(3.0), "shape"),
     "empty": (np.zeros((0, 8, 8)), "0"),

@@ -1,4 +1,4 @@
-"""Exact laws by enumeration, and the chi-square test that all dimer tests share."""
+"""Exact laws by enumeration."""
 
 from collections.abc import Callable
 
@@ -6,22 +6,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 from rsmi.sampling.dimers import Dimers, dimer_law
 
 Numbers = NDArray[np.float64]
-
-
-def chi_square_p_value(counts: Numbers, probability: Numbers) -> float:
-    """p-value of counts; cells that expect fewer than 10 are put together."""
-    expected = probability * counts.sum()
-    rare = expected < 10
-    observed = np.append(counts[~rare], counts[rare].sum())
-    expected = np.append(expected[~rare], expected[rare].sum())
-    observed, expected = observed[expected > 1], expected[expected > 1]
-    statistic = ((observed - expected) ** 2 / expected).sum()
-    return float(chi2.sf(statistic, len(observed) - 1))
 
 
 def covering_counts(states: torch.Tensor, samples: torch.Tensor) -> Numbers:
@@ -32,18 +20,14 @@ def covering_counts(states: torch.Tensor, samples: torch.Tensor) -> Numbers:
 
 
 @pytest.fixture
-def p_value() -> Callable[[Numbers, Numbers], float]:
-    """p-value of counts under a distribution."""
-    return chi_square_p_value
-
-
-@pytest.fixture
-def covering_p_value() -> Callable[[Dimers, torch.Tensor], float]:
+def covering_p_value(
+    p_value: Callable[[Numbers, Numbers], float],
+) -> Callable[[Dimers, torch.Tensor], float]:
     """p-value of independent configurations under the exact law of the model."""
 
     def test(model: Dimers, samples: torch.Tensor) -> float:
         law = dimer_law(model)
         counts = covering_counts(law.configurations, samples)
-        return chi_square_p_value(counts, law.probability.numpy())
+        return p_value(counts, law.probability.numpy())
 
     return test

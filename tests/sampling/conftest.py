@@ -1,4 +1,4 @@
-"""Exact distributions by enumeration, and one chi-square test that all sampler tests share."""
+"""Exact distributions by enumeration."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 from rsmi.sampling import Ising
 
@@ -42,24 +41,10 @@ def classes(model: Ising, configurations: torch.Tensor) -> list[tuple[int, int]]
     return list(zip(energy, magnetisation, strict=True))
 
 
-def chi_square_p_value(counts: NDArray[np.float64], probability: NDArray[np.float64]) -> float:
-    """Chi-square p-value of counts; cells that expect fewer than 10 are put together.
-
-    A count in a cell of probability zero is an impossible event: p = 0.
-    """
-    if counts[probability < 1e-14].sum() > 0:
-        return 0.0
-    expected = probability * counts.sum()
-    rare = expected < 10
-    observed = np.append(counts[~rare], counts[rare].sum())
-    expected = np.append(expected[~rare], expected[rare].sum())
-    observed, expected = observed[expected > 1], expected[expected > 1]
-    statistic = ((observed - expected) ** 2 / expected).sum()
-    return float(chi2.sf(statistic, len(observed) - 1))
-
-
 @pytest.fixture
-def class_p_value() -> Callable[[Ising, torch.Tensor], float]:
+def class_p_value(
+    p_value: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
+) -> Callable[[Ising, torch.Tensor], float]:
     """p-value of independent configurations under the exact law of (E, |M|)."""
 
     def test(model: Ising, configurations: torch.Tensor) -> float:
@@ -67,12 +52,6 @@ def class_p_value() -> Callable[[Ising, torch.Tensor], float]:
         number = {key: index for index, key in enumerate(exact)}
         seen = [number[key] for key in classes(model, configurations)]
         counts = np.bincount(seen, minlength=len(exact)).astype(float)
-        return chi_square_p_value(counts, np.array(list(exact.values())))
+        return p_value(counts, np.array(list(exact.values())))
 
     return test
-
-
-@pytest.fixture
-def p_value() -> Callable[[NDArray[np.float64], NDArray[np.float64]], float]:
-    """Chi-square p-value of counts under a distribution."""
-    return chi_square_p_value

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rsmi.sampling.dimers.decorated import DecoratedDimers
-from rsmi.sampling.dimers.sharing import check_sampler, share_chains
 from rsmi.sampling.dimers.streams import DimerStream
 from rsmi.sampling.dimers.words import unit
 from rsmi.sampling.dimers.worm import Worm
 from rsmi.sampling.random import fill_uint64
 from rsmi.sampling.start import check_advance
+from rsmi.sampling.threads import check_run, share_chains
 
 PAIRS = int(DimerStream.PAIRS)
 
@@ -48,7 +48,7 @@ class DecoratedWorm:
     worms: int | None = None
 
     def __post_init__(self) -> None:
-        check_sampler(self.seed, workers=self.workers, worms=self.worms)
+        check_run(self.seed, workers=self.workers, worms=self.worms)
 
     @cached_property
     def _worm(self) -> Worm:

@@ -10,11 +10,12 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.sampling.dimers.model import Dimers
 from rsmi.sampling.dimers.pictures import Directions, write_bonds
-from rsmi.sampling.dimers.sharing import check_sampler, copies, flat_bonds, share_chains
+from rsmi.sampling.dimers.sharing import copies, flat_bonds
 from rsmi.sampling.dimers.start import columnar
 from rsmi.sampling.dimers.streams import DimerStream
 from rsmi.sampling.dimers.temperley import tree_dimers
 from rsmi.sampling.dimers.trees import spanning_tree
+from rsmi.sampling.threads import check_run, share_chains
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Wilson:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        check_sampler(self.seed, workers=self.workers)
+        check_run(self.seed, workers=self.workers)
         if self.model.boundary != "corner" or math.isfinite(self.model.temperature):
             raise InputError(
                 f"boundary is {self.model.boundary!r} and temperature {self.model.temperature}; "

@@ -10,11 +10,12 @@ from torch import Tensor
 from rsmi.sampling.dimers.links import link_table
 from rsmi.sampling.dimers.model import Dimers
 from rsmi.sampling.dimers.pictures import directions_of
-from rsmi.sampling.dimers.sharing import check_sampler, copies, flat_bonds, share_chains
+from rsmi.sampling.dimers.sharing import copies, flat_bonds
 from rsmi.sampling.dimers.start import columnar
 from rsmi.sampling.dimers.streams import DimerStream
 from rsmi.sampling.dimers.turns import Weights
 from rsmi.sampling.dimers.worms import Graph, worm_sweeps
+from rsmi.sampling.threads import check_run, share_chains
 
 HOT_SWEEPS = 4
 
@@ -50,7 +51,7 @@ class Worm:
     worms: int | None = None
 
     def __post_init__(self) -> None:
-        check_sampler(self.seed, workers=self.workers, worms=self.worms)
+        check_run(self.seed, workers=self.workers, worms=self.worms)
 
     @property
     def worms_per_sweep(self) -> int:

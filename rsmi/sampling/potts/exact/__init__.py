@@ -1,0 +1,20 @@
+"""Exact answers for Potts and Blume-Capel models."""
+
+from rsmi.sampling.potts.exact.critical import (
+    BLUME_CAPEL_TRICRITICAL,
+    POTTS_2D,
+    TRICRITICAL_ISING_2D,
+    critical_coupling,
+    critical_energy,
+)
+from rsmi.sampling.potts.exact.enumeration import all_values, spectrum
+
+__all__ = [
+    "BLUME_CAPEL_TRICRITICAL",
+    "POTTS_2D",
+    "TRICRITICAL_ISING_2D",
+    "all_values",
+    "critical_coupling",
+    "critical_energy",
+    "spectrum",
+]

@@ -1,0 +1,53 @@
+"""Chains shared among threads; compiled sweeps release the interpreter's lock."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TypeVar
+
+from rsmi.errors import InputError
+from rsmi.sampling.random import check_seed
+
+GROUPS_PER_WORKER = 4
+
+Result = TypeVar("Result")
+
+
+def check_run(seed: int, **counts: int | None) -> None:
+    """Raise InputError for a bad seed, or for counts (such as workers) that are given but below 1.
+
+    >>> check_run(3, workers=2, worms=None)
+    """
+    check_seed(seed)
+    for name, value in counts.items():
+        if value is not None and value < 1:
+            raise InputError(f"{name} is {value}; expected at least 1; give 1 or more")
+
+
+def share_chains(chains: int, workers: int, work: Callable[[slice], Result]) -> list[Result]:
+    """Results of the work on each group of chains, in order, on several threads.
+
+    Args:
+        chains: number of chains.
+        workers: number of threads; one works in the calling thread.
+        work: what to do with a group of consecutive chains.
+
+    >>> share_chains(3, 1, lambda group: group.stop)
+    [1, 2, 3]
+    """
+    groups = chain_groups(chains, workers)
+    if workers == 1:
+        return [work(group) for group in groups]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(work, groups))
+
+
+def chain_groups(chains: int, workers: int) -> list[slice]:
+    """Contiguous groups of chains, several for each worker so that all finish together.
+
+    >>> chain_groups(5, 1)
+    [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None), slice(3, 5, None)]
+    """
+    groups = min(chains, workers * GROUPS_PER_WORKER)
+    edges = [chains * k // groups for k in range(groups + 1)]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
