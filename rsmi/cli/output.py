@@ -95,7 +95,8 @@ class Output:
         config = directory / CONFIG_NAME
         if directory.exists() and not directory.is_dir():
             raise InputError(f"{directory} is a file; give --out the name of a directory")
-        if directory.exists() and any(directory.iterdir()):
+        # A part file is all that a run leaves that was killed before it said what it is.
+        if directory.exists() and any(p.suffix != ".part" for p in directory.iterdir()):
             _check_same(directory, config, text, resume)
             return
         directory.mkdir(parents=True, exist_ok=True)
