@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rsmi needs Python 3.11 or newer; set PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
-	$(BIN)/python -m pip install --quiet --editable '.[test,docs,tensorboard,cluster,neighbours]' -c constraints.txt
+	$(BIN)/python -m pip install --quiet --editable '.[test,docs,tensorboard,cluster,neighbours,studies]' -c constraints.txt
 	touch $@
 
 clean:

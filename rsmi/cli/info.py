@@ -46,7 +46,7 @@ def _print_samples(path: Path, temperature: float | None) -> None:
     report = verify(path, temperature)
     facts = {
         "configurations": f"{report.n} in {report.chains} chains",
-        "lattice": " x ".join(map(str, report.shape)),
+        "lattice": " x ".join(map(str, report.shape)) or "several",
         "model": "unknown" if report.model is None else _pairs(report.model),
         **{name: str(value) for name, value in report.attributes.items()},
     }

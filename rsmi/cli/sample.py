@@ -1,7 +1,7 @@
 """`rsmi sample`: draw the configurations of a recipe into an HDF5 file."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rsmi.cli.output import Output
@@ -10,16 +10,25 @@ from rsmi.cli.progress import counting
 from rsmi.errors import InputError
 from rsmi.report import Quantity
 from rsmi.sampling import autocorrelation_time, mean_estimate
-from rsmi.sampling.exact import kaufman
 from rsmi.storage import SampleRecipe, Samples, generate, open_samples
+from rsmi.storage.grid import is_grid
 from rsmi.storage.hdf5 import Hdf5Samples
+from rsmi.storage.recorded import recorded
 
-DESCRIPTION = "Draw configurations from a recipe; equal recipes give equal bytes."
+DESCRIPTION = (
+    "Draw configurations from a recipe; equal recipes give equal bytes. A recipe with the key "
+    "`grid`, a list of values for each key to vary, is drawn in every combination."
+)
 FILE_NAME = "samples.h5"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Parse and run."""
+    """Parse and run; a YAML with the key `grid` is drawn cell by cell."""
+    if names_a_grid(arguments):
+        from rsmi.cli.sample_grid import draw_grid
+
+        draw_grid(arguments)
+        return
     recipe, execution = parse("sample", SampleRecipe, arguments, DESCRIPTION)
     if execution.out is None:
         raise InputError("no output directory; give --out DIR")
@@ -28,6 +37,18 @@ def main(arguments: Sequence[str]) -> None:
     with open_samples(path) as samples:
         quantities = describe(samples)
     output.finish(quantities, recipe.seed)
+
+
+def names_a_grid(arguments: Sequence[str]) -> bool:
+    """Whether one of the arguments is a grid, or the path of one."""
+    if any(argument.startswith("--grid") for argument in arguments):
+        return True
+    files = (Path(argument.removeprefix("--config=")) for argument in arguments)
+    return any(is_grid(file.read_text(errors="replace")) for file in files if _is_yaml(file))
+
+
+def _is_yaml(path: Path) -> bool:
+    return path.suffix in (".yaml", ".yml") and path.is_file()
 
 
 def draw(recipe: SampleRecipe, execution: Execution, output: Output) -> Path:
@@ -46,24 +67,38 @@ def draw(recipe: SampleRecipe, execution: Execution, output: Output) -> Path:
 
 
 def describe(samples: Samples) -> list[Quantity]:
-    """Energy and magnetisation per site and how long the records remember them."""
-    sites = math.prod(samples.shape)
-    energy, magnetisation = (
-        samples.observable(name).reshape(-1, samples.chains).T / sites
-        for name in ("energy", "magnetisation")
-    )
-    size = abs(magnetisation)
-    return [
-        Quantity.of("sampling.energy", mean_estimate(energy, "J"), _exact_energy(samples)),
-        Quantity.of("sampling.magnetisation", mean_estimate(size, "1")),
-        Quantity.of("sampling.tau_int.energy", autocorrelation_time(energy)),
-        Quantity.of("sampling.tau_int.magnetisation", autocorrelation_time(size)),
+    """Energy and other means per site, and how long the records remember them."""
+    known = recorded(samples.header) if isinstance(samples, Hdf5Samples) else None
+    if known is None:
+        return _describe(
+            samples, math.prod(samples.shape), {}, {"energy": "J", "magnetisation": "1"}
+        )
+    family, model = known.family, known.model
+    units = family.units(model)
+    names = [n for n in ("energy", "magnetisation") if n in units]
+    shown = {name: units[name] for name in [*names, *family.reported]}
+    return _describe(samples, family.sites(model), family.exact(model), shown)
+
+
+def _describe(
+    samples: Samples, sites: int, exact: Mapping[str, float], units: Mapping[str, str]
+) -> list[Quantity]:
+    """Means of observables per site, then the times of energy and absolute magnetisation."""
+    series = {
+        name: samples.observable(name).reshape(-1, samples.chains).T / sites for name in units
+    }
+    series["magnetisation"] = abs(series["magnetisation"])
+    means = [
+        Quantity.of(
+            f"sampling.{name}",
+            mean_estimate(values, units[name]),
+            exact[name] / sites if name in exact else None,
+        )
+        for name, values in series.items()
     ]
-
-
-def _exact_energy(samples: Samples) -> float | None:
-    """Kaufman's energy per site, where it applies."""
-    if samples.model is None or len(samples.shape) != 2:
-        return None
-    coupling = float(samples.model["coupling"])
-    return kaufman((samples.shape[0], samples.shape[1]), coupling).energy if coupling > 0 else None
+    times = [
+        Quantity.of(f"sampling.tau_int.{name}", autocorrelation_time(values))
+        for name, values in series.items()
+        if name in ("energy", "magnetisation")
+    ]
+    return [*means, *times]

@@ -15,7 +15,8 @@ from rsmi.information import (
     sampled_information,
 )
 from rsmi.lattice import state_index
-from rsmi.learning.data import HeldOut, WindowData
+from rsmi.learning.data import WindowData
+from rsmi.learning.windowed import HeldOut
 from rsmi.learning.learn import held_out_information, held_out_sums
 from rsmi.learning.rsmi import RSMI
 from rsmi.report import Quantity

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from rsmi.information import Estimate, predictive_estimate, predictive_sums
 from rsmi.lattice import state_index
-from rsmi.learning.data import HeldOut, WindowData
 from rsmi.learning.filters import TableFilter
 from rsmi.learning.rsmi import RSMI
+from rsmi.learning.windowed import HeldOut, WindowedData
 
 _MONITOR = "information/validation"
 _BATCH = 16384
@@ -72,12 +72,12 @@ class Learned:
     seconds: float
 
 
-def learn(model: RSMI, data: WindowData, trainer: pl.Trainer) -> Learned:
+def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
     """Train until the held-out information stops growing, go back to the best state, test it.
 
     Args:
         model: A fresh module; trained in place.
-        data: Windows of the same geometry.
+        data: Windows of the same geometry, from a file or from a sampler.
         trainer: From `make_trainer`, or one of your own with `training_callbacks`.
 
     Returns:

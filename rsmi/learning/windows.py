@@ -11,7 +11,8 @@ class WindowPool:
 
     Args:
         window: Block, buffer and environment.
-        configurations: (n, *shape) of +1 and -1.
+        configurations: (n, *shape) of +1 and -1, on any device; the windows are on the same one,
+            and equal for all of them.
         partners: (n,) int64, the configuration that lends each block its environment. The
             default pairs a block with its own surroundings; a permutation makes the null, in
             which block and environment are independent.
@@ -30,11 +31,13 @@ class WindowPool:
     ) -> None:
         shape = tuple(configurations.shape[1:])
         visible, environment = window.cut(torch.from_numpy(Hypercubic(shape).sites())[None])
-        self._visible, self._environment = visible[0], environment[0]
+        place = configurations.device
+        self._visible, self._environment = visible[0].to(place), environment[0].to(place)
         self._visible_images = masked_permutations(window.block_mask)
         self._environment_images = masked_permutations(window.environment_mask)
         self._flat = configurations.flatten(1)
-        self._partners = torch.arange(len(configurations)) if partners is None else partners
+        own = torch.arange(len(configurations)) if partners is None else partners
+        self._partners = own.to(place)
 
     def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw n windows, uniform in configuration, position and (per batch) symmetry.
@@ -59,6 +62,7 @@ class WindowPool:
         return self._take(torch.arange(n).repeat_interleave(m), where)
 
     def _take(self, which: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
+        which, where = which.to(self._flat.device), where.to(self._flat.device)
         v = self._flat[which[:, None], self._visible[where]]
         e = self._flat[self._partners[which][:, None], self._environment[where]]
         return v, e

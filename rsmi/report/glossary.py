@@ -43,6 +43,36 @@ GLOSSARY = {
     "exponents.delta_epsilon": Entry(
         "&Delta;<sub>&epsilon;</sub>", "scaling dimension of the energy, d - y_t"
     ),
+    "layers.H(X)": Entry("H(X)", "entropy of the inputs"),
+    "layers.H(Y)": Entry("H(Y)", "entropy of the labels"),
+    "layers.<name>.H(T)": Entry("H(T)", "entropy of the layer"),
+    "layers.<name>.H(X|T)": Entry("H(X|T)", "what the layer forgets of the input"),
+    "layers.<name>.I(X;T)": Entry("I(X;T)", "what the layer keeps of the input"),
+    "layers.<name>.H(Y|T)": Entry("H(Y|T)", "what the layer does not tell about the label"),
+    "layers.<name>.I(T;Y)": Entry("I(T;Y)", "what the layer tells about the label"),
+    "layers.<name>.H(X|T,Y)": Entry("H(X|T,Y)", "what layer and label together leave open"),
+    "layers.<name>.<estimator>": Entry("", "an estimator's column, which depends on its scale"),
+    "layers.findings": Entry("", "remarks of the audit"),
+    "layers.study.learned": Entry("", "networks that learned the rule"),
+    "layers.study.accuracy": Entry("", "accuracy on images never trained on"),
+    "layers.claim.fixed_bins.<unit>": Entry(
+        "&Delta;I<sub>bins</sub>", "gain of I(X;T) in training, bins of fixed width"
+    ),
+    "layers.claim.range_bins.<unit>": Entry(
+        "&Delta;I<sub>range</sub>", "gain of I(X;T) in training, bins over the range"
+    ),
+    "layers.claim.untrained.<unit>": Entry(
+        "&Delta;<sub>depth</sub>H(X|T)", "rise with depth in the untrained network, quantised"
+    ),
+    "layers.claim.late_inputs.<unit>": Entry(
+        "&Delta;H(X|T)", "gain of the last hidden layers in training, as they are"
+    ),
+    "layers.claim.late_inputs_quantised.<unit>": Entry(
+        "&Delta;H(X|T)", "gain of the last hidden layers in training, quantised"
+    ),
+    "layers.claim.late_labels.<unit>": Entry(
+        "-&Delta;H(Y|T)", "fall of the last hidden layers in training, quantised"
+    ),
     "sampling.energy": Entry("&lang;E&rang;/N", "energy per site"),
     "sampling.magnetisation": Entry("&lang;|M|&rang;/N", "absolute magnetisation per site"),
     "sampling.tau_int.energy": Entry(
@@ -52,7 +82,17 @@ GLOSSARY = {
         "&tau;<sub>|M|</sub>", "integrated autocorrelation time of the absolute magnetisation"
     ),
 }
-"""Every documented name; `<rule>` stands for the name of a rule. `docs/results.md` says more."""
+"""Every documented name; `<rule>` stands for the name of a rule, `<name>` for that of a layer,
+`<unit>` for a unit function. `docs/results.md` says more."""
+
+_PATTERNS = (
+    (r"^information\.exact\.[^.]+$", "information.exact.<rule>"),
+    (r"^layers\.claim\.([^.]+)\.[^.]+$", r"layers.claim.\1.<unit>"),
+    (r"^layers\..*\(.*\)\.[HI]\([XYT|;,]+\)$", "layers.<name>.<estimator>"),
+    (r"^layers\..*(?:renyi|nearest_neighbour)\.I\([XYT;]+\)$", "layers.<name>.<estimator>"),
+    (r"^layers\..+\.([HI]\([XYT|;,]+\))$", r"layers.<name>.\1"),
+)
+"""Names that are made of parts, and the entry that explains them; the first that fits counts."""
 
 
 def entry(name: str) -> Entry | None:
@@ -60,7 +100,10 @@ def entry(name: str) -> Entry | None:
 
     >>> entry("information.exact.majority").meaning
     'exact information of the named rule'
+    >>> entry("layers.encoder.0.H(X|T)").meaning
+    'what the layer forgets of the input'
     """
     if name in GLOSSARY:
         return GLOSSARY[name]
-    return GLOSSARY.get(re.sub(r"^information\.exact\.[^.]+$", "information.exact.<rule>", name))
+    general = (re.sub(pattern, into, name) for pattern, into in _PATTERNS)
+    return next((GLOSSARY[g] for g in general if g in GLOSSARY), None)

@@ -8,21 +8,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rsmi.errors import InputError
-from rsmi.sampling.interface import Model, Sampler
+from rsmi.sampling.interface import Measuring, Model, Sampler
 
 Observables = dict[str, Tensor]
 
 
 def observables(model: Model, configurations: Tensor) -> Observables:
-    """Energy and magnetisation of each configuration.
+    """Energy, magnetisation, and what else the model measures, of each configuration.
 
     Args:
-        model: the model.
+        model: the model; its own `observables(configurations)` is used where it has one.
         configurations: int8 (n, *shape).
 
     Returns:
-        "energy" (total, in units of J) and "magnetisation" (total), int64 (n,) each.
+        "energy" (total, in units of J), "magnetisation" (total) and others by name, (n,) each.
     """
+    if isinstance(model, Measuring):
+        return model.observables(configurations)
     return {
         "energy": model.energy(configurations),
         "magnetisation": model.magnetisation(configurations),

@@ -1,6 +1,6 @@
 """What every Monte Carlo update offers; nothing of ours is imported here."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -19,6 +19,23 @@ class Model(Protocol):
 
     def magnetisation(self, configurations: Tensor) -> Tensor:
         """Total magnetisation of each configuration, int64 (n,)."""
+        ...
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """A model that measures more than energy and magnetisation."""
+
+    def observables(self, configurations: Tensor) -> dict[str, Tensor]:
+        """Every observable of each configuration by name, (n,) each."""
+        ...
+
+
+class Checking(Protocol):
+    """A model that knows its configurations."""
+
+    def check(self, configurations: Tensor) -> None:
+        """Raise InputError unless the configurations are of the model's type and shape."""
         ...
 
 

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
+from rsmi.sampling.interface import Checking
 from rsmi.sampling.ising import Ising
 from rsmi.sampling.random import Stream, fill_uint64
 
@@ -40,7 +41,7 @@ def initial_state(model: Ising, chains: int, seed: int) -> Tensor:
     return torch.from_numpy(state.reshape(chains, *model.shape))
 
 
-def check_advance(model: Ising, state: Tensor, first_sweep: int, sweeps: int) -> None:
+def check_advance(model: Checking, state: Tensor, first_sweep: int, sweeps: int) -> None:
     """Raise InputError unless the state fits the model and the sweeps can be addressed."""
     model.check(state)
     if not state.is_contiguous():

@@ -2,6 +2,7 @@
 
 from rsmi.storage.cluster import Cluster
 from rsmi.storage.generation import generate
+from rsmi.storage.generator import Generator, write_samples
 from rsmi.storage.grid import SampleGrid
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.interface import Samples
@@ -15,6 +16,7 @@ from rsmi.storage.writer import SampleWriter
 __all__ = [
     "Cluster",
     "FileReport",
+    "Generator",
     "SampleGrid",
     "SampleHeader",
     "SampleRecipe",
@@ -27,4 +29,5 @@ __all__ = [
     "sample_grid",
     "split",
     "verify",
+    "write_samples",
 ]

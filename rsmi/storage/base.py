@@ -1,7 +1,7 @@
 """What all sources of configurations share."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 import numpy as np
@@ -52,6 +52,20 @@ class BaseSamples:
             )
         return torch.from_numpy(self._spins(start, stop))
 
+    def take(self, indices: Sequence[int] | NDArray[np.int64]) -> torch.Tensor:
+        """Configurations anywhere, int8 spins of +1/-1, shape (len(indices), *shape).
+
+        Raises:
+            InputError: For an index outside 0..n-1, or where the file is damaged.
+        """
+        chosen = np.asarray(indices, dtype=np.int64)
+        if len(chosen) and not 0 <= chosen.min() <= chosen.max() < self.n:
+            raise InputError(
+                f"{self.source}: configurations {chosen.min()}..{chosen.max()} were asked for; "
+                f"expected numbers within 0..{self.n - 1}"
+            )
+        return torch.from_numpy(self._take(chosen))
+
     def observable(self, name: str) -> NDArray[np.float64]:
         """One value per configuration, shape (n,): `energy` in units of J, `magnetisation`.
 
@@ -71,6 +85,10 @@ class BaseSamples:
 
     def _spins(self, start: int, stop: int) -> NDArray[np.int8]:
         raise NotImplementedError
+
+    def _take(self, indices: NDArray[np.int64]) -> NDArray[np.int8]:
+        rows = [self._spins(i, i + 1) for i in indices.tolist()]
+        return np.concatenate([np.empty((0, *self.shape), dtype=np.int8), *rows])
 
     def _observable(self, name: str) -> NDArray[np.float64]:
         if name != "magnetisation":

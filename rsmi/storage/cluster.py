@@ -1,6 +1,8 @@
 """Tasks as a job array of a cluster, by submitit."""
 
+import importlib.util
 import math
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +47,19 @@ class Cluster:
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise InputError(f"{name} is {value}; expected a number above 0; give more")
 
+    def check(self) -> None:
+        """Raise InputError where jobs cannot be submitted from here."""
+        if importlib.util.find_spec("submitit") is None:
+            raise InputError(
+                f"cluster is {self.executor!r}, but submitit is not installed; install it with "
+                "`pip install 'rsmi[cluster]'`, or use --processes on this machine"
+            )
+        if self.executor == "slurm" and shutil.which("srun") is None:
+            raise InputError(
+                "cluster is 'slurm', but there is no srun on this machine; run the command on a "
+                "login node of the cluster, or use --processes on this machine"
+            )
+
 
 def submit(
     tasks: Sequence[T],
@@ -78,20 +93,10 @@ def submit(
 
 
 def _executor(cluster: Cluster, threads: int, directory: Path) -> Any:
-    try:
-        import submitit
-    except ImportError:
-        raise InputError(
-            f"cluster is {cluster.executor!r}, but submitit is not installed; install it with "
-            "`pip install 'rsmi[cluster]'`, or use --processes on this machine"
-        ) from None
-    try:
-        executor = submitit.AutoExecutor(directory, cluster=cluster.executor)
-    except RuntimeError as error:
-        raise InputError(
-            f"cluster is {cluster.executor!r}, but this machine cannot submit to it ({error}); "
-            "run the command on a login node, or use --processes on this machine"
-        ) from None
+    cluster.check()
+    import submitit
+
+    executor = submitit.AutoExecutor(directory, cluster=cluster.executor)
     executor.update_parameters(
         name="rsmi",
         timeout_min=cluster.minutes,

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,12 @@ from torch import Tensor
 
 from rsmi.errors import AnalysisError, InputError
 from rsmi.sampling import (
-    CRITICAL_COUPLING,
     EquilibrationReport,
-    Ising,
-    Sampler,
     correlation,
     equilibrate,
-    find_update,
     sample_blocks,
 )
+from rsmi.sampling.families import Engine
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.recipe import SampleRecipe
 from rsmi.storage.writer import SampleWriter, is_finished
@@ -57,85 +54,108 @@ def generate(
         InputError: Where the file exists or belongs to another recipe, or there is no such device.
         AnalysisError: Where equilibrium is not reached or the disk refuses.
     """
-    model = ising(recipe)
-    header = sample_header(recipe, model)
-    if resume and is_finished(path, header):
+    drawing = Drawing.of(recipe)
+    if resume and is_finished(path, drawing.header):
         return
-    with SampleWriter.open(path, header, resume) as writer:
-        _draw(writer, recipe, _engine(recipe, model, device, workers), progress or _silent)
-        facts = writer.state or {}
+    engine = recipe.family.engine(recipe.setup, drawing.model, workers, device)
+    with SampleWriter.open(path, drawing.header, resume) as writer:
+        _draw(writer, drawing, engine, progress or _silent)
+        facts = {"encoding": recipe.family.encoding} | (writer.state or {})
         writer.finalise(facts, _autocorrelation(writer))
 
 
-def ising(recipe: SampleRecipe) -> Ising:
-    """The model of a recipe.
-
-    >>> ising(SampleRecipe(shape=(4, 4), temperature=2.0, chains=1, records=1, seed=1)).coupling
-    0.5
-    """
-    if recipe.temperature == "critical":
-        return Ising(recipe.shape, CRITICAL_COUPLING)
-    return Ising.at_temperature(recipe.shape, float(recipe.temperature))
-
-
-def sample_header(recipe: SampleRecipe, model: Ising) -> SampleHeader:
-    """The header of the file that a recipe gives."""
-    return SampleHeader(
-        model=recipe.model,
-        couplings={"coupling": model.coupling, "temperature": model.temperature},
-        shape=recipe.shape,
-        chains=recipe.chains,
-        records=recipe.records,
-        seed=recipe.seed,
-        recipe=recipe.to_yaml(),
-    )
-
-
 @dataclass(frozen=True)
-class _Engine:
-    """A sampler, and what the file says about it."""
+class Drawing:
+    """A recipe with its model and the header of its file."""
 
-    sampler: Sampler
-    method: str
-    device: str
+    recipe: SampleRecipe
+    model: Any
+    header: SampleHeader
 
-    def initial(self, chains: int) -> Tensor:
-        """Starting configurations where the sampler wants them."""
-        return self.sampler.initial(chains).to(self.device)
+    @classmethod
+    def of(cls, recipe: SampleRecipe) -> Self:
+        """Build the model of a recipe.
+
+        Raises:
+            InputError: Where shape, temperature and parameters do not fit together.
+
+        >>> recipe = SampleRecipe(shape=(4, 4), temperature=2.0, chains=1, records=1, seed=1)
+        >>> Drawing.of(recipe).model.coupling
+        0.5
+        """
+        family = recipe.family
+        model = family.model(recipe.setup)
+        header = SampleHeader(
+            model=recipe.model,
+            couplings=family.couplings(recipe.setup, model),
+            shape=family.stored_shape(model),
+            chains=recipe.chains,
+            records=recipe.records,
+            seed=recipe.seed,
+            recipe=recipe.to_yaml(),
+            observables=family.units(model),
+        )
+        return cls(recipe, model, header)
+
+    def stored(self, states: Tensor) -> Tensor:
+        """States as the file holds them."""
+        return self.recipe.family.encode(self.model, states)
+
+    def states(self, stored: Tensor, device: str) -> Tensor:
+        """The states of the chains from what the file holds."""
+        return self.recipe.family.decode(self.model, stored).contiguous().to(device)
+
+    def measured(self, states: Tensor, found: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
+        """Every observable of the file, `found` by the sampler or computed from the states."""
+        wanted = self.header.observables
+        if not set(wanted) <= set(found):
+            found = found | self.recipe.family.observables(self.model, states)
+        return {name: found[name].numpy() for name in wanted}
 
 
-def _engine(recipe: SampleRecipe, model: Ising, device: str, workers: int) -> _Engine:
-    update = find_update(recipe.update)
-    method = update.choose(model, device=device)
-    sampler = update(model, recipe.seed, method, device, workers)
-    return _Engine(sampler, method, device)
-
-
-def _draw(writer: SampleWriter, recipe: SampleRecipe, engine: _Engine, progress: Progress) -> None:
+def _draw(writer: SampleWriter, drawing: Drawing, engine: Engine, progress: Progress) -> None:
     header, sampler = writer.header, engine.sampler
-    state, thin, discarded = _start(writer, recipe, engine)
+    state, thin, discarded = _start(writer, drawing, engine)
     progress(writer.records_done * header.chains, header.n)
     while (left := header.records - writer.records_done) > 0:
         records = min(left, _block_records(header, thin))
         sweep = discarded + thin * writer.records_done
-        for spins, found in islice(sample_blocks(sampler, state, sweep, thin, records), 1):
-            writer.append(spins, {name: values.numpy() for name, values in found.items()})
+        for states, found in islice(sample_blocks(sampler, state, sweep, thin, records), 1):
+            writer.append(drawing.stored(states), drawing.measured(states, found))
         progress(writer.records_done * header.chains, header.n)
 
 
-def _start(writer: SampleWriter, recipe: SampleRecipe, engine: _Engine) -> tuple[Tensor, int, int]:
+def _start(writer: SampleWriter, drawing: Drawing, engine: Engine) -> tuple[Tensor, int, int]:
     """Chain states to go on from, sweeps between records, sweeps dropped at the beginning."""
-    facts = writer.state
+    recipe, facts = drawing.recipe, writer.state
     if facts is None:
-        state = engine.initial(recipe.chains)
-        report = equilibrate(engine.sampler, state, recipe.equilibration, recipe.thin)
-        writer.set_state(_facts(report) | {"method": engine.method, "device": engine.device})
-        return state, report.thin, report.discarded
+        state = engine.sampler.initial(recipe.chains).to(engine.device)
+        facts = _independent(recipe) if engine.independent else _equilibrated(recipe, engine, state)
+        used = {"method": engine.method, "device": engine.device}
+        writer.set_state(facts | used | dict(engine.facts))
+        return state, facts["thin"], facts["equilibration"]
     last = writer.last_configurations()
     if last is None:
-        last = engine.initial(recipe.chains)
-        engine.sampler.advance(last, 0, facts["equilibration"])
-    return last.to(engine.device), facts["thin"], facts["equilibration"]
+        state = engine.sampler.initial(recipe.chains).to(engine.device)
+        engine.sampler.advance(state, 0, facts["equilibration"])
+    else:
+        state = drawing.states(last, engine.device)
+    return state, facts["thin"], facts["equilibration"]
+
+
+def _equilibrated(recipe: SampleRecipe, engine: Engine, state: Tensor) -> dict[str, Any]:
+    """Bring the chains to equilibrium; what the file says about it."""
+    return _facts(equilibrate(engine.sampler, state, recipe.equilibration, recipe.thin))
+
+
+def _independent(recipe: SampleRecipe) -> dict[str, Any]:
+    """What the file says where every sweep draws anew."""
+    return {
+        "thin": recipe.thin or 1,
+        "equilibration": 0,
+        "equilibrated": 1,
+        "equilibration_report": "independent draws: nothing to equilibrate",
+    }
 
 
 def _facts(report: EquilibrationReport) -> dict[str, Any]:
@@ -156,10 +176,9 @@ def _block_records(header: SampleHeader, thin: int) -> int:
 
 def _autocorrelation(writer: SampleWriter) -> dict[str, NDArray[np.float64]]:
     """Integrated times of the kept records by chain, of the energy and of |magnetisation|."""
-    series = {
-        "energy": writer.observable("energy"),
-        "magnetisation": np.abs(writer.observable("magnetisation")),
-    }
+    known = [name for name in ("energy", "magnetisation") if name in writer.header.observables]
+    series = {name: writer.observable(name) for name in known}
+    series["magnetisation"] = np.abs(series["magnetisation"])
     by_chain = {name: s.reshape(-1, writer.header.chains).T for name, s in series.items()}
     return {name: np.array([_time(chain) for chain in s]) for name, s in by_chain.items()}
 

@@ -1,5 +1,6 @@
 """What every source of configurations looks like to the rest of the library."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -33,6 +34,10 @@ class Samples(Protocol):
 
     def read(self, start: int, stop: int) -> torch.Tensor:
         """Configurations start..stop-1 as int8 spins of +1/-1, shape (stop - start, *shape)."""
+        ...
+
+    def take(self, indices: Sequence[int] | NDArray[np.int64]) -> torch.Tensor:
+        """Configurations anywhere, int8 spins of +1/-1, shape (len(indices), *shape)."""
         ...
 
     def observable(self, name: str) -> NDArray[np.float64]:

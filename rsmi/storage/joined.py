@@ -53,6 +53,16 @@ class Joined(BaseSamples):
         skip = first * self.chains
         return joined[start - skip : stop - skip]
 
+    def _take(self, indices: NDArray[np.int64]) -> NDArray[np.int8]:
+        spins = np.empty((len(indices), *self.shape), dtype=np.int8)
+        record, chain = np.divmod(indices, self.chains)
+        first = 0
+        for part in self._parts:
+            own = (first <= chain) & (chain < first + part.chains)
+            spins[own] = part.take(record[own] * part.chains + chain[own] - first).numpy()
+            first += part.chains
+        return spins
+
     def _observable(self, name: str) -> NDArray[np.float64]:
         rows = [part.observable(name).reshape(-1, part.chains) for part in self._parts]
         return np.concatenate(rows, axis=1).ravel()

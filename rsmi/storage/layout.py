@@ -22,7 +22,8 @@ MODEL_PREFIX = "model."
 
 # Checksummed metadata (superblock 3), and no newer features, so that old readers keep up.
 FORMAT = ("v110", "v110")
-_CHUNK_BYTES = 128 * 1024
+# Small enough to draw configurations at random, large enough to read them in order.
+_CHUNK_BYTES = 32 * 1024
 
 Block = tuple[NDArray[np.uint8], dict[str, NDArray[np.float64]]]
 Scalar = str | int | float

@@ -1,14 +1,14 @@
 """A recipe: everything that fixes a data set, as a few lines of YAML."""
 
 import dataclasses
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import yaml
 
 from rsmi.errors import InputError
-from rsmi.sampling.registry import registry
+from rsmi.sampling.families import Family, Setup, find_family
+from rsmi.sampling.families.parameters import complete
 
 _MAX_SEED = 2**63 - 1
 
@@ -18,13 +18,16 @@ class SampleRecipe:
     """How to draw a data set; equal recipes give equal files.
 
     Args:
-        shape: Lattice shape.
-        temperature: In units of J, or `critical` for the exact critical temperature.
+        shape: Lattice shape; unit cells for `ising_graph`, sites for the quantum chains.
+        temperature: In units of J (for dimers of the attraction), `inf`, or `critical` for the
+            exact critical temperature; left out for mazes and ground states.
         chains: Independent Markov chains.
         records: Configurations to keep of each chain.
         seed: Seed of the counter-based random numbers, 0 .. 2**63 - 1.
-        model: `ising`.
-        update: `swendsen_wang`, `metropolis` or `wolff`, whose sweep is one cluster.
+        model: `ising`, `ising_graph`, `potts`, `blume_capel`, `dimers`, `decorated_dimers`,
+            `mazes`, `tfim` or `heisenberg`.
+        parameters: What the model needs beside shape and temperature, such as `states` of Potts.
+        update: Name of an update of the model; its default where it is None.
         thin: Sweeps between kept configurations; measured where it is None.
         equilibration: Sweeps to drop first; measured where it is None.
 
@@ -46,8 +49,9 @@ class SampleRecipe:
 
     model: str = "ising"
     shape: tuple[int, ...]
-    temperature: float | str
-    update: str = "swendsen_wang"
+    temperature: float | str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    update: str | None = None
     chains: int
     records: int
     seed: int
@@ -55,14 +59,16 @@ class SampleRecipe:
     equilibration: int | None = None
 
     def __post_init__(self) -> None:
-        _choice("model", self.model, ["ising"])
-        _choice("update", self.update, sorted(registry))
+        family = find_family(self.model)
         if not isinstance(self.shape, tuple | list) or not self.shape:
             raise InputError(f"recipe: shape is {self.shape!r}; expected extents such as [64, 64]")
         for extent in self.shape:
             _integer("each extent of shape", extent, 2)
-        object.__setattr__(self, "shape", tuple(self.shape))
-        _check_temperature(self.temperature, self.shape)
+        shape = tuple(self.shape)
+        update = family.updates[0] if self.update is None else self.update
+        _choice("update", update, sorted(family.updates))
+        parameters = complete(family.name, family.parameters, self.parameters)
+        temperature = family.check_temperature(self.temperature, shape)
         _integer("chains", self.chains, 1)
         _integer("records", self.records, 1)
         _integer("seed", self.seed, 0, _MAX_SEED)
@@ -70,6 +76,20 @@ class SampleRecipe:
             _integer("thin", self.thin, 1)
         if self.equilibration is not None:
             _integer("equilibration", self.equilibration, 0)
+        resolved = {"shape": shape, "update": update, "temperature": temperature}
+        for name, value in {**resolved, "parameters": parameters}.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def family(self) -> Family:
+        """The kind of model."""
+        return find_family(self.model)
+
+    @property
+    def setup(self) -> Setup:
+        """What the family builds the model from."""
+        update = str(self.update)
+        return Setup(self.shape, self.temperature, self.parameters, update, self.seed)
 
     @classmethod
     def from_yaml(cls, text: str) -> Self:
@@ -84,14 +104,20 @@ class SampleRecipe:
             raise InputError(
                 f"recipe: unknown key {unknown[0]!r}; expected {', '.join(sorted(known))}"
             )
-        required = {"shape", "temperature", "chains", "records", "seed"}
+        required = {"shape", "chains", "records", "seed"}
+        if find_family(facts.get("model", "ising")).has_temperature:
+            required.add("temperature")
         if missing := sorted(required - set(facts)):
             raise InputError(f"recipe: {', '.join(missing)} missing; add a line for each")
         return cls(**facts)
 
     def to_yaml(self) -> str:
-        """The whole recipe, defaults included, as YAML."""
+        """The whole recipe, defaults included, as YAML; without what the model does not have."""
         facts = dataclasses.asdict(self) | {"shape": list(self.shape)}
+        if not self.family.parameters:
+            del facts["parameters"]
+        if not self.family.has_temperature:
+            del facts["temperature"]
         return yaml.safe_dump(facts, sort_keys=False, default_flow_style=None)
 
 
@@ -115,19 +141,3 @@ def _integer(name: str, value: object, low: int, high: int | None = None) -> Non
     if wrong or value < low or (high is not None and value > high):  # type: ignore[operator]
         limit = f"at least {low}" if high is None else f"from {low} to {high}"
         raise InputError(f"recipe: {name} is {value!r}; expected a whole number, {limit}")
-
-
-def _check_temperature(value: object, shape: tuple[int, ...]) -> None:
-    if value == "critical":
-        if len(shape) != 2:
-            raise InputError(
-                f"recipe: the critical temperature is known exactly in two dimensions only, shape "
-                f"is {list(shape)}; give temperature as a number"
-            )
-        return
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value <= 0:  # type: ignore[arg-type, operator]
-        raise InputError(
-            f"recipe: temperature is {value!r}; expected a number above 0 in units of J, or "
-            "'critical'"
-        )

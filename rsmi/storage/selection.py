@@ -1,5 +1,6 @@
 """Open a collection: read its table of shards and choose among them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ class Shard:
         path: The sample file.
         digest: SHA-256 of its content.
         shape: Lattice shape.
+        model: Name of its model.
         seed: Seed of its random numbers.
         n: Number of configurations.
         chains: Number of Markov chains.
@@ -36,6 +38,7 @@ class Shard:
     path: Path
     digest: str
     shape: tuple[int, ...]
+    model: str
     seed: int
     n: int
     chains: int
@@ -127,15 +130,23 @@ def _one_lattice(path: Path, shards: Sequence[Shard], shape: Sequence[int] | Non
 
 
 def _one_model(path: Path, shards: Sequence[Shard], temperature: float | None) -> list[Shard]:
-    listed = ", ".join(f"{t:g}" for t in sorted({s.couplings["temperature"] for s in shards}))
+    present = sorted({shard.couplings.get("temperature", math.nan) for shard in shards})
+    listed = ", ".join(f"{value:g}" for value in present)
     if temperature is not None:
-        near = [abs(shard.couplings["temperature"] - temperature) for shard in shards]
-        if not min(near) < _CLOSE:
+        nearest = min(present, key=lambda value: abs(value - temperature))
+        if not abs(nearest - temperature) < _CLOSE:
             raise InputError(f"{path} has no temperature {temperature:g}; it holds {listed}")
-        shards = [s for s, distance in zip(shards, near, strict=True) if distance == min(near)]
-    elif len({tuple(shard.couplings.items()) for shard in shards}) > 1:
+        shards = [shard for shard in shards if shard.couplings["temperature"] == nearest]
+    models = {(shard.model, *shard.couplings.items()) for shard in shards}
+    if len(models) > 1 and len(present) > 1 and temperature is None:
         raise InputError(
             f"{path} holds several temperatures ({listed}); choose one with temperature="
+        )
+    if len(models) > 1:
+        names = ", ".join(str(shard.path) for shard in shards)
+        raise InputError(
+            f"{path} holds shards that differ in more than temperature, lattice and seed; open one "
+            f"of {names}"
         )
     return list(shards)
 
@@ -166,6 +177,7 @@ def _shard(directory: Path, table: dict[str, Any], i: int) -> Shard:
         path=directory / table["path"][i],
         digest=table[CONTENT_DIGEST][i],
         shape=tuple(map(int, table["lattice"][i].split("x"))),
+        model=table["model"][i],
         seed=table["seed"][i],
         n=table["n"][i],
         chains=table["chains"][i],

@@ -55,6 +55,8 @@ def sample_grid(
         raise InputError(
             f"processes is {processes} and workers is {workers}; expected at least 1 of each"
         )
+    if cluster is not None:
+        cluster.check()
     _claim(target / SHARDS, resume)
     tasks = [Task(cell.recipe, target / SHARDS / f"{cell.name}.h5", workers) for cell in cells]
     if cluster is not None:

@@ -68,6 +68,9 @@ class Subset(BaseSamples):
         skip = first * self.chains
         return kept.reshape(-1, *self.shape)[start - skip : stop - skip]
 
+    def _take(self, indices: NDArray[np.int64]) -> NDArray[np.int8]:
+        return self._parent.take(self.indices()[indices]).numpy()
+
     def _observable(self, name: str) -> NDArray[np.float64]:
         return self._parent.observable(name)[self.indices()]
 

@@ -13,7 +13,7 @@ import torch
 from rsmi.errors import InputError
 from rsmi.sampling import SwendsenWang, equilibrate
 from rsmi.storage import SampleRecipe, generate, generation, open_samples, verify
-from rsmi.storage.generation import ising
+from rsmi.storage.generation import Drawing
 from rsmi.storage.writer import journal_path
 
 RECIPE = SampleRecipe(shape=(8, 8), temperature="critical", chains=4, records=30, seed=5)
@@ -28,7 +28,7 @@ def small_blocks(monkeypatch):
 def test_the_file_holds_the_chains_of_the_sampler(tmp_path):
     path = tmp_path / "s.h5"
     generate(RECIPE, path)
-    sampler = SwendsenWang(ising(RECIPE), RECIPE.seed)
+    sampler = SwendsenWang(Drawing.of(RECIPE).model, RECIPE.seed)
     state = sampler.initial(4)
     report = equilibrate(sampler, state)
     sampler.advance(state, report.discarded, 7 * report.thin)
@@ -40,7 +40,7 @@ def test_the_file_holds_the_chains_of_the_sampler(tmp_path):
         assert facts["equilibration_report"] == str(report)
         assert facts["equilibrated"] == 1
         assert facts["sweeps_time.energy"] == report.energy_time.value
-        assert facts["model.coupling"] == ising(RECIPE).coupling
+        assert facts["model.coupling"] == Drawing.of(RECIPE).model.coupling
     verify(path)
 
 

@@ -22,7 +22,10 @@ def test_yaml_round_trip():
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("model", "potts", "model is 'potts'; expected ising"),
+        ("model", "pots", "model is 'pots'; expected ising or ising_graph or potts"),
+        ("model", "potts", r"model potts needs the parameter 'states'.*has states \(number of"),
+        ("parameters", "{states: 3}", "unknown parameter 'states' of model ising; expected none"),
+        ("parameters", "3", "parameters is 3; expected `name: value` pairs"),
         ("update", "wolf", "update is 'wolf'; expected metropolis or swendsen_wang or wolff"),
         ("shape", 8, r"shape is 8; expected extents such as \[64, 64\]"),
         ("shape", "[]", r"shape is \[\]; expected extents"),

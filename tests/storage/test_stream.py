@@ -74,3 +74,21 @@ def test_fractions_must_divide(sample_file, fractions):
         pytest.raises(InputError, match="expected positive numbers that sum to 1"),
     ):
         split(samples, fractions)
+
+
+def test_configurations_are_taken_anywhere(sample_file, tmp_path):
+    with open_samples(sample_file) as samples:
+        spins = samples.read(0, 60)
+        chosen = [59, 0, 7, 7, 31]
+        assert torch.equal(samples.take(chosen), spins[chosen])
+        assert samples.take([]).shape == (0, 6, 6)
+        part = split(samples, [0.5, 0.5])[1]
+        assert torch.equal(part.take([3, 1]), part.read(0, part.n)[[3, 1]])
+        for wrong in ([60], [-1]):
+            with pytest.raises(
+                InputError, match=r"were asked for; expected numbers within 0\.\.59"
+            ):
+                samples.take(wrong)
+        np.save(tmp_path / "s.npy", spins.numpy())
+    with open_samples(tmp_path / "s.npy") as samples:
+        assert torch.equal(samples.take(chosen), spins[chosen])

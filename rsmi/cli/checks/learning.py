@@ -16,7 +16,7 @@ from rsmi.learning import load_filter, save_filter
 from rsmi.storage import SampleRecipe, generate
 
 if TYPE_CHECKING:
-    from rsmi.learning.data import HeldOut
+    from rsmi.learning.windowed import HeldOut
     from rsmi.learning.rsmi import RSMI
 
 _TORUS = "full enumeration of the 6x6 torus; a bound may not exceed it by 3 errors"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from rsmi.cli.checks.check import Check
 from rsmi.cli.checks.information import information
+from rsmi.cli.checks.layers import layers
 from rsmi.cli.checks.learning import learning
 from rsmi.cli.checks.renormalization import renormalization
 from rsmi.cli.checks.sampling import sampling
@@ -17,5 +18,6 @@ SECTIONS: Mapping[str, Callable[[], list[Check]]] = {
     "storage": storage,
     "renormalization": renormalization,
     "learning": learning,
+    "layers": layers,
 }
 """Section name -> its checks. What several checks share is computed when the first one asks."""

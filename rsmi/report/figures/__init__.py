@@ -8,23 +8,30 @@ a figure is drawn.
 from rsmi.report.figures.equilibration import Series, equilibration
 from rsmi.report.figures.exponents import Line, ScanRow, exponents
 from rsmi.report.figures.information import Bar, bars, information
+from rsmi.report.figures.layers import Depth, Path, depth, plane
 from rsmi.report.figures.levels import levels
 from rsmi.report.figures.rule import rule
 from rsmi.report.figures.style import save
+from rsmi.report.figures.tabular import table
 from rsmi.report.figures.training import Curve, training
 
 __all__ = [
     "Bar",
     "Curve",
+    "Depth",
     "Line",
+    "Path",
     "ScanRow",
     "Series",
     "bars",
+    "depth",
     "equilibration",
     "exponents",
     "information",
     "levels",
+    "plane",
     "rule",
     "save",
+    "table",
     "training",
 ]

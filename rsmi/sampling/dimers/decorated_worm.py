@@ -74,7 +74,7 @@ class DecoratedWorm:
         Raises:
             InputError: the state does not fit the model, is not on the CPU, or is no covering.
         """
-        check_advance(self.model, state, first_sweep, sweeps)  # type: ignore[arg-type]
+        check_advance(self.model, state, first_sweep, sweeps)
         bonds = state[:, :-1].contiguous()
         self._worm.advance(bonds, first_sweep, sweeps)
         state[:, :-1] = bonds

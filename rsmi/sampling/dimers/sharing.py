@@ -15,7 +15,7 @@ def flat_bonds(model: Dimers, state: Tensor, first_sweep: int, sweeps: int) -> N
     Raises:
         InputError: the state does not fit the model, is not on the CPU, or not contiguous.
     """
-    check_advance(model, state, first_sweep, sweeps)  # type: ignore[arg-type]
+    check_advance(model, state, first_sweep, sweeps)
     if state.device.type != "cpu":
         raise InputError(
             f"the state is on {state.device}; the dimer updates run on the CPU; move it there"
