@@ -1,10 +1,12 @@
 """Spins as bits: +1 is a set bit, eight spins of the last axis to a byte, lowest bit first."""
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-# Bits are expanded in pieces that stay in the second-level cache.
-_PIECE_BYTES = 1 << 15
+_BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
+# The eight spins of every byte, as one word each.
+_SPINS_OF_BYTE = (2 * _BITS.view(np.int8) - 1).view(np.uint64).ravel()
 
 
 def packed_width(extent: int) -> int:
@@ -28,7 +30,20 @@ def pack(spins: NDArray[np.int8]) -> NDArray[np.uint8]:
     >>> pack(np.array([1, -1, 1], dtype=np.int8)).tolist()
     [5]
     """
-    return np.packbits(spins > 0, axis=-1, bitorder="little")
+    if spins.shape[-1] % 8 or spins.dtype != np.int8 or not spins.size:
+        return np.packbits(spins > 0, axis=-1, bitorder="little")
+    words = np.ascontiguousarray(spins).reshape(-1).view(np.uint64)
+    packed = np.empty(len(words), dtype=np.uint8)
+    _pack_words(words, packed)
+    return packed.reshape(*spins.shape[:-1], -1)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _pack_words(words: NDArray[np.uint64], packed: NDArray[np.uint8]) -> None:
+    """Eight spins to a byte: the sign bits, gathered in the top byte by one multiplication."""
+    for i in range(len(words)):
+        positive = (~words[i] >> np.uint64(7)) & np.uint64(0x0101010101010101)
+        packed[i] = (positive * np.uint64(0x0102040810204080)) >> np.uint64(56)
 
 
 def unpack(packed: NDArray[np.uint8], extent: int) -> NDArray[np.int8]:
@@ -44,16 +59,17 @@ def unpack(packed: NDArray[np.uint8], extent: int) -> NDArray[np.int8]:
     >>> unpack(np.array([[5]], dtype=np.uint8), 3).tolist()
     [[1, -1, 1]]
     """
-    rows = np.ascontiguousarray(packed).reshape(-1, packed.shape[-1])
-    spins = np.empty((len(rows), extent), dtype=np.int8)
-    step = max(1, _PIECE_BYTES // packed.shape[-1])
-    for start in range(0, len(rows), step):
-        piece = rows[start : start + step]
-        bits = np.unpackbits(piece.reshape(-1), bitorder="little").view(np.int8)
-        out = spins[start : start + step]
-        np.multiply(bits.reshape(len(piece), -1)[:, :extent], 2, out=out)
-        out -= 1
-    return spins.reshape(*packed.shape[:-1], extent)
+    words = np.empty(packed.size, dtype=np.uint64)
+    _unpack_bytes(np.ascontiguousarray(packed).reshape(-1), words)
+    spins = words.view(np.int8).reshape(*packed.shape[:-1], 8 * packed.shape[-1])
+    return np.ascontiguousarray(spins[..., :extent])
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _unpack_bytes(packed: NDArray[np.uint8], words: NDArray[np.uint64]) -> None:
+    """A byte to eight spins."""
+    for i in range(len(packed)):
+        words[i] = _SPINS_OF_BYTE[packed[i]]
 
 
 def padding_is_zero(packed: NDArray[np.uint8], extent: int) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from rsmi.errors import InputError
 from rsmi.storage import iterate, open_samples, verify
+from rsmi.storage.chunks import fletcher32
 from rsmi.storage.layout import CONTENT_DIGEST
 from rsmi.storage.seal import content_digest, write_seal
 
@@ -161,3 +162,50 @@ def no_unit(file):
 def test_a_changed_structure_is_named_when_opened(sample_file, tmp_path, change, message):
     with pytest.raises(InputError, match=message):
         open_samples(edited(sample_file, tmp_path, change))
+
+
+def flipped(path, name, row):
+    """Flip a bit of one chunk of a dataset, behind the back of HDF5."""
+    with h5py.File(path, "r") as file:
+        chunk = file[name].id.get_chunk_info(row // file[name].chunks[0])
+    damaged = bytearray(path.read_bytes())
+    damaged[chunk.byte_offset + 7] ^= 2
+    path.write_bytes(damaged)
+
+
+def test_taking_configurations_sees_a_flipped_spin(tmp_path, files):
+    path, header = tmp_path / "s.h5", files.header(shape=(64, 64), records=100)
+    spins = files.write(path, header)
+    flipped(path, "spins", 200)
+    with open_samples(path) as samples:
+        whole = [0, 63, 5, 63]
+        assert np.array_equal(samples.take(whole), spins[whole])
+        for _ in range(2):
+            with pytest.raises(InputError, match="dataset 'spins' cannot be read: the file is dam"):
+                samples.take([1, 200])
+
+
+def test_configurations_are_taken_from_a_repacked_copy(sample_file, tmp_path):
+    copy = tmp_path / "copy.h5"
+    with h5py.File(sample_file) as old, h5py.File(copy, "w") as new:
+        for name, value in old.attrs.items():
+            new.attrs[name] = value
+        for name in ("observables", "autocorrelation"):
+            old.copy(name, new)
+        new.create_dataset("spins", data=old["spins"][:], chunks=(7, 3, 1), compression="gzip")
+    with open_samples(copy) as samples:
+        assert np.array_equal(samples.take([59, 3]), samples.read(0, 60)[[59, 3]])
+
+
+def test_the_checksum_is_that_of_hdf5(tmp_path):
+    generator = np.random.default_rng(4)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        for size in (2, 358, 720, 722, 4096, 32768):
+            values = generator.integers(0, 256, size, dtype=np.uint8)
+            for number, data in enumerate((values, np.full_like(values, 255), 0 * values)):
+                dataset = file.create_dataset(
+                    f"{size}/{number}", data=data, chunks=(size,), fletcher32=True
+                )
+                _, raw = dataset.id.read_direct_chunk((0,))
+                stored = int.from_bytes(raw[size:], "little")
+                assert int(fletcher32(data)) == stored, (size, number)

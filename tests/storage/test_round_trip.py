@@ -65,7 +65,7 @@ def test_large_configurations_are_chunked_by_configuration(tmp_path, files):
     path = tmp_path / "samples.h5"
     files.write(path, files.header(shape=(128, 128), chains=2, records=64), blocks=7)
     with h5py.File(path, "r") as file:
-        assert file["spins"].chunks == (64, 128, 16)
+        assert file["spins"].chunks == (16, 128, 16)
 
 
 def test_block_sizes_leave_no_trace(tmp_path, files):

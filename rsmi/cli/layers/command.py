@@ -1,0 +1,131 @@
+"""The command itself: a user's own network, or a study named in the config."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from rsmi.cli.layers.data import read_inputs
+from rsmi.cli.layers.network import build, check_forward, dtype_of, quantised
+from rsmi.cli.layers.pictures import depth_figure
+from rsmi.cli.layers.printing import report_table
+from rsmi.cli.layers.quantities import report_quantities
+from rsmi.cli.layers.task import Layers
+from rsmi.cli.output import Output
+from rsmi.cli.parsing import Execution, parse
+from rsmi.cli.progress import counting
+from rsmi.cli.studies import STUDIES, run_study, study_of
+from rsmi.errors import InputError
+from rsmi.layers import (
+    Estimators,
+    LayerReport,
+    Options,
+    analyse_layers,
+    untrained,
+    with_noise,
+)
+from rsmi.report import write_report
+
+DESCRIPTION = (
+    "Conditional entropies of every layer of a network, each with a lower and an upper value. "
+    "`rsmi layers CONFIG` with the key `study` in the config runs a study instead: "
+    f"{', '.join(STUDIES)}."
+)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Parse and run."""
+    study = study_of(arguments)
+    if study is not None:
+        run_study(study, arguments)
+        return
+    task, execution = parse("layers", Layers, arguments, DESCRIPTION)
+    Measurement(task, execution).run()
+
+
+class Measurement:
+    """One measurement of one network, with its untrained control if asked for.
+
+    Args:
+        task: What to measure.
+        execution: Where results go.
+    """
+
+    def __init__(self, task: Layers, execution: Execution) -> None:
+        self.task = task
+        torch.set_num_threads(execution.workers)
+        network = build(task.model, task.init_args, task.weights).to(_device(task))
+        self.networks = {"network": network}
+        if task.untrained:
+            self.networks["untrained"] = untrained(network, task.seed)
+        dtype = dtype_of(network, task.dtype)
+        self.inputs = read_inputs(task.data, dtype, task.labels, task.inputs, task.entropy)
+        check_forward(network, self.inputs, task.accelerator)
+        self.output = Output("layers", task, execution.out, execution.resume)
+
+    def run(self) -> None:
+        """Measure, print, write."""
+        reports = {name: self._measure(name, net) for name, net in self.networks.items()}
+        quantities = [
+            quantity
+            for name, report in reports.items()
+            for quantity in report_quantities(report, network=name)
+        ]
+        task, directory = self.task, self.output.directory
+        figure = None if directory is None else depth_figure(_made(directory), reports)
+        device = torch.cuda.get_device_name() if task.accelerator == "cuda" else "cpu"
+        result = self.output.finish(quantities, task.seed, device, report_table(reports))
+        if directory is not None:
+            drawn = [] if figure is None else [figure]
+            self.output.say(
+                write_report(directory, result, drawn, [], f"rsmi layers: {task.model}")
+            )
+
+    def _measure(self, name: str, network: nn.Module) -> LayerReport:
+        with (
+            self.output.stage(name, f"Measuring the layers of {self.task.model} ({name})"),
+            counting(self.output.console, "inputs") as progress,
+        ):
+            total = self.inputs.n or 0
+            options = self._options(lambda done: progress(done, total))
+            return analyse_layers(
+                self._changed(network), self.inputs, layers=self.task.layers, options=options
+            )
+
+    def _changed(self, network: nn.Module) -> nn.Module:
+        """The network that is measured: as it is, quantised, or noisy."""
+        task = self.task
+        if task.quantise is not None:
+            return quantised(
+                network, task.layers, task.quantise, task.range, self.inputs, task.accelerator
+            )
+        if task.noise is not None:
+            return with_noise(network, task.layers, task.noise, task.seed)
+        return network
+
+    def _options(self, progress: object) -> Options:
+        task = self.task
+        wanted = task.estimators != Estimators()
+        return Options(
+            quantities=task.quantities,
+            take=task.take,
+            device=task.accelerator,
+            batch_size=task.batch_size,
+            keep=task.keep,
+            training=task.training,
+            estimators=task.estimators if wanted else None,
+            progress=progress,  # type: ignore[arg-type]
+        )
+
+
+def _device(task: Layers) -> str:
+    if task.accelerator == "cuda" and not torch.cuda.is_available():
+        raise InputError("accelerator is cuda and this machine has none; use --accelerator cpu")
+    return task.accelerator
+
+
+def _made(directory: Path) -> Path:
+    target = directory / "figures"
+    target.mkdir(exist_ok=True)
+    return target

@@ -1,0 +1,166 @@
+"""What every source of windows for training shares, whether a file or a running sampler."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from rsmi.errors import InputError
+from rsmi.lattice import Window
+from rsmi.learning.prefetch import Prefetch
+from rsmi.learning.windows import WindowPool
+
+Batch = tuple[Tensor, Tensor]
+
+TRAINING, VALIDATION, TEST, PARTNERS = range(4)
+"""Streams of random numbers."""
+
+_AHEAD = 64  # batches drawn before they are asked for
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Pairs that no training step saw, for the final value.
+
+    Args:
+        v: (n, n_v) int8 blocks.
+        e: (n, n_e) int8 environments.
+        groups: (n,) int64: windows with different labels are statistically independent.
+    """
+
+    v: Tensor
+    e: Tensor
+    groups: Tensor
+
+
+class WindowedData(pl.LightningDataModule):
+    """Blocks and their environments, drawn at random from configurations.
+
+    A subclass gives the stream of training batches and the configurations that are held out. A
+    thread of its own draws ahead of the trainer.
+
+    Args:
+        window: Block, buffer and environment.
+        batch_size: Windows per training step.
+        steps_per_epoch: Training steps between two validations.
+        windows_per_configuration: Windows taken from each test configuration; an eighth of
+            them from each validation configuration.
+        seed: Of all random choices.
+        shuffle_environments: Permute the environments among the configurations, for the null
+            in which block and environment are independent.
+
+    Raises:
+        InputError: For a number below 1.
+    """
+
+    def __init__(
+        self,
+        window: Window,
+        batch_size: int,
+        steps_per_epoch: int,
+        windows_per_configuration: int,
+        seed: int,
+        shuffle_environments: bool,
+    ) -> None:
+        super().__init__()
+        self.window = window
+        self.batch_size, self.steps_per_epoch = batch_size, steps_per_epoch
+        self.windows_per_configuration = windows_per_configuration
+        self.seed, self.shuffle_environments = seed, shuffle_environments
+        self._ahead: Prefetch[Batch] | None = None
+        at_least_one(
+            batch_size=batch_size,
+            steps_per_epoch=steps_per_epoch,
+            windows_per_configuration=windows_per_configuration,
+        )
+
+    def stream(self) -> Iterator[Batch]:
+        """Training batches without end; the same ones whenever it is called."""
+        raise NotImplementedError
+
+    def held_out(self, part: int) -> tuple[Tensor, Tensor]:
+        """Configurations of VALIDATION or TEST, and labels of independent blocks of them."""
+        raise NotImplementedError
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Fresh random windows in every epoch, from the beginning of the stream."""
+        self._stop()
+        self._ahead = Prefetch(self.stream(), _AHEAD)
+        return DataLoader(_Epochs(self._ahead, self.steps_per_epoch), batch_size=None)
+
+    def teardown(self, stage: str) -> None:
+        """End the thread that draws ahead."""
+        self._stop()
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """The same windows at every validation."""
+        held_out = self._windows(VALIDATION, max(1, self.windows_per_configuration // 8))
+        return DataLoader(_Slices(held_out.v, held_out.e, 4 * self.batch_size), batch_size=None)
+
+    def test_windows(self) -> HeldOut:
+        """The pairs for the value that is reported."""
+        self.setup("test")
+        return self._windows(TEST, self.windows_per_configuration)
+
+    def generator(self, *stream: int) -> torch.Generator:
+        """Random numbers that depend on the seed and the purpose alone."""
+        number = self.seed
+        for part in stream:
+            number = (number * 1_000_003 + part + 1) % (1 << 63)
+        return torch.Generator().manual_seed(number)
+
+    def pool(self, configurations: Tensor, stream: int) -> WindowPool:
+        """Windows of configurations (n, *shape), each block with its own or another environment."""
+        partners = None
+        if self.shuffle_environments:
+            generator = self.generator(PARTNERS, stream)
+            partners = torch.randperm(len(configurations), generator=generator)
+        return WindowPool(self.window, configurations, partners)
+
+    def _stop(self) -> None:
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
+
+    def _windows(self, part: int, windows: int) -> HeldOut:
+        configurations, groups = self.held_out(part)
+        v, e = self.pool(configurations, part).draw_each(windows, self.generator(part))
+        return HeldOut(v, e, groups.repeat_interleave(windows))
+
+
+def at_least_one(**numbers: int) -> None:
+    """Raise InputError for a number below 1, naming it."""
+    for name, number in numbers.items():
+        if number < 1:
+            raise InputError(f"{name} is {number}; expected a whole number of at least 1")
+
+
+class _Epochs(IterableDataset[Batch]):
+    """A stream in epochs, each of which goes on where the last one ended."""
+
+    def __init__(self, stream: Prefetch[Batch], steps: int) -> None:
+        self._stream, self._steps = stream, steps
+
+    def __iter__(self) -> Iterator[Batch]:
+        return islice(self._stream, self._steps)
+
+    def __len__(self) -> int:
+        return self._steps
+
+
+class _Slices(IterableDataset[Batch]):
+    """Fixed windows in batches."""
+
+    def __init__(self, v: Tensor, e: Tensor, size: int) -> None:
+        self._v, self._e, self._size = v, e, size
+
+    def __iter__(self) -> Iterator[Batch]:
+        return zip(self._v.split(self._size), self._e.split(self._size), strict=True)
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._v) / self._size)

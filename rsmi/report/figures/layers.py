@@ -1,0 +1,212 @@
+"""What layers of a network keep and forget: against depth, in training, and as a table."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rsmi.errors import InputError
+from rsmi.report.figures.style import CYCLE, GREY, INK, MARKERS, blank, legend, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLOURS, _SYMBOLS = (*CYCLE, INK), (*MARKERS, "X")
+
+_DODGE = 0.09
+"""Sideways shift between networks at one layer."""
+
+_LONG = 5
+"""Names of layers with more letters are written slanted."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """One quantity of one network, layer by layer.
+
+    Args:
+        label: Name of the network or of the measure, for the legend.
+        lower: Lower values, shape (layers,); NaN where there is none.
+        upper: Upper values; equal to the lower ones where a value is known from both sides.
+        errors: One standard error, added on both sides; none without.
+        dashed: Whether to draw the line dashed, as for a control.
+    """
+
+    label: str
+    lower: Sequence[float]
+    upper: Sequence[float]
+    errors: Sequence[float] | None = None
+    dashed: bool = False
+
+
+@styled
+def depth(
+    layers: Sequence[str], panels: Mapping[str, Sequence[Depth]], unit: str = "nats"
+) -> "Figure":
+    """Draw quantities against depth; bars run from the lower to the upper value.
+
+    Args:
+        layers: Names, from the input to the output.
+        panels: Series by quantity, such as `H(X|T)`; one label has one colour in all panels.
+        unit: Of all values.
+
+    Returns:
+        A figure with one panel per quantity, two in a row where there are several.
+
+    Raises:
+        InputError: For no value, or a series of another length than the layers.
+    """
+    _check(layers, panels)
+    labels = list(dict.fromkeys(s.label for series in panels.values() for s in series))
+    columns = 1 if len(panels) == 1 else 2
+    rows = math.ceil(len(panels) / columns)
+    figure = blank((3.9 if columns == 1 else 2.9) * rows + 0.6 + 0.3 * (len(labels) > 3))
+    for place, (quantity, series) in enumerate(panels.items()):
+        axes = figure.add_subplot(rows, columns, place + 1)
+        for one in series:
+            _series(axes, one, labels.index(one.label), len(labels))
+        _layer_axis(axes, layers)
+        axes.set_ylabel(f"{quantity} ({unit})")
+    if len(labels) > 1:
+        legend(figure, 2 if len(labels) == 4 or max(map(len, labels)) > 17 else 3)
+    return figure
+
+
+def _check(layers: Sequence[str], panels: Mapping[str, Sequence[Depth]]) -> None:
+    every = [series for group in panels.values() for series in group]
+    for series in every:
+        if not len(series.lower) == len(series.upper) == len(layers):
+            raise InputError(
+                f"'{series.label}' has {len(series.lower)} lower and {len(series.upper)} upper "
+                f"values for {len(layers)} layers; expected one each"
+            )
+    if not any(math.isfinite(value) for series in every for value in series.lower):
+        raise InputError("no value to draw; expected at least one layer with a finite value")
+
+
+def _series(axes: "Axes", series: Depth, place: int, count: int) -> None:
+    shift = _DODGE * (place - (count - 1) / 2)
+    x = [k + shift for k in range(len(series.lower))]
+    errors = series.errors or [0.0] * len(x)
+    middle = [0.5 * (a + b) for a, b in zip(series.lower, series.upper, strict=True)]
+    bars = [0.5 * (b - a) + e for a, b, e in zip(series.lower, series.upper, errors, strict=True)]
+    axes.errorbar(
+        x,
+        middle,
+        yerr=bars if any(bar > 0 for bar in bars) else None,
+        color=_COLOURS[place % len(_COLOURS)],
+        marker=_SYMBOLS[place % len(_SYMBOLS)],
+        markersize=6,
+        markerfacecolor="white" if series.dashed else _COLOURS[place % len(_COLOURS)],
+        linestyle="--" if series.dashed else "-",
+        linewidth=1.3,
+        capsize=3,
+        label=series.label,
+    )
+
+
+def _layer_axis(axes: "Axes", layers: Sequence[str]) -> None:
+    slanted = max(map(len, layers)) > _LONG and len(layers) > 2
+    axes.set_xticks(
+        range(len(layers)),
+        list(layers),
+        rotation=35 if slanted else 0,
+        ha="right" if slanted else "center",
+        rotation_mode="anchor",
+    )
+    axes.set_xlim(-0.5, len(layers) - 0.5)
+    axes.margins(y=0.08)
+    low, high = axes.get_ylim()
+    if low < 0.4 * high:
+        axes.axhline(0, color=GREY, linewidth=0.8, zorder=0)
+        axes.set_ylim(min(low, -0.03 * (high - low)), high)
+
+
+@dataclass(frozen=True)
+class Path:
+    """One layer on its way through training.
+
+    Args:
+        layer: Its name.
+        x: I(X;T) at the epochs measured.
+        y: I(T;Y) there.
+    """
+
+    layer: str
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+@styled
+def plane(
+    panels: Mapping[str, Sequence[Path]],
+    unit: str = "nats",
+    limits: tuple[float | None, float | None] = (None, None),
+) -> "Figure":
+    """Draw the information plane over training: hollow at the start, filled at the end.
+
+    Args:
+        panels: Paths of the layers by what was measured, such as a network or an estimator.
+        unit: Of both axes.
+        limits: H(X) and H(Y), drawn as lines, where they are known.
+
+    Returns:
+        A figure with one panel for each entry, two in a row.
+
+    Raises:
+        InputError: For no path, or one without points.
+    """
+    paths = [path for group in panels.values() for path in group]
+    if not paths or not all(len(path.x) == len(path.y) > 0 for path in paths):
+        raise InputError(f"{len(paths)} paths; expected at least one, each with points (x, y)")
+    names = list(dict.fromkeys(path.layer for path in paths))
+    columns = min(len(panels), 2)
+    rows = math.ceil(len(panels) / columns)
+    figure = blank(2.9 * rows + 1.0)
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes, (title, group) in zip(grid.flat, panels.items(), strict=False):
+        axes.set_title(title, loc="left", fontsize=12)
+        for path in group:
+            _path(axes, path, names.index(path.layer))
+        _limits(axes, limits)
+        axes.margins(0.08)
+    for axes in grid.flat[len(panels) :]:
+        axes.set_visible(False)
+    figure.supxlabel(f"I(X;T) ({unit})", fontsize=13)
+    figure.supylabel(f"I(T;Y) ({unit})", fontsize=13)
+    legend(figure, min(len(names), 6))
+    return figure
+
+
+def _path(axes: "Axes", path: Path, place: int) -> None:
+    colour, marker = _COLOURS[place % len(_COLOURS)], _SYMBOLS[place % len(_SYMBOLS)]
+    axes.plot(path.x, path.y, color=colour, linewidth=1.2, alpha=0.8)
+    axes.plot(path.x[1:-1], path.y[1:-1], marker, color=colour, markersize=3, linestyle="none")
+    axes.plot(
+        path.x[:1],
+        path.y[:1],
+        marker,
+        markersize=7,
+        markerfacecolor="white",
+        markeredgecolor=colour,
+        linestyle="none",
+        zorder=3,
+    )
+    axes.plot(
+        path.x[-1:],
+        path.y[-1:],
+        marker,
+        color=colour,
+        markersize=7,
+        linestyle="none",
+        zorder=4,
+        label=path.layer,
+    )
+
+
+def _limits(axes: "Axes", limits: tuple[float | None, float | None]) -> None:
+    if limits[0] is not None:
+        axes.axvline(limits[0], color=GREY, linewidth=1, linestyle=":", zorder=0)
+    if limits[1] is not None:
+        axes.axhline(limits[1], color=GREY, linewidth=1, linestyle=":", zorder=0)

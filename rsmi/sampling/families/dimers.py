@@ -1,0 +1,103 @@
+"""Dimers, free, interacting, and decorated with pairs of spins."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from rsmi.sampling.dimers import DecoratedDimers, DecoratedWorm, Dimers, Wilson, Worm
+from rsmi.sampling.families.interface import Engine, Family, Setup
+from rsmi.sampling.families.parameters import Parameter
+from rsmi.sampling.interface import Sampler
+
+LATTICES = ("square", "honeycomb", "cubic")
+BOUNDARIES = ("torus", "open", "corner")
+
+
+class DimerFamily(Family):
+    """`shape` is the lattice; stored are planes of bonds, one for each axis."""
+
+    name: ClassVar[str] = "dimers"
+    updates: ClassVar[tuple[str, ...]] = ("worm", "wilson")
+    parameters: ClassVar[Mapping[str, Parameter]] = {
+        "lattice": Parameter("text", "square, honeycomb or cubic", "square", LATTICES),
+        "boundary": Parameter("text", "torus, open or corner", "torus", BOUNDARIES),
+    }
+    encoding: ClassVar[str] = (
+        "bonds: plane a is +1 where a dimer lies on the bond from the site forward along axis a"
+    )
+    reported: ClassVar[tuple[str, ...]] = ("flippable",)
+    energy_unit: ClassVar[str] = "attraction of two parallel dimers"
+
+    _builders: ClassVar[Mapping[str, Callable[..., Sampler]]] = {"worm": Worm, "wilson": Wilson}
+
+    def model(self, setup: Setup) -> Any:
+        """The dimers at temperature T, free ones where it is infinite."""
+        return _dimers(setup)
+
+    def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
+        """Compiled kernels on the CPU."""
+        self.check_cpu(device)
+        sampler = self._builders[setup.update](model, setup.seed, workers)
+        return Engine(sampler, "numba", independent=setup.update == "wilson")
+
+    def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
+        """K and T."""
+        return {"coupling": model.coupling, "temperature": model.temperature}
+
+    def sites(self, model: Any) -> int:
+        """Sites that carry a dimer."""
+        return int(model.geometry.n_sites)
+
+    def stored_shape(self, model: Any) -> tuple[int, ...]:
+        """Axes, then the lattice."""
+        return tuple(model.configuration_shape)
+
+    def units(self, model: Any) -> dict[str, str]:
+        """With flippable faces and, on a torus, a winding along each axis."""
+        found = {**super().units(model), "flippable": "1"}
+        if model.boundary == "torus":
+            found |= {f"winding_{axis}": "1" for axis in range(len(model.shape))}
+        return found
+
+
+class DecoratedDimerFamily(DimerFamily):
+    """`shape` is the lattice; stored are the planes of bonds and then the spins."""
+
+    name: ClassVar[str] = "decorated_dimers"
+    updates: ClassVar[tuple[str, ...]] = ("worm",)
+    parameters: ClassVar[Mapping[str, Parameter]] = {
+        **DimerFamily.parameters,
+        "pair_coupling": Parameter("number", "K of the spin pairs, without unit", 2.0),
+    }
+    encoding: ClassVar[str] = f"{DimerFamily.encoding}; the last plane holds the spins"
+
+    reported: ClassVar[tuple[str, ...]] = ("flippable", "pair_energy")
+
+    _builders: ClassVar[Mapping[str, Callable[..., Sampler]]] = {"worm": DecoratedWorm}
+
+    def model(self, setup: Setup) -> Any:
+        """The dimers with their spins."""
+        return DecoratedDimers(_dimers(setup), setup.parameters["pair_coupling"])
+
+    def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
+        """K and T of the dimers, K of the pairs."""
+        found = super().couplings(setup, model.dimers)
+        return {**found, "pair_coupling": model.coupling}
+
+    def sites(self, model: Any) -> int:
+        """Sites that carry a dimer."""
+        return super().sites(model.dimers)
+
+    def units(self, model: Any) -> dict[str, str]:
+        """With the energy of the pairs in units of their J."""
+        return {**super().units(model.dimers), "pair_energy": "J"}
+
+    def exact(self, model: Any) -> dict[str, float]:
+        """Energy of the pairs, - (number of pairs) tanh K, whatever the dimers do."""
+        return {"pair_energy": -self.sites(model) / 2 * math.tanh(model.coupling)}
+
+
+def _dimers(setup: Setup) -> Dimers:
+    chosen = setup.parameters
+    temperature = float(setup.temperature)  # type: ignore[arg-type]
+    return Dimers(setup.shape, temperature, chosen["lattice"], chosen["boundary"])

@@ -1,0 +1,164 @@
+"""What a recipe needs to know of a model: how it is built, updated, stored and measured."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from rsmi.errors import InputError
+from rsmi.sampling.chains import observables
+from rsmi.sampling.families.parameters import Parameter
+from rsmi.sampling.interface import Sampler
+from rsmi.sampling.select import check_device
+
+CRITICAL = "critical"
+INFINITE = "inf"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a user chose; the parameters are complete.
+
+    Args:
+        shape: extents as the family counts them.
+        temperature: in units of J, `critical`, or None for a family without one.
+        parameters: all parameters of the family.
+        update: name of an update of the family.
+        seed: seed of the run.
+    """
+
+    shape: tuple[int, ...]
+    temperature: float | str | None
+    parameters: Mapping[str, Any]
+    update: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A sampler, and what the file says about it.
+
+    Args:
+        sampler: the update.
+        method: what carries it out.
+        device: where.
+        independent: whether every sweep draws anew, so that nothing has to be equilibrated.
+        facts: further root attributes of the file.
+    """
+
+    sampler: Sampler
+    method: str
+    device: str = "cpu"
+    independent: bool = False
+    facts: Mapping[str, str | float] = field(default_factory=dict)
+
+
+class Family(ABC):
+    """A kind of model that a recipe can name."""
+
+    name: ClassVar[str]
+    updates: ClassVar[tuple[str, ...]]
+    """Names of the updates, the default first."""
+    parameters: ClassVar[Mapping[str, Parameter]] = {}
+    encoding: ClassVar[str] = "spins: the stored +1 and -1 are the configurations"
+    has_temperature: ClassVar[bool] = True
+    energy_unit: ClassVar[str] = "J"
+    unchecked: ClassVar[tuple[str, ...]] = ()
+    """Observables that the configurations alone do not tell."""
+    reported: ClassVar[tuple[str, ...]] = ()
+    """Observables beside energy and magnetisation whose mean per site `rsmi sample` shows."""
+
+    @abstractmethod
+    def model(self, setup: Setup) -> Any:
+        """The model.
+
+        Raises:
+            InputError: from the model, where shape, temperature and parameters do not fit.
+        """
+
+    @abstractmethod
+    def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
+        """The update on the model.
+
+        Raises:
+            InputError: from the update, where it cannot work on this model or device.
+        """
+
+    @abstractmethod
+    def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
+        """What the file says of the Hamiltonian; `temperature` is among it."""
+
+    def check_temperature(self, value: object, shape: tuple[int, ...]) -> float | str | None:
+        """The temperature of a recipe, checked.
+
+        Raises:
+            InputError: a value that is none, or a name that the family does not know.
+        """
+        if value == CRITICAL:
+            self.check_critical(shape)
+            return CRITICAL
+        if value == INFINITE:
+            return math.inf
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not value > 0:  # type: ignore[operator]
+            raise InputError(
+                f"recipe: temperature is {value!r}; expected a number above 0 in units of "
+                f"{self.energy_unit}, 'inf', or 'critical' where it is known exactly"
+            )
+        return value  # type: ignore[return-value]
+
+    def check_critical(self, shape: tuple[int, ...]) -> None:
+        """Raise InputError unless the critical temperature is known exactly."""
+        raise InputError(
+            f"recipe: the critical temperature of model {self.name} is not known exactly; give "
+            "temperature as a number"
+        )
+
+    def coupling(self, setup: Setup) -> float:
+        """K = 1 / T, exactly zero at infinite temperature and exact where it is `critical`."""
+        if setup.temperature == CRITICAL:
+            return self.critical_coupling(setup)
+        return 1 / float(setup.temperature)  # type: ignore[arg-type]
+
+    def critical_coupling(self, setup: Setup) -> float:
+        """K of the critical point; called after `check_critical`."""
+        raise NotImplementedError
+
+    def sites(self, model: Any) -> int:
+        """Number of sites, by which totals are divided."""
+        return math.prod(model.shape)
+
+    def stored_shape(self, model: Any) -> tuple[int, ...]:
+        """Shape of one stored configuration of +1 and -1."""
+        return tuple(model.shape)
+
+    def encode(self, model: Any, states: Tensor) -> Tensor:
+        """States as stored configurations, int8 (n, *stored_shape) of +1 and -1."""
+        return states
+
+    def decode(self, model: Any, stored: Tensor) -> Tensor:
+        """Undo `encode`."""
+        return stored
+
+    def units(self, model: Any) -> dict[str, str]:
+        """Unit of every observable by name."""
+        return {"energy": self.energy_unit, "magnetisation": "1"}
+
+    def observables(self, model: Any, states: Tensor) -> dict[str, Tensor]:
+        """Every observable of `units` from the states, (n,) each."""
+        return observables(model, states)
+
+    def exact(self, model: Any) -> dict[str, float]:
+        """Exact means of observables (totals) that are known in closed form, by name."""
+        return {}
+
+    def check_cpu(self, device: str) -> None:
+        """Raise InputError for a device other than the CPU."""
+        if check_device(device).type != "cpu":
+            raise InputError(
+                f"device is {device!r}; the updates of model {self.name} run on the CPU only; use "
+                "device 'cpu'"
+            )

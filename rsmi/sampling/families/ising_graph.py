@@ -1,0 +1,131 @@
+"""The Ising model on lattices by name, with random bonds, dilution and a field."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from rsmi.errors import InputError
+from rsmi.lattice.graphs import GraphLattice, graph_lattice
+from rsmi.sampling.families.interface import Engine, Family, Setup
+from rsmi.sampling.families.parameters import Parameter
+from rsmi.sampling.graphs import (
+    GraphIsing,
+    Ladder,
+    bimodal_bonds,
+    dilute_bonds,
+    dilute_sites,
+    gaussian_bonds,
+    registry,
+)
+
+TEMPERING = "parallel_tempering"
+DISORDER = ("none", "bimodal", "gaussian")
+
+
+class IsingGraphFamily(Family):
+    """`shape` counts unit cells; stored are the spins, in the order (*cells, site of the cell).
+
+    With `parallel_tempering` all copies are stored, the coldest (`temperature`) first.
+    """
+
+    name: ClassVar[str] = "ising_graph"
+    updates: ClassVar[tuple[str, ...]] = ("heat_bath", "swendsen_wang", "wolff", TEMPERING)
+    parameters: ClassVar[Mapping[str, Parameter]] = {
+        "lattice": Parameter("text", "name of the lattice, such as triangular"),
+        "bonds": Parameter("number", "strength of all bonds in units of J", 1.0),
+        "field": Parameter("number", "field at all sites in units of J", 0.0),
+        "disorder": Parameter("text", "none, bimodal (+-bonds) or gaussian", "none", DISORDER),
+        "negative": Parameter("number", "bimodal: probability of a negative bond", 0.5),
+        "mean": Parameter("number", "gaussian: mean of a bond in units of bonds", 0.0),
+        "keep_bonds": Parameter("number", "probability that a bond is there", 1.0),
+        "keep_sites": Parameter("number", "probability that a site is there", 1.0),
+        "disorder_seed": Parameter("whole number", "seed of bonds and dilution", 0),
+        "ladder": Parameter("list of numbers", "parallel_tempering: the higher temperatures", ()),
+    }
+    encoding: ClassVar[str] = (
+        "spins: +1 and -1; sites that the recipe leaves empty are stored as -1 and are 0"
+    )
+
+    def model(self, setup: Setup) -> Any:
+        """The Ising model, or copies of it at all temperatures of the ladder."""
+        one = _graph_model(setup, self.coupling(setup))
+        ladder = tuple(setup.parameters["ladder"])
+        if setup.update == TEMPERING:
+            return Ladder(one, (float(setup.temperature), *ladder))  # type: ignore[arg-type]
+        if ladder:
+            raise InputError(
+                f"recipe: parameter ladder is {list(ladder)} with update {setup.update!r}; only "
+                f"{TEMPERING} takes it; leave it out, or choose that update"
+            )
+        return one
+
+    def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
+        """Compiled kernels on the CPU."""
+        self.check_cpu(device)
+        return Engine(registry[setup.update](model, setup.seed, workers), "numba")
+
+    def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
+        """K and T of the (coldest) copy, and every number among the parameters."""
+        numbers = {
+            name: float(value)
+            for name, value in setup.parameters.items()
+            if isinstance(value, int | float)
+        }
+        ladder = {f"temperature_{i + 1}": t for i, t in enumerate(setup.parameters["ladder"])}
+        one = _one(model)
+        return {"coupling": one.coupling, "temperature": one.temperature, **numbers, **ladder}
+
+    def units(self, model: Any) -> dict[str, str]:
+        """With energy and magnetisation of every copy, numbered from the coldest."""
+        found = super().units(model)
+        for copy in range(len(model.temperatures) if isinstance(model, Ladder) else 0):
+            found |= {f"energy_{copy}": self.energy_unit, f"magnetisation_{copy}": "1"}
+        return found
+
+    def observables(self, model: Any, states: Tensor) -> dict[str, Tensor]:
+        """Energy and magnetisation, of all copies together and of each."""
+        found = super().observables(model, states)
+        if isinstance(model, Ladder):
+            pairs = zip(model.energies(states).T, model.magnetisations(states).T, strict=True)
+            for copy, (energy, magnetisation) in enumerate(pairs):
+                found |= {f"energy_{copy}": energy, f"magnetisation_{copy}": magnetisation}
+        return found
+
+    def encode(self, model: Any, states: Tensor) -> Tensor:
+        """Spins, -1 where there is none."""
+        return torch.where(states > 0, 1, -1).to(torch.int8)
+
+    def decode(self, model: Any, stored: Tensor) -> Tensor:
+        """Spins, 0 where there is none."""
+        one = _one(model)
+        present = torch.from_numpy(one.present).reshape(one.shape)
+        return stored * present.to(torch.int8)
+
+
+def _one(model: Any) -> GraphIsing:
+    return model.model if isinstance(model, Ladder) else model
+
+
+def _graph_model(setup: Setup, coupling: float) -> GraphIsing:
+    """The model with its quenched disorder."""
+    chosen = setup.parameters
+    lattice = graph_lattice(chosen["lattice"], setup.shape)
+    bonds = chosen["bonds"] * _disorder(lattice, chosen)
+    if chosen["keep_bonds"] != 1:
+        bonds = dilute_bonds(lattice, bonds, chosen["keep_bonds"], chosen["disorder_seed"])
+    occupied = None
+    if chosen["keep_sites"] != 1:
+        # Another seed than the bonds', so that a bond and a site do not share their random number.
+        occupied = dilute_sites(lattice, chosen["keep_sites"], chosen["disorder_seed"] + 1)
+    return GraphIsing(lattice, coupling, bonds, chosen["field"], occupied)
+
+
+def _disorder(lattice: GraphLattice, chosen: Mapping[str, Any]) -> Any:
+    """Factor of the bonds, one number or (n_edges,)."""
+    if chosen["disorder"] == "bimodal":
+        return bimodal_bonds(lattice, chosen["disorder_seed"], chosen["negative"])
+    if chosen["disorder"] == "gaussian":
+        return gaussian_bonds(lattice, chosen["disorder_seed"], chosen["mean"])
+    return 1.0

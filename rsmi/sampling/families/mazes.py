@@ -1,0 +1,65 @@
+"""Percolation mazes with their solutions."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from rsmi.errors import InputError
+from rsmi.sampling.families.interface import Engine, Family, Setup
+from rsmi.sampling.families.parameters import Parameter
+from rsmi.sampling.maze_sampler import MazeModel, MazeSampler
+from rsmi.sampling.mazes import PERCOLATION_THRESHOLD
+
+
+class MazeFamily(Family):
+    """`shape` is [L, L]; stored are open (+1) and closed (-1) sites; there is no temperature."""
+
+    name: ClassVar[str] = "mazes"
+    updates: ClassVar[tuple[str, ...]] = ("independent",)
+    parameters: ClassVar[Mapping[str, Parameter]] = {
+        "probability": Parameter("number", "of a site to be open", PERCOLATION_THRESHOLD),
+    }
+    has_temperature: ClassVar[bool] = False
+    reported: ClassVar[tuple[str, ...]] = ("solvable",)
+    encoding: ClassVar[str] = "sites: +1 is open, -1 is closed"
+
+    def check_temperature(self, value: object, shape: tuple[int, ...]) -> None:
+        """Raise InputError if there is one."""
+        if value is not None:
+            raise InputError(
+                f"recipe: temperature is {value!r}, but mazes have none; leave it out and give "
+                "the parameter probability"
+            )
+
+    def model(self, setup: Setup) -> MazeModel:
+        """The law of the mazes."""
+        return MazeModel(setup.shape, setup.parameters["probability"])
+
+    def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
+        """Independent draws on the CPU."""
+        self.check_cpu(device)
+        return Engine(MazeSampler(model, setup.seed), "numpy", independent=True)
+
+    def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
+        """The probability; sites are independent, as at infinite temperature."""
+        return {"probability": model.probability, "temperature": math.inf}
+
+    def sites(self, model: Any) -> int:
+        """One: label and depth belong to a maze as a whole."""
+        return 1
+
+    def units(self, model: Any) -> dict[str, str]:
+        """Open minus closed sites, the label and the depth."""
+        return {"magnetisation": "1", "solvable": "1", "depth": "steps"}
+
+    def observables(self, model: Any, states: Tensor) -> dict[str, Tensor]:
+        """Open minus closed sites, the label (1 or 0) and the depth (-1 without a way)."""
+        depth = model.depth(states)
+        return {
+            "magnetisation": model.magnetisation(states),
+            "solvable": (depth >= 0).to(torch.int64),
+            "depth": depth,
+        }

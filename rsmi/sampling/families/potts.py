@@ -1,0 +1,123 @@
+"""Potts and Blume-Capel models on the hypercubic torus."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from rsmi.errors import InputError
+from rsmi.sampling.families.interface import Engine, Family, Setup
+from rsmi.sampling.families.parameters import Parameter
+from rsmi.sampling.families.planes import from_planes, plane_count, to_planes
+from rsmi.sampling.potts import BlumeCapel, Potts, blume_capel_registry, potts_registry
+from rsmi.sampling.potts.exact import critical_coupling
+
+_NONZERO_AND_UP = 2
+
+
+class PottsFamily(Family):
+    """`shape` is the lattice; stored are planes of bits of the states 0 ... q - 1."""
+
+    name: ClassVar[str] = "potts"
+    updates: ClassVar[tuple[str, ...]] = ("swendsen_wang", "heat_bath", "wolff")
+    parameters: ClassVar[Mapping[str, Parameter]] = {
+        "states": Parameter("whole number", "number of states q, from 2 to 127"),
+    }
+    encoding: ClassVar[str] = (
+        "bit planes along axis 0: the state 0 ... q - 1 of a site is the sum of 2^k over the "
+        "planes k that are +1 there"
+    )
+
+    def model(self, setup: Setup) -> Potts:
+        """The ferromagnet at K = 1 / T."""
+        return Potts(setup.shape, setup.parameters["states"], self.coupling(setup))
+
+    def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
+        """Compiled kernels on the CPU."""
+        self.check_cpu(device)
+        return Engine(potts_registry[setup.update](model, setup.seed, workers), "numba")
+
+    def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
+        """K, T and q."""
+        return {
+            "coupling": model.coupling,
+            "temperature": model.temperature,
+            "states": float(model.states),
+        }
+
+    def check_critical(self, shape: tuple[int, ...]) -> None:
+        """Known on the square lattice."""
+        if len(shape) != 2:
+            raise InputError(
+                "recipe: the critical temperature of the Potts model is known exactly in two "
+                f"dimensions only, shape is {list(shape)}; give temperature as a number"
+            )
+
+    def critical_coupling(self, setup: Setup) -> float:
+        """ln(1 + sqrt q)."""
+        return critical_coupling(setup.parameters["states"])
+
+    def stored_shape(self, model: Any) -> tuple[int, ...]:
+        """Planes, then the lattice."""
+        return (plane_count(model.states), *model.shape)
+
+    def encode(self, model: Any, states: Tensor) -> Tensor:
+        """Bits of the states."""
+        return to_planes(states, plane_count(model.states))
+
+    def decode(self, model: Any, stored: Tensor) -> Tensor:
+        """States 0 ... q - 1."""
+        return from_planes(stored)
+
+
+class BlumeCapelFamily(Family):
+    """`shape` is the lattice; stored are two planes, spin present and spin up."""
+
+    name: ClassVar[str] = "blume_capel"
+    updates: ClassVar[tuple[str, ...]] = ("clusters", "heat_bath")
+    parameters: ClassVar[Mapping[str, Parameter]] = {
+        "crystal_field": Parameter("number", "D in units of J, tricritical near 1.966"),
+    }
+    reported: ClassVar[tuple[str, ...]] = ("nonzero",)
+    encoding: ClassVar[str] = (
+        "two planes along axis 0: plane 0 is +1 where the spin is not 0, plane 1 is +1 where it "
+        "is +1"
+    )
+
+    def model(self, setup: Setup) -> BlumeCapel:
+        """The model at K = 1 / T."""
+        return BlumeCapel(setup.shape, self.coupling(setup), setup.parameters["crystal_field"])
+
+    def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
+        """Compiled kernels on the CPU."""
+        self.check_cpu(device)
+        return Engine(blume_capel_registry[setup.update](model, setup.seed, workers), "numba")
+
+    def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
+        """K, T and D."""
+        return {
+            "coupling": model.coupling,
+            "temperature": model.temperature,
+            "crystal_field": model.crystal_field,
+        }
+
+    def units(self, model: Any) -> dict[str, str]:
+        """With the number of spins that are not 0."""
+        return {**super().units(model), "nonzero": "1"}
+
+    def observables(self, model: Any, states: Tensor) -> dict[str, Tensor]:
+        """With the number of spins that are not 0."""
+        return {**super().observables(model, states), "nonzero": model.nonzero(states)}
+
+    def stored_shape(self, model: Any) -> tuple[int, ...]:
+        """Planes, then the lattice."""
+        return (_NONZERO_AND_UP, *model.shape)
+
+    def encode(self, model: Any, states: Tensor) -> Tensor:
+        """Whether a spin is not 0, whether it is +1."""
+        return (2 * torch.stack([states != 0, states > 0], 1).to(torch.int8)) - 1
+
+    def decode(self, model: Any, stored: Tensor) -> Tensor:
+        """Spins -1, 0, +1."""
+        return torch.where(stored[:, 0] > 0, stored[:, 1], 0).to(torch.int8)

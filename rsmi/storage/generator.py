@@ -1,0 +1,179 @@
+"""A user's own generator of configurations, written into the same kind of file."""
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from itertools import count
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rsmi.errors import AnalysisError, InputError
+from rsmi.sampling import Ising, correlation
+from rsmi.sampling.families import families
+from rsmi.storage.header import SampleHeader
+from rsmi.storage.layout import Scalar
+from rsmi.storage.writer import SampleWriter, is_finished
+
+Progress = Callable[[int, int], None]
+
+
+class Generator(Protocol):
+    """Anything that makes configurations of two-valued spins, block by block.
+
+    Attributes:
+        shape: Lattice shape.
+        chains: Independent Markov chains; 1 where there is no such thing.
+    """
+
+    shape: tuple[int, ...]
+    chains: int
+
+    def next_block(self) -> torch.Tensor | NDArray[np.int8]:
+        """The next m >= 1 configurations of every chain, +1/-1, shape (m * chains, *shape).
+
+        Configuration i is record i // chains of chain i % chains.
+        """
+        ...
+
+
+def write_samples(
+    generator: Generator,
+    path: str | os.PathLike[str],
+    records: int,
+    *,
+    model: str = "unknown",
+    couplings: Mapping[str, float] | None = None,
+    seed: int = 0,
+    recipe: str = "",
+    attributes: Mapping[str, Scalar] | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> None:
+    """Write the configurations of a user's own generator into a sample file.
+
+    The file has checksums, a seal, the magnetisation (for `model="ising"` also the energy) and
+    autocorrelation times, and goes through every command. A killed run loses at most one block:
+    resumed, a fresh generator is asked again for what is there, and must repeat it.
+
+    Args:
+        generator: Makes the configurations, from its beginning.
+        path: The sample file to write.
+        records: Configurations to keep of each chain.
+        model: `ising` for H = -J sum s s' on the periodic lattice, whose energy is then kept;
+            any other name otherwise.
+        couplings: Parameters of the model by name; for Ising `coupling` (K = J/T) and
+            `temperature` (T/J). Without any the Hamiltonian counts as unknown.
+        seed: What the generator was seeded with, for the record.
+        recipe: How it was made, in words or YAML, for the record.
+        attributes: Further facts to keep as root attributes.
+        resume: Go on with an interrupted run; a finished one is left as it is.
+        progress: Called with (configurations done, configurations in all) after every block.
+
+    Raises:
+        InputError: Where a block does not fit the protocol, the file exists, or a resumed
+            generator does not repeat itself.
+        AnalysisError: Where the disk refuses.
+    """
+    if records < 1:
+        raise InputError(f"records is {records}; expected a whole number of at least 1")
+    if model in families and model != "ising":
+        raise InputError(
+            f"model is {model!r}, whose configurations rsmi draws from a recipe; give `ising`, or "
+            "a name of your own"
+        )
+    header = SampleHeader(
+        model=model,
+        couplings=dict(couplings or {}),
+        shape=tuple(generator.shape),
+        chains=generator.chains,
+        records=records,
+        seed=seed,
+        recipe=recipe,
+        observables={"magnetisation": "1"} | ({"energy": "J"} if model == "ising" else {}),
+    )
+    if resume and is_finished(path, header):
+        return
+    with SampleWriter.open(path, header, resume) as writer:
+        _draw(writer, generator, progress or (lambda done, total: None))
+        writer.finalise(attributes or {}, autocorrelation_times(writer))
+
+
+def _draw(writer: SampleWriter, generator: Generator, progress: Progress) -> None:
+    """Append the blocks of the generator, leaving out what is in the journal already."""
+    header, seen, safe = writer.header, 0, writer.records_done * writer.header.chains
+    last = writer.last_configurations()
+    for number in count():
+        if seen >= header.n:
+            return
+        spins = _checked(generator.next_block(), header, number)[: header.n - seen]
+        seen += len(spins)
+        if last is not None and seen - len(spins) < safe <= seen:
+            end = len(spins) - (seen - safe)
+            _check_repeated(spins[end - header.chains : end], last, writer)
+        new = spins[max(0, len(spins) - max(0, seen - safe)) :]
+        if len(new):
+            writer.append(new, _observables(new, header))
+        progress(max(seen, safe), header.n)
+
+
+def _checked(
+    block: torch.Tensor | NDArray[np.int8], header: SampleHeader, number: int
+) -> torch.Tensor:
+    """The block as int8 spins, if it keeps the promise of the protocol."""
+    spins = torch.as_tensor(block).cpu()
+    what = f"block {number} of the generator"
+    whole = len(spins) > 0 and len(spins) % header.chains == 0 if spins.ndim else False
+    if not whole or tuple(spins.shape[1:]) != header.shape:
+        raise InputError(
+            f"{what} has shape {tuple(spins.shape)}; expected (m * {header.chains}, "
+            f"{', '.join(map(str, header.shape))}) with m >= 1; return whole records of all chains"
+        )
+    if not bool(((spins == 1) | (spins == -1)).all()):
+        found = ", ".join(f"{value:g}" for value in spins.unique()[:5].tolist())
+        raise InputError(f"{what} holds the values {found}; expected spins of +1 and -1 only")
+    return spins.to(torch.int8)
+
+
+def _check_repeated(again: torch.Tensor, last: torch.Tensor, writer: SampleWriter) -> None:
+    if not torch.equal(again, last):
+        raise InputError(
+            f"the generator did not repeat the configurations that the interrupted run left beside "
+            f"{writer.path}; resume with a fresh generator of the same seed, or delete the journal "
+            "to start again"
+        )
+
+
+def _observables(spins: torch.Tensor, header: SampleHeader) -> dict[str, NDArray[np.float64]]:
+    # An energy in units of J does not depend on the coupling.
+    model = Ising(header.shape, coupling=0.0)
+    values = {"magnetisation": model.magnetisation(spins).numpy().astype(np.float64)}
+    if "energy" in header.observables:
+        values["energy"] = model.energy(spins).numpy().astype(np.float64)
+    return values
+
+
+def autocorrelation_times(writer: SampleWriter) -> dict[str, NDArray[np.float64]]:
+    """Integrated times of the kept records by observable and chain, of |magnetisation| for it.
+
+    Args:
+        writer: Holds all records.
+
+    Returns:
+        float64 (chains,) by name; NaN where a chain is too short to tell.
+    """
+    found = {}
+    for name in writer.header.observables:
+        series = writer.observable(name).reshape(-1, writer.header.chains).T
+        values = np.abs(series) if name == "magnetisation" else series
+        found[name] = np.array([_time(chain) for chain in values])
+    return found
+
+
+def _time(series: NDArray[np.float64]) -> float:
+    try:
+        return correlation(series).time
+    except (InputError, AnalysisError):
+        return math.nan

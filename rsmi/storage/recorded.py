@@ -1,0 +1,57 @@
+"""The model of a sample file, rebuilt from what the file says."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from rsmi.errors import InputError
+from rsmi.sampling.families import Family, families, find_family
+from rsmi.sampling.ising import Ising
+from rsmi.storage.header import SampleHeader
+from rsmi.storage.recipe import SampleRecipe
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A model with its family.
+
+    Args:
+        family: The kind of model.
+        model: The model itself.
+    """
+
+    family: Family
+    model: Any
+
+    def decode(self, stored: torch.Tensor) -> torch.Tensor:
+        """Stored configurations of +1 and -1 as physical states."""
+        return self.family.decode(self.model, stored)
+
+    def observables(self, stored: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What the configurations alone tell, by name."""
+        found = self.family.observables(self.model, self.decode(stored))
+        return {name: v for name, v in found.items() if name not in self.family.unchecked}
+
+
+def recorded(header: SampleHeader) -> Recorded | None:
+    """The model of a file; None for a model that this version does not know.
+
+    Raises:
+        InputError: Where the recipe in the file does not fit its spins.
+    """
+    if header.model not in families:
+        return None
+    if header.model == "ising":
+        # Lattice and coupling say all, so files of other programs need no recipe of ours.
+        model = Ising(header.shape, header.couplings.get("coupling", 0.0))
+        return Recorded(find_family("ising"), model)
+    recipe = SampleRecipe.from_yaml(header.recipe)
+    found = Recorded(recipe.family, recipe.family.model(recipe.setup))
+    if found.family.stored_shape(found.model) != header.shape:
+        raise InputError(
+            f"the recipe in the file asks for configurations of shape "
+            f"{list(found.family.stored_shape(found.model))}, but they have {list(header.shape)}; "
+            "the file was changed after it was written"
+        )
+    return found

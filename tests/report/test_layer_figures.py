@@ -1,0 +1,84 @@
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from rsmi.errors import InputError
+from rsmi.report import figures
+
+LAYERS = ["T1", "T2", "output"]
+EXACT = figures.Depth("network", [0.0, 1.0, 2.0], [0.0, 1.0, 2.0])
+LOOSE = figures.Depth("samples", [0.0, 0.5, math.nan], [0.2, 1.5, math.nan], [0.1, 0.1, 0.0])
+CONTROL = figures.Depth("untrained", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0], None, True)
+PATHS = [figures.Path("T1", [1.0, 2.0, 1.5], [0.1, 0.4, 0.6]), figures.Path("T2", [1.0], [0.2])]
+
+DRAWINGS: dict[str, tuple[Callable[[], Figure], int]] = {
+    "depth, one": (lambda: figures.depth(LAYERS, {"H(X|T)": [EXACT]}), 1),
+    "depth": (lambda: figures.depth(LAYERS, {"H(X|T)": [EXACT, LOOSE], "H(Y|T)": [CONTROL]}), 2),
+    "plane": (lambda: figures.plane({"tanh": PATHS}, limits=(2.5, 0.69)), 1),
+    "plane, three": (lambda: figures.plane({"a": PATHS, "b": PATHS, "c": PATHS[:1]}), 4),
+    "table": (lambda: figures.table(["layer", "a\nb"], [["tanh"], ["T1", "1"]]), 1),
+}
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_figure_is_drawn_and_saved_in_the_common_width(name: str, tmp_path: Path) -> None:
+    from matplotlib.image import imread
+
+    draw, n_axes = DRAWINGS[name]
+    figure = draw()
+    assert len(figure.axes) == n_axes
+    pixels = imread(figures.save(figure, tmp_path / "figure.png"))
+    assert pixels.shape[1] == 1280
+    assert pixels[..., :3].std() > 0.01
+
+
+def test_bars_run_from_lower_to_upper_with_the_error_outside() -> None:
+    axes = figures.depth(LAYERS, {"H(X|T)": [LOOSE]}).axes[0]
+    (bars,) = axes.containers
+    ends = np.array([segment[:, 1] for segment in bars[2][0].get_segments()[:2]])
+    np.testing.assert_allclose(ends, [[-0.1, 0.3], [0.4, 1.6]])
+
+
+def test_exact_values_have_no_bars() -> None:
+    axes = figures.depth(LAYERS, {"H(X|T)": [EXACT]}).axes[0]
+    assert not axes.containers[0][2]
+
+
+def test_a_network_keeps_its_colour_in_all_panels() -> None:
+    figure = figures.depth(LAYERS, {"a": [EXACT, CONTROL], "b": [CONTROL]})
+    first, second = (axes.containers[-1][0].get_color() for axes in figure.axes)
+    assert first == second
+
+
+def test_seven_networks_are_told_apart() -> None:
+    series = [figures.Depth(str(k), [k, 1, 1], [k, 1, 1]) for k in range(7)]
+    axes = figures.depth(LAYERS, {"a": series}).axes[0]
+    assert len({container[0].get_color() for container in axes.containers}) == 7
+
+
+def test_paths_end_filled() -> None:
+    axes = figures.plane({"tanh": PATHS[:1]}).axes[0]
+    hollow, filled = axes.lines[-2:]
+    assert hollow.get_markerfacecolor() == "white"
+    assert list(filled.get_xdata()) == [1.5]
+    assert list(filled.get_ydata()) == [0.6]
+
+
+REFUSED: dict[str, tuple[Callable[[], object], str]] = {
+    "lengths": (lambda: figures.depth(["T1"], {"a": [EXACT]}), "3 lower and 3 upper values for 1"),
+    "nothing": (lambda: figures.depth(LAYERS, {"a": []}), "no value to draw"),
+    "no path": (lambda: figures.plane({"a": []}), "0 paths"),
+    "empty path": (lambda: figures.plane({"a": [figures.Path("T", [], [])]}), "with points"),
+    "table": (lambda: figures.table(["a", "b"], [["1", "2", "3"]]), "a cell for every column"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_unusable_data_is_refused(case: str) -> None:
+    draw, message = REFUSED[case]
+    with pytest.raises(InputError, match=message):
+        draw()
