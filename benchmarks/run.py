@@ -8,7 +8,16 @@ import importlib
 import os
 import sys
 
-NAMES = ("rings", "stability", "optimum", "learned", "swendsen_wang", "pipeline", "storage", "streaming")
+NAMES = (
+    "rings",
+    "stability",
+    "optimum",
+    "learned",
+    "swendsen_wang",
+    "pipeline",
+    "storage",
+    "streaming",
+)
 
 
 def main(names: list[str]) -> int:

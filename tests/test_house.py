@@ -54,19 +54,26 @@ def test_checksums_hold(path: Path) -> None:
         assert hashlib.sha256((path.parent / name).read_bytes()).hexdigest() == digest, name
 
 
-def test_reference_samples_are_drawn_again_to_the_same_spins(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.parent.name)
+def test_reference_samples_are_drawn_again_to_the_same_spins(path: Path, tmp_path: Path) -> None:
     import torch
 
-    from rsmi.storage import SampleRecipe, generate, open_samples
+    from rsmi.storage import SampleRecipe, generate, open_samples, verify
 
-    folder = ROOT / "datasets" / "ising2d_critical"
-    recipe = SampleRecipe.from_yaml((folder / "reference.yaml").read_text())
+    recipe = SampleRecipe.from_yaml((path.parent / "reference.yaml").read_text())
     generate(recipe, tmp_path / "samples.h5")
-    with (
-        open_samples(tmp_path / "samples.h5") as drawn,
-        open_samples(folder / "reference.h5") as kept,
-    ):
+    reference = path.parent / "reference.h5"
+    with open_samples(tmp_path / "samples.h5") as drawn, open_samples(reference) as kept:
         assert torch.equal(drawn.read(0, drawn.n), kept.read(0, kept.n))
+    assert verify(reference).n == recipe.chains * recipe.records
+
+
+def test_every_model_has_a_dataset() -> None:
+    from rsmi.sampling.families import families
+    from rsmi.storage import SampleRecipe
+
+    models = {SampleRecipe.from_yaml(path.read_text()).model for path in RECIPES}
+    assert models == set(families)
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*.yaml")), ids=lambda path: path.stem)

@@ -18,7 +18,7 @@ _CHECKSUM_BYTES = 4
 _WORDS_PER_FOLD = 360  # most words whose sums cannot overflow 32 bits
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def fletcher32(data: NDArray[np.uint8]) -> np.uint32:
     """The Fletcher-32 sum of HDF5 over an even number of bytes, as big-endian words of 16 bits.
 

@@ -38,7 +38,7 @@ def pack(spins: NDArray[np.int8]) -> NDArray[np.uint8]:
     return packed.reshape(*spins.shape[:-1], -1)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _pack_words(words: NDArray[np.uint64], packed: NDArray[np.uint8]) -> None:
     """Eight spins to a byte: the sign bits, gathered in the top byte by one multiplication."""
     for i in range(len(words)):
@@ -65,7 +65,7 @@ def unpack(packed: NDArray[np.uint8], extent: int) -> NDArray[np.int8]:
     return np.ascontiguousarray(spins[..., :extent])
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _unpack_bytes(packed: NDArray[np.uint8], words: NDArray[np.uint64]) -> None:
     """A byte to eight spins."""
     for i in range(len(packed)):

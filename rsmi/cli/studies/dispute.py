@@ -193,7 +193,7 @@ class Dispute:
             f"Means over seeds. Exact values of the networks as they are (float) and of networks "
             f"that compute with {self.task.levels} levels, beside what bins of a fixed width, bins "
             "over each layer's own range, and kernels (upper bound) print for the same networks. "
-            + " ".join(f"{c.activation}: {c.text}: {_signed(c)}." for c in self._claims()),
+            "The claims with their verdicts stand first in the list below.",
         )
 
     def _change_figure(self, target: Path) -> Figure:

@@ -157,8 +157,10 @@ class Study:
             q
             for q in result.quantities
             if "epoch" not in q.context
-            or (q.context["epoch"] in ends and q.name.endswith(("H(X|T)", "H(Y|T)")))
-            and "bins(" not in q.name
+            or (
+                (q.context["epoch"] in ends and q.name.endswith(("H(X|T)", "H(Y|T)")))
+                and "bins(" not in q.name
+            )
         ]
         return replace(result, quantities=kept)
 
