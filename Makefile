@@ -9,7 +9,7 @@ demo: $(STAMP)
 	$(BIN)/rsmi run configs/ising2d.yaml
 
 test: $(STAMP) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

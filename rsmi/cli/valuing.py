@@ -16,9 +16,9 @@ from rsmi.information import (
 )
 from rsmi.lattice import state_index
 from rsmi.learning.data import WindowData
-from rsmi.learning.windowed import HeldOut
 from rsmi.learning.learn import held_out_information, held_out_sums
 from rsmi.learning.rsmi import RSMI
+from rsmi.learning.windowed import HeldOut
 from rsmi.report import Quantity
 from rsmi.sampling.exact import ring_posterior
 from rsmi.storage import open_samples

@@ -1,12 +1,13 @@
 """One tiny recipe for every update of every model; a new one is tested by being registered."""
 
-from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
 
+from rsmi.information import Estimate
 from rsmi.sampling.families import families, quantum
+from rsmi.sampling.quantum import RbmWave, VariationalState
 from rsmi.storage import SampleRecipe
 
 TINY: dict[str, dict[str, Any]] = {
@@ -34,13 +35,12 @@ SPECIAL: dict[tuple[str, str], dict[str, Any]] = {
         "parameters": {"lattice": "triangular", "disorder": "gaussian", "ladder": [3.0, 4.0]},
     },
 }
-TRAINING = {"training_steps": 5, "training_samples": 64}
+TRAINING = {"training_samples": 64}
 
 
 def tiny_recipe(model: str, update: str) -> SampleRecipe:
     chosen = TINY[model] | SPECIAL.get((model, update), {})
     if update == "variational":
-        pytest.importorskip("netket")
         chosen = chosen | {"parameters": TRAINING}
     return SampleRecipe(
         model=model, update=update, chains=5, records=12, seed=3, thin=2, equilibration=20, **chosen
@@ -55,9 +55,14 @@ def recipe(request: pytest.FixtureRequest) -> SampleRecipe:
     return tiny_recipe(*request.param)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _trained_once() -> Iterator[None]:
-    """Training compiles for many seconds; equal arguments are trained once in a test session."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quantum, "variational_ground_state", cache(quantum.variational_ground_state))
-        yield
+@pytest.fixture(autouse=True)
+def _short_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wave function of fixed weights; training itself is tested in tests/quantum."""
+    monkeypatch.setattr(quantum, "variational_ground_state", _untrained)
+
+
+def _untrained(chain: Any, seed: int, training: Any) -> VariationalState:
+    weights = np.random.default_rng(seed).normal(size=(chain.sites, chain.sites)) / 4
+    wave = RbmWave(chain, np.zeros(chain.sites), np.zeros(chain.sites), weights)
+    energy = Estimate(-1.0, 0.1, "estimate", "J", training.samples)
+    return VariationalState(wave, energy, 1.0, chain.exact_energy(), np.zeros(1), "fixed weights")

@@ -16,8 +16,8 @@ from rsmi.learning import load_filter, save_filter
 from rsmi.storage import SampleRecipe, generate
 
 if TYPE_CHECKING:
-    from rsmi.learning.windowed import HeldOut
     from rsmi.learning.rsmi import RSMI
+    from rsmi.learning.windowed import HeldOut
 
 _TORUS = "full enumeration of the 6x6 torus; a bound may not exceed it by 3 errors"
 _NULL = "environments of other configurations carry no information"
