@@ -130,6 +130,18 @@ def _default_out(arguments: Sequence[str]) -> str:
     raise InputError("no output directory; give --out DIR, or a config file as first argument")
 
 
+def _check_amount(task: Run) -> None:
+    """Refuse too few samples before they are drawn rather than after."""
+    if task.samples is None:
+        return
+    n, needed = task.samples.chains * task.samples.records, 2 * task.exponents.blocks
+    if n < needed:
+        raise InputError(
+            f"the recipe draws {n} configurations, too few for {task.exponents.blocks} jackknife "
+            f"blocks; expected at least {needed}; raise samples.records or lower exponents.blocks"
+        )
+
+
 def _check(task: Run) -> None:
     """Refuse settings that contradict each other before any work is done."""
     if (task.samples is None) == (task.data is None):
@@ -141,6 +153,13 @@ def _check(task: Run) -> None:
         task.window.check(task.samples.shape)
     if not task.exponents.rules:
         return
+    _check_amount(task)
+    if task.learning.z2 == "allow" and LEARNED in task.exponents.rules:
+        raise InputError(
+            "with learning.z2: allow the best rule breaks the symmetry under flipping all spins, "
+            "and such a rule cannot be iterated; set learning.z2: impose, or take 'learned' out of "
+            "exponents.rules"
+        )
     if task.learning.n_hidden != 1 and LEARNED in task.exponents.rules:
         raise InputError(
             f"the learned rule has {task.learning.n_hidden} coarse bits, and only a one-bit rule "

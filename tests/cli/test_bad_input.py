@@ -155,6 +155,27 @@ def test_samples_and_data_together(rsmi: Rsmi, tmp_path: Path) -> None:
     assert "give either `samples`" in said.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--learning.z2", "allow"], "such a rule cannot be iterated"),
+        (["--learning.n_hidden", "2"], "only a one-bit rule can be iterated"),
+        (["--exponents.blocks", "500"], "too few for 500 jackknife blocks"),
+        (["--window.buffer", "8"], "take a larger lattice"),
+    ],
+)
+def test_runs_that_could_not_end_are_refused_at_once(
+    arguments: list[str], words: str, rsmi: Rsmi, tmp_path: Path
+) -> None:
+    config = tmp_path / "run.yaml"
+    lines = ["samples:", *(f"  {key}: {value}" for key, value in GOOD.items())]
+    config.write_text("\n".join([*lines, "exponents: {blocks: 8}"]))
+    said = rsmi("run", config, "--out", tmp_path / "out", *arguments)
+    assert said.code == 2, said.err
+    assert words in " ".join(said.err.split())
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("temperature", ["nan", "0", "-2"])
 def test_exact_refuses_temperatures(temperature: str, rsmi: Rsmi) -> None:
     said = rsmi("exact", "--shape", "[4,4]", "--temperature", temperature)
