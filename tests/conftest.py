@@ -1,5 +1,6 @@
-"""What holds for every test: one thread, and one chi-square test for all samplers."""
+"""What holds for every test: one thread, interpreted Triton, one chi-square test."""
 
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from scipy.stats import chi2
+
+if not torch.cuda.is_available():  # read by Triton when a kernel is defined
+    os.environ["TRITON_INTERPRET"] = "1"
 
 Numbers = NDArray[np.float64]
 

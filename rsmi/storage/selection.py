@@ -133,10 +133,10 @@ def _one_model(path: Path, shards: Sequence[Shard], temperature: float | None) -
     present = sorted({shard.couplings.get("temperature", math.nan) for shard in shards})
     listed = ", ".join(f"{value:g}" for value in present)
     if temperature is not None:
-        nearest = min(present, key=lambda value: abs(value - temperature))
-        if not abs(nearest - temperature) < _CLOSE:
+        near = [value for value in present if math.isclose(value, temperature, abs_tol=_CLOSE)]
+        if not near:
             raise InputError(f"{path} has no temperature {temperature:g}; it holds {listed}")
-        shards = [shard for shard in shards if shard.couplings["temperature"] == nearest]
+        shards = [shard for shard in shards if shard.couplings.get("temperature") in near]
     models = {(shard.model, *shard.couplings.items()) for shard in shards}
     if len(models) > 1 and len(present) > 1 and temperature is None:
         raise InputError(

@@ -1,12 +1,6 @@
-"""Triton kernels give the bytes of the CPU methods: interpreted here, compiled where CUDA is.
-
-Triton decides when a kernel is defined whether it will be interpreted, so the switch stands
-before the kernels are imported.
-"""
+"""Triton kernels give the bytes of the CPU methods: interpreted here, compiled where CUDA is."""
 
 import importlib.util
-import os
-import sys
 
 import pytest
 import torch
@@ -16,15 +10,8 @@ from rsmi.sampling import CRITICAL_COUPLING, Ising, Multispin, SwendsenWang, reg
 from rsmi.sampling.words import Packing
 
 CUDA = torch.cuda.is_available()
-if not CUDA and "triton" not in sys.modules:
-    os.environ["TRITON_INTERPRET"] = "1"
-
 HAS_TRITON = importlib.util.find_spec("triton") is not None
 needs_triton = pytest.mark.skipif(not HAS_TRITON, reason="Triton is not installed")
-needs_kernels = pytest.mark.skipif(
-    not HAS_TRITON or not (CUDA or "TRITON_INTERPRET" in os.environ),
-    reason="Triton is not installed, or was imported before this file could make it interpret",
-)
 needs_cuda = pytest.mark.skipif(not CUDA, reason="needs a CUDA device")
 DEVICE = "cuda" if CUDA else "cpu"
 SEED = 2**63 + 7
@@ -41,7 +28,7 @@ LATTICES: list[tuple[tuple[int, ...], float, Packing, int]] = [
 ]
 
 
-@needs_kernels
+@needs_triton
 @pytest.mark.filterwarnings("ignore:TRITON_DEFAULT_FP_FUSION")
 @pytest.mark.parametrize("small_group", [1 << 14, 0])
 @pytest.mark.parametrize(("shape", "coupling", "packing", "chains"), LATTICES)
@@ -78,7 +65,7 @@ CLUSTERS = [
 ]
 
 
-@needs_kernels
+@needs_triton
 @pytest.mark.filterwarnings("ignore:TRITON_DEFAULT_FP_FUSION")
 @pytest.mark.parametrize(("shape", "coupling", "chains"), CLUSTERS)
 def test_swendsen_wang_bytes(shape: tuple[int, ...], coupling: float, chains: int) -> None:
