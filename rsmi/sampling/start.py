@@ -44,6 +44,11 @@ def initial_state(model: Ising, chains: int, seed: int) -> Tensor:
 def check_advance(model: Checking, state: Tensor, first_sweep: int, sweeps: int) -> None:
     """Raise InputError unless the state fits the model and the sweeps can be addressed."""
     model.check(state)
+    check_sweeps(state, first_sweep, sweeps)
+
+
+def check_sweeps(state: Tensor, first_sweep: int, sweeps: int) -> None:
+    """Raise InputError unless the state can be changed in place and the sweeps be addressed."""
     if not state.is_contiguous():
         raise InputError(
             "the state is not contiguous; it is changed in memory order; use .contiguous()"

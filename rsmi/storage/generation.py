@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rsmi.errors import AnalysisError, InputError
 from rsmi.sampling import (
     EquilibrationReport,
-    correlation,
     equilibrate,
     sample_blocks,
 )
 from rsmi.sampling.families import Engine
+from rsmi.storage.autocorrelation import autocorrelation_times
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.recipe import SampleRecipe
 from rsmi.storage.writer import SampleWriter, is_finished
 
 # A block is what a killed run may lose: about a second of work, and this many bytes at most.
 _BLOCK_SPIN_UPDATES = 1 << 25
+
+_CORRELATED = ("energy", "magnetisation")  # observables whose times the file holds
 
 Progress = Callable[[int, int], None]
 
@@ -61,7 +61,8 @@ def generate(
     with SampleWriter.open(path, drawing.header, resume) as writer:
         _draw(writer, drawing, engine, progress or _silent)
         facts = {"encoding": recipe.family.encoding} | (writer.state or {})
-        writer.finalise(facts, _autocorrelation(writer))
+        known = [name for name in _CORRELATED if name in writer.header.observables]
+        writer.finalise(facts, autocorrelation_times(writer, known))
 
 
 @dataclass(frozen=True)
@@ -172,23 +173,6 @@ def _facts(report: EquilibrationReport) -> dict[str, Any]:
 
 def _block_records(header: SampleHeader, thin: int) -> int:
     return max(1, _BLOCK_SPIN_UPDATES // (header.chains * math.prod(header.shape) * thin))
-
-
-def _autocorrelation(writer: SampleWriter) -> dict[str, NDArray[np.float64]]:
-    """Integrated times of the kept records by chain, of the energy and of |magnetisation|."""
-    known = [name for name in ("energy", "magnetisation") if name in writer.header.observables]
-    series = {name: writer.observable(name) for name in known}
-    series["magnetisation"] = np.abs(series["magnetisation"])
-    by_chain = {name: s.reshape(-1, writer.header.chains).T for name, s in series.items()}
-    return {name: np.array([_time(chain) for chain in s]) for name, s in by_chain.items()}
-
-
-def _time(series: NDArray[np.float64]) -> float:
-    """Time in records; NaN where the series is too short to tell."""
-    try:
-        return correlation(series).time
-    except (InputError, AnalysisError):
-        return math.nan
 
 
 def _silent(done: int, total: int) -> None:

@@ -1,6 +1,5 @@
 """A user's own generator of configurations, written into the same kind of file."""
 
-import math
 import os
 from collections.abc import Callable, Mapping
 from itertools import count
@@ -10,9 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rsmi.errors import AnalysisError, InputError
-from rsmi.sampling import Ising, correlation
+from rsmi.errors import InputError
+from rsmi.sampling import Ising
 from rsmi.sampling.families import families
+from rsmi.storage.autocorrelation import autocorrelation_times
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.layout import Scalar
 from rsmi.storage.writer import SampleWriter, is_finished
@@ -98,7 +98,7 @@ def write_samples(
         return
     with SampleWriter.open(path, header, resume) as writer:
         _draw(writer, generator, progress or (lambda done, total: None))
-        writer.finalise(attributes or {}, autocorrelation_times(writer))
+        writer.finalise(attributes or {}, autocorrelation_times(writer, writer.header.observables))
 
 
 def _draw(writer: SampleWriter, generator: Generator, progress: Progress) -> None:
@@ -153,27 +153,3 @@ def _observables(spins: torch.Tensor, header: SampleHeader) -> dict[str, NDArray
     if "energy" in header.observables:
         values["energy"] = model.energy(spins).numpy().astype(np.float64)
     return values
-
-
-def autocorrelation_times(writer: SampleWriter) -> dict[str, NDArray[np.float64]]:
-    """Integrated times of the kept records by observable and chain, of |magnetisation| for it.
-
-    Args:
-        writer: Holds all records.
-
-    Returns:
-        float64 (chains,) by name; NaN where a chain is too short to tell.
-    """
-    found = {}
-    for name in writer.header.observables:
-        series = writer.observable(name).reshape(-1, writer.header.chains).T
-        values = np.abs(series) if name == "magnetisation" else series
-        found[name] = np.array([_time(chain) for chain in values])
-    return found
-
-
-def _time(series: NDArray[np.float64]) -> float:
-    try:
-        return correlation(series).time
-    except (InputError, AnalysisError):
-        return math.nan

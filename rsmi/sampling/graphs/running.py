@@ -8,6 +8,7 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.sampling.graphs.streams import GraphStream
 from rsmi.sampling.random import fill_uint64
+from rsmi.sampling.start import check_sweeps
 
 _HALF = np.uint64(32)
 
@@ -52,15 +53,7 @@ def check_state(
     Raises:
         InputError: the state does not fit, or the sweeps cannot be addressed.
     """
-    if not state.is_contiguous():
-        raise InputError(
-            "the state is not contiguous; it is changed in memory order; use .contiguous()"
-        )
-    if first_sweep < 0 or sweeps < 0 or first_sweep + sweeps > 2**56:
-        raise InputError(
-            f"sweeps {first_sweep} to {first_sweep + sweeps} were asked for; "
-            "expected numbers from 0 to 2**56; count sweeps from the start of the run"
-        )
+    check_sweeps(state, first_sweep, sweeps)
     return check_configurations(state, shape, *values)
 
 
