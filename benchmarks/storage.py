@@ -55,7 +55,7 @@ def written(path: Path, spins: np.ndarray) -> None:
 
 def copied(path: Path, packed: np.ndarray) -> None:
     with path.open("wb") as file:
-        file.write(packed.tobytes())
+        file.write(packed.data)
         file.flush()
         os.fsync(file.fileno())
 

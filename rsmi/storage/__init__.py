@@ -6,7 +6,7 @@ from rsmi.storage.generator import Generator, write_samples
 from rsmi.storage.grid import SampleGrid
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.interface import Samples
-from rsmi.storage.opening import open_samples
+from rsmi.storage.opening import Selection, open_samples
 from rsmi.storage.recipe import SampleRecipe
 from rsmi.storage.shards import sample_grid
 from rsmi.storage.stream import Subset, iterate, split
@@ -22,6 +22,7 @@ __all__ = [
     "SampleRecipe",
     "SampleWriter",
     "Samples",
+    "Selection",
     "Subset",
     "generate",
     "iterate",

@@ -13,29 +13,41 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.storage.places import CHECKSUM_BYTES
+
 _FLETCHER32 = h5py.h5z.FILTER_FLETCHER32
-_CHECKSUM_BYTES = 4
-_WORDS_PER_FOLD = 360  # most words whose sums cannot overflow 32 bits
+_WORDS_PER_FOLD = 1 << 20  # few enough that no sum reaches 2**63
 
 
 @njit(cache=True, nogil=True)
 def fletcher32(data: NDArray[np.uint8]) -> np.uint32:
-    """The Fletcher-32 sum of HDF5 over an even number of bytes, as big-endian words of 16 bits.
+    """The Fletcher-32 sum of HDF5: bytes as big-endian words of 16 bits, sums modulo 65535.
+
+    A swapped word is 256 times the word modulo 65535, so the words are added as they lie in memory.
 
     >>> int(fletcher32(np.array([0, 1, 0, 2], dtype=np.uint8)))
     262147
     """
-    low, high = np.uint32(0), np.uint32(0)
-    words = len(data) // 2
-    for first in range(0, words, _WORDS_PER_FOLD):
-        for i in range(first, min(first + _WORDS_PER_FOLD, words)):
-            low += np.uint32(data[2 * i]) << np.uint32(8) | np.uint32(data[2 * i + 1])
-            high += low
-        low = (low & np.uint32(0xFFFF)) + (low >> np.uint32(16))
-        high = (high & np.uint32(0xFFFF)) + (high >> np.uint32(16))
-    low = (low & np.uint32(0xFFFF)) + (low >> np.uint32(16))
-    high = (high & np.uint32(0xFFFF)) + (high >> np.uint32(16))
-    return np.uint32(high << np.uint32(16) | low)
+    words = data[: len(data) // 2 * 2].view(np.uint16)
+    low, high = np.int64(0), np.int64(0)
+    for first in range(0, len(words), _WORDS_PER_FOLD):
+        piece = words[first : first + _WORDS_PER_FOLD]
+        total, weighted = np.int64(0), np.int64(0)
+        for i in range(len(piece)):
+            total += np.int64(piece[i])
+            weighted += np.int64(piece[i]) * i
+        high = _fold(high + len(piece) * (low + total) - weighted)
+        low = _fold(low + total)
+    if len(data) % 2:
+        low += np.int64(data[-1])
+        high += low
+    return np.uint32(_fold(256 * high) << 16 | _fold(256 * low))
+
+
+@njit(cache=True, nogil=True)
+def _fold(total: Any) -> Any:
+    """A sum modulo 65535; 0 stands for words that are all zero, 65535 for other multiples."""
+    return (total - 1) % 65535 + 1 if total else 0
 
 
 class CheckedRows:
@@ -48,7 +60,7 @@ class CheckedRows:
     """
 
     def __init__(self, path: Path, dataset: Any, offsets: NDArray[np.int64]) -> None:
-        self._dataset, self._offsets = dataset, offsets
+        self._offsets = offsets
         self._rows, *row = dataset.chunks
         self._shape, self._row_bytes = tuple(row), int(np.prod(row))
         self._checked = np.zeros(len(offsets), dtype=np.bool_)
@@ -61,7 +73,7 @@ class CheckedRows:
         plain = filters.get_nfilters() == 1 and filters.get_filter(0)[0] == _FLETCHER32
         if not plain or dataset.chunks[1:] != dataset.shape[1:] or dataset.dtype != np.uint8:
             return None
-        size = int(np.prod(dataset.chunks)) + _CHECKSUM_BYTES
+        size = int(np.prod(dataset.chunks)) + CHECKSUM_BYTES
         found = np.full(-(-len(dataset) // dataset.chunks[0]), -1, dtype=np.int64)
 
         def note(chunk: Any) -> None:
@@ -69,7 +81,7 @@ class CheckedRows:
                 found[chunk.chunk_offset[0] // dataset.chunks[0]] = chunk.byte_offset
 
         dataset.id.chunk_iter(note)
-        return cls(path, dataset, found) if size % 2 == 0 and np.all(found >= 0) else None
+        return cls(path, dataset, found) if np.all(found >= 0) else None
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """The rows of these numbers, uint8 (len(indices), *row shape)."""
@@ -88,8 +100,8 @@ class CheckedRows:
 
     def _check(self, chunk: int) -> None:
         size = self._rows * self._row_bytes
-        raw = os.pread(self._file, size + _CHECKSUM_BYTES, int(self._offsets[chunk]))
+        raw = os.pread(self._file, size + CHECKSUM_BYTES, int(self._offsets[chunk]))
         stored = int.from_bytes(raw[size:], "little")
         if int(fletcher32(np.frombuffer(raw, dtype=np.uint8, count=size))) != stored:
-            self._dataset[chunk * self._rows]  # HDF5 has the last word, and raises what is wrong
+            raise OSError(f"chunk {chunk} is not what its checksum says")
         self._checked[chunk] = True

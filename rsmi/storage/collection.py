@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import rsmi
-from rsmi.errors import AnalysisError, InputError
+from rsmi.errors import InputError
+from rsmi.storage.disk import write_file
 from rsmi.storage.grid import Cell, SampleGrid
 from rsmi.storage.hdf5 import Hdf5Samples
 from rsmi.storage.header import SampleHeader
-from rsmi.storage.layout import CONTENT_DIGEST, FORMAT, OBSERVABLES, SPINS, stored, write_series
-from rsmi.storage.seal import SEAL_BYTES, seal_holds, write_seal
-from rsmi.storage.sink import Sink
+from rsmi.storage.layout import CONTENT_DIGEST, FORMAT, OBSERVABLES, stored, write_series
+from rsmi.storage.seal import SEAL_BYTES, SPINS, seal_holds
+from rsmi.storage.shell import Shell
 
 SCHEMA = "rsmi.collection/1"
 SHARDS = "shards"
@@ -54,21 +55,10 @@ def merge(grid: SampleGrid, shards: Sequence[Path], path: Path) -> Path:
     parts = [
         _look(shard, cell, path.parent) for shard, cell in zip(shards, grid.cells(), strict=True)
     ]
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        with Sink(unfinished) as sink:
-            with h5py.File(sink, "w", libver=FORMAT, userblock_size=SEAL_BYTES) as file:
-                _write(file, grid, parts)
-            sink.check()
-        write_seal(unfinished, SCHEMA)
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise AnalysisError(
-            f"could not write {path}: {error.strerror}; make room, then run the same command "
-            "with --resume: no sample is lost"
-        ) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    shell = Shell(())
+    with h5py.File(shell, "w", libver=FORMAT, userblock_size=SEAL_BYTES) as file:
+        _write(file, grid, parts)
+    write_file(path, shell.sealed(SCHEMA))
     return path
 
 
@@ -104,6 +94,7 @@ def _look(path: Path, cell: Cell, directory: Path) -> _Part:
             "broken; delete it and draw it again with --resume"
         )
     with Hdf5Samples(path) as shard:
+        shard.check_content()
         if shard.header.recipe != cell.recipe.to_yaml():
             raise InputError(
                 f"{path} was drawn by another recipe than that of its cell; move it away and draw "

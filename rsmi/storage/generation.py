@@ -1,5 +1,6 @@
 """From a recipe to a sample file, whatever the number of workers and of interruptions."""
 
+import contextlib
 import math
 import os
 from collections.abc import Callable
@@ -7,15 +8,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Self
 
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rsmi.sampling import (
-    EquilibrationReport,
-    equilibrate,
-    sample_blocks,
-)
+from rsmi.errors import InputError
+from rsmi.sampling import EquilibrationReport, equilibrate, sample_blocks
 from rsmi.sampling.families import Engine
+from rsmi.sampling.select import AUTO
 from rsmi.storage.autocorrelation import autocorrelation_times
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.recipe import SampleRecipe
@@ -35,7 +35,7 @@ def generate(
     workers: int = 1,
     resume: bool = False,
     progress: Progress | None = None,
-    device: str = "cpu",
+    device: str = AUTO,
 ) -> None:
     """Draw the samples of a recipe and write them to a file.
 
@@ -48,7 +48,9 @@ def generate(
         workers: Threads that share the chains.
         resume: Go on with an interrupted run; a run that is already finished is left as it is.
         progress: Called with (configurations done, configurations in all) after every block.
-        device: Where to draw them; the fastest method there is taken, and the file names both.
+        device: Where to draw them, `cpu`, `cuda` or `cuda:1`; `auto` takes a GPU where there is
+            one that the update can use. The file names device and method; no number depends on
+            the device.
 
     Raises:
         InputError: Where the file exists or belongs to another recipe, or there is no such device.
@@ -57,7 +59,7 @@ def generate(
     drawing = Drawing.of(recipe)
     if resume and is_finished(path, drawing.header):
         return
-    engine = recipe.family.engine(recipe.setup, drawing.model, workers, device)
+    engine = _engine(drawing, workers, device)
     with SampleWriter.open(path, drawing.header, resume) as writer:
         _draw(writer, drawing, engine, progress or _silent)
         facts = {"encoding": recipe.family.encoding} | (writer.state or {})
@@ -112,6 +114,18 @@ class Drawing:
         if not set(wanted) <= set(found):
             found = found | self.recipe.family.observables(self.model, states)
         return {name: found[name].numpy() for name in wanted}
+
+
+def _engine(drawing: Drawing, workers: int, device: str) -> Engine:
+    """The update on the device, or on the one that serves it."""
+    family, setup, model = drawing.recipe.family, drawing.recipe.setup, drawing.model
+    if device != AUTO:
+        return family.engine(setup, model, workers, device)
+    if torch.cuda.is_available():
+        # A refusal means that this update, method or model has no kernel there.
+        with contextlib.suppress(InputError, ImportError):
+            return family.engine(setup, model, workers, "cuda")
+    return family.engine(setup, model, workers, "cpu")
 
 
 def _draw(writer: SampleWriter, drawing: Drawing, engine: Engine, progress: Progress) -> None:

@@ -12,9 +12,10 @@ from rsmi.errors import InputError
 from rsmi.storage.base import BaseSamples, reading
 from rsmi.storage.chunks import CheckedRows
 from rsmi.storage.header import SampleHeader
-from rsmi.storage.layout import MODEL_PREFIX, OBSERVABLES, SCHEMA, SPINS
+from rsmi.storage.layout import CONTENT_DIGEST, MODEL_PREFIX, OBSERVABLES, SCHEMA
 from rsmi.storage.packing import unpack
 from rsmi.storage.recorded import recorded
+from rsmi.storage.seal import SPINS, content_digest
 
 # Large enough for the whole of most files: random access then reads each chunk once.
 CACHE_BYTES = 64 << 20
@@ -88,6 +89,22 @@ class Hdf5Samples(BaseSamples):
                 "does not know; upgrade rsmi"
             )
         return found.decode(configurations)
+
+    def check_content(self) -> None:
+        """Read everything and compare it with the SHA-256 in the attribute `content_sha256`.
+
+        Raises:
+            InputError: Where a chunk is damaged, or the content is not what was written.
+        """
+        with reading(f"{self.path}: its content"):
+            found = content_digest(self._file)
+        stored = self.attributes.get(CONTENT_DIGEST)
+        if found != stored:
+            raise InputError(
+                f"{self.path}: attribute {CONTENT_DIGEST!r} is {stored}, but the content has "
+                f"{found}: the file was changed after it was written; draw the samples again from "
+                "its recipe"
+            )
 
     def raw(self) -> Any:
         """The open HDF5 file."""

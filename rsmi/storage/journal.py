@@ -1,6 +1,5 @@
 """An append-only file of checksummed records: what a killed run leaves behind is still readable."""
 
-import contextlib
 import fcntl
 import os
 import struct
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rsmi.errors import AnalysisError, InputError
+from rsmi.storage.disk import write_all, writing
 
 MAGIC = b"RSMIjrn1"
 _FRAME = struct.Struct("<4sQQI")
@@ -42,7 +42,7 @@ class Journal:
         self.path = path
         self._records: list[_Record] = []
         self._end = len(MAGIC)
-        with _as_analysis_error(path):
+        with writing(path):
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             self._lock()
@@ -94,8 +94,8 @@ class Journal:
         frame = frame[:-4] + struct.pack("<I", _crc(frame, payload))
         offset = self._end + _FRAME.size
         try:
-            with _as_analysis_error(self.path):
-                _write_all(self._file, start + frame + payload, self._end - len(start))
+            with writing(self.path):
+                write_all(self._file, start + frame + payload, self._end - len(start))
                 os.fsync(self._file)
         except AnalysisError:
             os.ftruncate(self._file, self._end if self._records else 0)
@@ -116,30 +116,18 @@ class Journal:
                 return os.pread(self._file, record.length, record.offset)
         return None
 
+    def keep(self, kind: bytes, count: int) -> None:
+        """Cut the journal before its record number `count` of one kind, if it has so many."""
+        of_kind = [i for i, record in enumerate(self._records) if record.kind == kind]
+        if count < len(of_kind):
+            self._end = self._records[of_kind[count]].offset - _FRAME.size
+            del self._records[of_kind[count] :]
+            os.ftruncate(self._file, self._end)
+
     def close(self) -> None:
         """Release the file and its lock."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        os.close(self._file)
 
 
 def _crc(frame: bytes, payload: bytes) -> int:
     return zlib.crc32(payload, zlib.crc32(frame[:-4]))
-
-
-def _write_all(file: int, data: bytes, position: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(file, view, position)
-        view, position = view[written:], position + written
-
-
-@contextlib.contextmanager
-def _as_analysis_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise AnalysisError(
-            f"could not write {path}: {error.strerror}; make room or choose another --out, then "
-            "run the same command with --resume"
-        ) from None

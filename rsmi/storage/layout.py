@@ -1,20 +1,22 @@
-"""The layout of a sample file, schema `rsmi.samples/1`, and how one is written in a single pass."""
+"""The layout of a sample file, schema `rsmi.samples/1`, around spins that are in place already."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+import io
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from rsmi.errors import AnalysisError
 from rsmi.storage.header import SampleHeader
-from rsmi.storage.seal import SAMPLES, SEAL_BYTES, content_digest, write_seal
-from rsmi.storage.sink import Sink
+from rsmi.storage.places import CHECKSUM_BYTES, Places
+from rsmi.storage.seal import SAMPLES, SEAL_BYTES, SPINS, content_digest
+from rsmi.storage.shell import Shell
 
 SCHEMA = SAMPLES
 SCHEMA_VERSION = 1
-SPINS = "spins"
 OBSERVABLES = "observables"
 AUTOCORRELATION = "autocorrelation"
 CONTENT_DIGEST = "content_sha256"
@@ -25,58 +27,76 @@ FORMAT = ("v110", "v110")
 # Small enough to draw configurations at random, large enough to read them in order.
 _CHUNK_BYTES = 32 * 1024
 
-Block = tuple[NDArray[np.uint8], dict[str, NDArray[np.float64]]]
 Scalar = str | int | float
 
 
-def write_file(
-    path: Path,
+def planned_places(header: SampleHeader) -> Places:
+    """Where HDF5 will lay the chunks of spins, learnt from a file in memory with two of them."""
+    with h5py.File(io.BytesIO(), "w", libver=FORMAT, userblock_size=SEAL_BYTES) as file:
+        spins = _create_spins(file, header, h5py.h5d.ALLOC_TIME_INCR)
+        blank = bytes(math.prod(spins.chunks) + CHECKSUM_BYTES)
+        for start in range(0, header.n, spins.chunks[0])[:2]:
+            spins.id.write_direct_chunk((start, *(0 for _ in header.packed_shape)), blank)
+        return Places.of(spins)
+
+
+def file_shell(
     header: SampleHeader,
+    places: Places,
+    spins_digest: bytes,
     attributes: Mapping[str, Scalar],
+    observables: Mapping[str, NDArray[np.float64]],
     autocorrelation: Mapping[str, NDArray[np.float64]],
-    blocks: Iterable[Block],
-) -> None:
-    """Write a whole sample file; equal arguments give equal bytes.
+) -> Shell:
+    """Everything of a sample file but the chunks of spins; equal arguments give equal bytes.
 
     Args:
-        path: File to create, with `header.n` configurations.
         header: The facts of the data set.
+        places: Where the chunks lie.
+        spins_digest: SHA-256 of the packed configurations.
         attributes: Further root attributes.
+        observables: One value per configuration, shape (n,).
         autocorrelation: Integrated autocorrelation times in records by observable, shape (chains,).
-        blocks: Packed configurations and their observables, in order, of any sizes.
+
+    Raises:
+        AnalysisError: Where HDF5 lays out the chunks in another way than was planned.
     """
-    with Sink(path) as sink:
-        with h5py.File(sink, "w", libver=FORMAT, userblock_size=SEAL_BYTES) as file:
-            _write_content(file, header, attributes, autocorrelation, blocks)
-            file.flush()
-            sink.check()
-            file.attrs[CONTENT_DIGEST] = stored(content_digest(file))
-        sink.check()
-    write_seal(path)
+    shell = Shell(places.stretches)
+    with h5py.File(shell, "w", libver=FORMAT, userblock_size=SEAL_BYTES) as file:
+        spins = _create_spins(file, header, h5py.h5d.ALLOC_TIME_EARLY)
+        _check_places(spins, places)
+        for name, value in (_root_attributes(header) | dict(attributes)).items():
+            file.attrs[name] = stored(value)
+        for name, unit in header.observables.items():
+            write_series(file, f"{OBSERVABLES}/{name}", observables[name], unit)
+        for name, times in autocorrelation.items():
+            times = np.asarray(times, dtype=np.float64)
+            write_series(file, f"{AUTOCORRELATION}/{name}", times, "records")
+        file.attrs[CONTENT_DIGEST] = stored(content_digest(file, {SPINS: spins_digest}))
+    return shell
 
 
-def _write_content(
-    file: Any,
-    header: SampleHeader,
-    attributes: Mapping[str, Scalar],
-    autocorrelation: Mapping[str, NDArray[np.float64]],
-    blocks: Iterable[Block],
-) -> None:
-    for name, value in (_root_attributes(header) | dict(attributes)).items():
-        file.attrs[name] = stored(value)
-    spins = file.create_dataset(
-        SPINS,
-        (header.n, *header.packed_shape),
-        np.uint8,
-        chunks=(_chunk_rows(header.n, header.packed_bytes), *header.packed_shape),
-        fletcher32=True,
-    )
-    observables = _fill(spins, header, blocks)
-    for name, unit in header.observables.items():
-        write_series(file, f"{OBSERVABLES}/{name}", observables[name], unit)
-    for name, times in autocorrelation.items():
-        times = np.asarray(times, dtype=np.float64)
-        write_series(file, f"{AUTOCORRELATION}/{name}", times, "records")
+def _create_spins(file: Any, header: SampleHeader, allocation: int) -> Any:
+    """The dataset of spins. It must be the first of its file, so that its chunks lie fixed."""
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plan.set_chunk((_chunk_rows(header.n, header.packed_bytes), *header.packed_shape))
+    plan.set_fletcher32()
+    plan.set_alloc_time(allocation)
+    plan.set_obj_track_times(False)
+    extent = h5py.h5s.create_simple((header.n, *header.packed_shape))
+    h5py.h5d.create(file.id, SPINS.encode(), h5py.h5t.STD_U8LE, extent, dcpl=plan)
+    return file[SPINS]
+
+
+def _check_places(spins: Any, places: Places) -> None:
+    """Make sure that the chunks that were written are those of the file."""
+    last = spins.id.get_chunk_info(places.count - 1).byte_offset
+    if (Places.of(spins), last) != (places, places.offset(places.count - 1)):
+        raise AnalysisError(
+            f"HDF5 {h5py.version.hdf5_version} lays out the chunks of spins in a way that this "
+            "version of rsmi does not know; install an older h5py, then run the same command with "
+            "--resume"
+        )
 
 
 def _root_attributes(header: SampleHeader) -> dict[str, Any]:
@@ -103,39 +123,6 @@ def stored(value: Any) -> Any:
 
 def _chunk_rows(n: int, bytes_each: int) -> int:
     return min(n, max(1, _CHUNK_BYTES // bytes_each))
-
-
-def _fill(
-    spins: Any, header: SampleHeader, blocks: Iterable[Block]
-) -> dict[str, NDArray[np.float64]]:
-    """Write the configurations chunk by chunk; return the observables."""
-    series: dict[str, list[NDArray[np.float64]]] = {name: [] for name in header.observables}
-
-    def packed() -> Iterator[NDArray[np.uint8]]:
-        for configurations, observables in blocks:
-            for name, values in series.items():
-                values.append(observables[name])
-            yield configurations
-
-    start = 0
-    for rows in _regrouped(packed(), spins.chunks[0]):
-        spins[start : start + len(rows)] = rows
-        start += len(rows)
-    return {name: np.concatenate(values) for name, values in series.items()}
-
-
-def _regrouped(pieces: Iterable[NDArray[np.uint8]], size: int) -> Iterator[NDArray[np.uint8]]:
-    """The same rows in multiples of `size`, so that block sizes leave no trace in the file."""
-    kept: list[NDArray[np.uint8]] = []
-    for piece in pieces:
-        kept.append(piece)
-        if (rows := sum(map(len, kept))) >= size:
-            joined = np.concatenate(kept)
-            whole = rows - rows % size
-            yield joined[:whole]
-            kept = [joined[whole:]]
-    if kept and len(rest := np.concatenate(kept)):
-        yield rest
 
 
 def write_series(file: Any, name: str, values: NDArray[Any], unit: str) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rsmi.errors import InputError
 from rsmi.storage.base import BaseSamples, reading
+from rsmi.storage.temperature import choose_temperature
 from rsmi.storage.two_valued import as_spins, check_array, lower_value, pieces
 
 _HYPERCUBIC = ("chain", "square", "cubic")
@@ -50,7 +51,7 @@ class McisingSamples(BaseSamples):
     def _open(self, temperature: float | None) -> None:
         with reading(f"{self._path}: its temperatures"):
             groups = {float(g.attrs["temperature"]): g for g in _groups(self._file)}
-        chosen = _choice(self._path, sorted(groups), temperature)
+        chosen = choose_temperature(self._path, sorted(groups), temperature)
         self._group = groups[chosen]
         if "configurations" not in self._group:
             raise InputError(
@@ -87,20 +88,6 @@ class McisingSamples(BaseSamples):
 
 def _groups(file: Any) -> list[Any]:
     return [file[name] for name in file if name.startswith("T=")]
-
-
-def _choice(path: Path, present: list[float], asked: float | None) -> float:
-    listed = ", ".join(f"{t:g}" for t in present)
-    if asked is None:
-        if len(present) > 1:
-            raise InputError(
-                f"{path} holds {len(present)} temperatures ({listed}); choose one with temperature="
-            )
-        return present[0]
-    close = [t for t in present if abs(t - asked) < 1e-6]
-    if not close:
-        raise InputError(f"{path} has no temperature {asked:g}; it holds {listed}")
-    return close[0]
 
 
 def _model(file: Any, temperature: float) -> dict[str, str | float] | None:

@@ -1,8 +1,10 @@
 """Open a file of configurations, whoever wrote it, by looking at its content."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -17,7 +19,7 @@ from rsmi.storage.selection import open_collection
 
 _EXPECTED = "a sample file of rsmi, an HDF5 file of mcising, or a NumPy array (.npy, .npz)"
 
-_Choice = dict[str, float | Sequence[int] | None]
+_Choice = Mapping[str, Any]
 
 
 def open_samples(
@@ -25,16 +27,19 @@ def open_samples(
     temperature: float | None = None,
     shape: Sequence[int] | None = None,
     seed: int | None = None,
+    parameters: Mapping[str, float] | None = None,
 ) -> Samples:
     """Open the configurations in a file.
 
     Args:
         path: A sample file or a collection of this project, an HDF5 file written by `mcising`, or
             a `.npy` or `.npz` array of shape (n, *lattice shape) with +1/-1 or 0/1.
-        temperature: Which temperature of a collection or an `mcising` file, in units of J.
+        temperature: Which temperature of a collection or an `mcising` file, in units of J; three
+            decimals are enough where they fit one only.
         shape: Which lattice shape of a collection.
         seed: Which seed of a collection; all of them, joined as independent chains, where it is
             None.
+        parameters: Which further parameters of its model a collection is to have.
 
     Returns:
         The samples; close them, or use them in a `with` statement.
@@ -44,7 +49,7 @@ def open_samples(
             the choice is not there or not unique.
     """
     target = Path(path)
-    choice: _Choice = {"temperature": temperature, "shape": shape, "seed": seed}
+    choice = {"temperature": temperature, "shape": shape, "seed": seed, "parameters": parameters}
     start = _first_bytes(target)
     if start.startswith(b"\x93NUMPY"):
         _refuse(target, choice)
@@ -54,16 +59,37 @@ def open_samples(
         return open_npz(target)
     if h5py.is_hdf5(target):
         if is_collection(target):
-            return open_collection(target, temperature, shape, seed)
+            return open_collection(target, temperature, shape, seed, parameters)
         return _open_hdf5(target, choice, temperature)
     if start.startswith(MAGIC):
         raise InputError(
-            f"{target} is the journal of an interrupted run; finish that run with --resume"
+            f"{target} is of the journal of an interrupted run; finish that run with --resume"
         )
     raise InputError(
         f"{target} begins with {start[:8]!r} and is no file of samples, or its beginning is "
         f"damaged; expected {_EXPECTED}"
     )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which samples of a file with several temperatures, lattices or seeds.
+
+    Args:
+        temperature: In units of J; three decimals are enough where they fit one only.
+        shape: Lattice shape.
+        seed: Seed; all of them, joined as independent chains, without.
+        parameters: Further parameters of the model, such as `crystal_field`.
+    """
+
+    temperature: float | None = None
+    shape: tuple[int, ...] | None = None
+    seed: int | None = None
+    parameters: dict[str, float] = field(default_factory=dict)
+
+    def open(self, path: str | os.PathLike[str]) -> Samples:
+        """The samples of a file that are meant, as `open_samples` gives them."""
+        return open_samples(path, **vars(self))
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -101,7 +127,7 @@ def _open_hdf5(path: Path, choice: _Choice, temperature: float | None) -> Sample
             f"{path} is an HDF5 file with {foreign}, but no file of samples; expected {_EXPECTED}"
         )
     if not ours:
-        _refuse(path, choice | {"temperature": None})
+        _refuse(path, {**choice, "temperature": None})
         return McisingSamples(path, temperature)
     _refuse(path, choice)
     return Hdf5Samples(path)
@@ -110,7 +136,7 @@ def _open_hdf5(path: Path, choice: _Choice, temperature: float | None) -> Sample
 def _refuse(path: Path, choice: _Choice) -> None:
     """Nothing is to be chosen in this file."""
     for name, value in choice.items():
-        if value is not None:
+        if value is not None and value != {}:
             raise InputError(
                 f"{path} was opened with {name}={value}, which chooses among the samples of a "
                 "collection (or the temperatures of an mcising file); leave it out for this one"

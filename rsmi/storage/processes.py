@@ -10,7 +10,6 @@ from typing import Generic, NamedTuple, TypeVar
 T = TypeVar("T")
 
 Told = Callable[[int, int], None]
-Work = Callable[[T, Told], str | None]
 
 
 class Outcome(NamedTuple):

@@ -9,6 +9,7 @@ import yaml
 from rsmi.errors import InputError
 from rsmi.sampling.families import Family, Setup, find_family
 from rsmi.sampling.families.parameters import complete
+from rsmi.sampling.select import AUTO
 
 _MAX_SEED = 2**63 - 1
 
@@ -28,6 +29,8 @@ class SampleRecipe:
             `mazes`, `tfim` or `heisenberg`.
         parameters: What the model needs beside shape and temperature, such as `states` of Potts.
         update: Name of an update of the model; its default where it is None.
+        method: What carries the update out, such as `numba` or `triton`; `auto` takes the fastest
+            for model and device, and the file says which that was.
         thin: Sweeps between kept configurations; measured where it is None.
         equilibration: Sweeps to drop first; measured where it is None.
 
@@ -52,6 +55,7 @@ class SampleRecipe:
     temperature: float | str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
     update: str | None = None
+    method: str = AUTO
     chains: int
     records: int
     seed: int
@@ -67,6 +71,7 @@ class SampleRecipe:
         shape = tuple(self.shape)
         update = family.updates[0] if self.update is None else self.update
         _choice("update", update, sorted(family.updates))
+        family.check_method(update, self.method)
         parameters = complete(family.name, family.parameters, self.parameters)
         temperature = family.check_temperature(self.temperature, shape)
         _integer("chains", self.chains, 1)
@@ -89,7 +94,7 @@ class SampleRecipe:
     def setup(self) -> Setup:
         """What the family builds the model from."""
         update = str(self.update)
-        return Setup(self.shape, self.temperature, self.parameters, update, self.seed)
+        return Setup(self.shape, self.temperature, self.parameters, update, self.seed, self.method)
 
     @classmethod
     def from_yaml(cls, text: str) -> Self:
@@ -112,8 +117,13 @@ class SampleRecipe:
         return cls(**facts)
 
     def to_yaml(self) -> str:
-        """The whole recipe, defaults included, as YAML; without what the model does not have."""
+        """The whole recipe, defaults included, as YAML; without what the model does not have.
+
+        A method is named only where it was chosen: `auto` is the same recipe on every machine.
+        """
         facts = dataclasses.asdict(self) | {"shape": list(self.shape)}
+        if self.method == AUTO:
+            del facts["method"]
         if not self.family.parameters:
             del facts["parameters"]
         if not self.family.has_temperature:

@@ -1,10 +1,10 @@
 """Open a collection: read its table of shards and choose among them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import h5py
 import numpy as np
@@ -16,8 +16,9 @@ from rsmi.storage.hdf5 import CACHE_BYTES, Hdf5Samples
 from rsmi.storage.interface import Samples
 from rsmi.storage.joined import Joined
 from rsmi.storage.layout import CONTENT_DIGEST
+from rsmi.storage.temperature import choose_temperature
 
-_CLOSE = 1e-6  # two temperatures that differ by less are taken for the same when one is chosen
+_DERIVED = {"coupling", "temperature"}  # chosen by temperature
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def open_collection(
     temperature: float | None = None,
     shape: Sequence[int] | None = None,
     seed: int | None = None,
+    parameters: Mapping[str, float] | None = None,
 ) -> Samples:
     """The samples of one point of a grid; several seeds are joined as independent chains.
 
@@ -95,12 +97,15 @@ def open_collection(
         temperature: Which temperature, in units of J; may be left out where there is one only.
         shape: Which lattice shape; likewise.
         seed: Which seed; all of them where it is None.
+        parameters: Further parameters of the model, such as `crystal_field`; likewise.
 
     Raises:
         InputError: Where the choice is not there or not unique; the message lists what there is.
     """
     _, shards = read_collection(path)
     chosen = _one_lattice(path, shards, shape)
+    for name, value in (parameters or {}).items():
+        chosen = _with_parameter(path, chosen, name, value)
     chosen = _one_model(path, chosen, temperature)
     chosen = _seeds(path, chosen, seed)
     opened: list[Hdf5Samples] = []
@@ -120,7 +125,8 @@ def _one_lattice(path: Path, shards: Sequence[Shard], shape: Sequence[int] | Non
     if shape is None:
         if len(present) > 1:
             raise InputError(
-                f"{path} holds {len(present)} lattices ({listed}); choose one with shape="
+                f"{path} holds {len(present)} lattices ({listed}); choose one with shape=, or "
+                "--select.shape"
             )
         return list(shards)
     chosen = [shard for shard in shards if shard.shape == tuple(shape)]
@@ -129,26 +135,45 @@ def _one_lattice(path: Path, shards: Sequence[Shard], shape: Sequence[int] | Non
     return chosen
 
 
+def _with_parameter(path: Path, shards: Sequence[Shard], name: str, value: float) -> list[Shard]:
+    present = sorted({shard.couplings.get(name, math.nan) for shard in shards})
+    chosen = [s for s in shards if math.isclose(s.couplings.get(name, math.nan), value)]
+    if not chosen:
+        known = ", ".join(sorted({key for shard in shards for key in shard.couplings}))
+        listed = ", ".join(f"{found:g}" for found in present if not math.isnan(found))
+        holds = f"it holds {listed}" if listed else f"its parameters are {known}"
+        raise InputError(f"{path} has no {name} {value:g}; {holds}")
+    return chosen
+
+
 def _one_model(path: Path, shards: Sequence[Shard], temperature: float | None) -> list[Shard]:
-    present = sorted({shard.couplings.get("temperature", math.nan) for shard in shards})
-    listed = ", ".join(f"{value:g}" for value in present)
-    if temperature is not None:
-        near = [value for value in present if math.isclose(value, temperature, abs_tol=_CLOSE)]
-        if not near:
-            raise InputError(f"{path} has no temperature {temperature:g}; it holds {listed}")
-        shards = [shard for shard in shards if shard.couplings.get("temperature") in near]
+    present = sorted({s.couplings["temperature"] for s in shards if "temperature" in s.couplings})
+    if present or temperature is not None:
+        wanted = choose_temperature(path, present, temperature)
+        shards = [shard for shard in shards if shard.couplings.get("temperature") == wanted]
     models = {(shard.model, *shard.couplings.items()) for shard in shards}
-    if len(models) > 1 and len(present) > 1 and temperature is None:
-        raise InputError(
-            f"{path} holds several temperatures ({listed}); choose one with temperature="
-        )
     if len(models) > 1:
-        names = ", ".join(str(shard.path) for shard in shards)
-        raise InputError(
-            f"{path} holds shards that differ in more than temperature, lattice and seed; open one "
-            f"of {names}"
-        )
+        _refuse_mixture(path, shards)
     return list(shards)
+
+
+def _refuse_mixture(path: Path, shards: Sequence[Shard]) -> NoReturn:
+    names = sorted({name for shard in shards for name in shard.couplings} - _DERIVED)
+    values = {n: sorted({s.couplings.get(n, math.nan) for s in shards}) for n in names}
+    listed = "; ".join(
+        f"{name} {', '.join(f'{v:g}' for v in found)}"
+        for name, found in values.items()
+        if len(found) > 1
+    )
+    if listed:
+        raise InputError(
+            f"{path} holds several models ({listed}); choose one with parameters=, or "
+            "--select.parameters"
+        )
+    raise InputError(
+        f"{path} holds shards of several models; open one of "
+        f"{', '.join(str(shard.path) for shard in shards)}"
+    )
 
 
 def _seeds(path: Path, shards: Sequence[Shard], seed: int | None) -> list[Shard]:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rsmi.errors import AnalysisError, InputError, RsmiError
+from rsmi.sampling.select import AUTO
 from rsmi.storage.cluster import Cluster, submit
 from rsmi.storage.collection import merge
+from rsmi.storage.disk import make_directory
 from rsmi.storage.generation import generate
 from rsmi.storage.grid import Cell, SampleGrid
 from rsmi.storage.processes import Told, run_tasks
@@ -26,6 +28,7 @@ def sample_grid(
     resume: bool = False,
     cluster: Cluster | None = None,
     progress: Told | None = None,
+    device: str = AUTO,
 ) -> Path:
     """Draw every cell of a grid and merge the shards.
 
@@ -42,6 +45,7 @@ def sample_grid(
         resume: Keep finished shards and go on with interrupted ones.
         cluster: Submit the cells as jobs instead.
         progress: Called with (configurations done, configurations in all).
+        device: Where the cells are drawn, as in `generate`.
 
     Returns:
         The path of the collection.
@@ -58,7 +62,8 @@ def sample_grid(
     if cluster is not None:
         cluster.check()
     _claim(target / SHARDS, resume)
-    tasks = [Task(cell.recipe, target / SHARDS / f"{cell.name}.h5", workers) for cell in cells]
+    paths = [target / SHARDS / f"{cell.name}.h5" for cell in cells]
+    tasks = [Task(c.recipe, path, workers, device) for c, path in zip(cells, paths, strict=True)]
     if cluster is not None:
         ends = list(submit(tasks, draw_alone, cluster, workers, target / LOGS))
     elif processes == 1:
@@ -66,7 +71,7 @@ def sample_grid(
     else:
         ends = list(_in_processes(tasks, processes, _Total(cells, progress)))
     _check_ends(cells, dict(ends))
-    return merge(grid, [task.path for task in tasks], target / COLLECTION)
+    return merge(grid, paths, target / COLLECTION)
 
 
 @dataclass(frozen=True)
@@ -77,17 +82,19 @@ class Task:
         recipe: What to draw.
         path: Its file.
         workers: Threads.
+        device: Where to draw it.
     """
 
     recipe: SampleRecipe
     path: Path
     workers: int
+    device: str = AUTO
 
 
 def draw(task: Task, told: Told) -> str | None:
     """Draw one shard, or go on with it; why that failed, or None."""
     try:
-        generate(task.recipe, task.path, task.workers, resume=True, progress=told)
+        generate(task.recipe, task.path, task.workers, True, told, task.device)
     except RsmiError as error:
         return str(error)
     except (OSError, MemoryError) as error:
@@ -150,12 +157,7 @@ def _claim(shards: Path, resume: bool) -> None:
             f"{shards} holds shards already; add --resume to go on with them, or choose another "
             "--out"
         )
-    try:
-        shards.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AnalysisError(
-            f"could not create {shards}: {error.strerror}; choose another --out"
-        ) from None
+    make_directory(shards)
 
 
 def _check_ends(cells: Sequence[Cell], ends: dict[int, str | None]) -> None:

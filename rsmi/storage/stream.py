@@ -57,8 +57,7 @@ class Subset(BaseSamples):
 
     def indices(self) -> NDArray[np.int64]:
         """Which configurations of the parent these are, shape (n,)."""
-        records, chains = np.asarray(self._records), np.asarray(self._chains)
-        return np.add.outer(records * self._parent.chains, chains).ravel()
+        return self._of_parent(np.arange(self.n))
 
     def _spins(self, start: int, stop: int) -> NDArray[np.int8]:
         first, last = start // self.chains, -(-stop // self.chains)
@@ -69,10 +68,15 @@ class Subset(BaseSamples):
         return kept.reshape(-1, *self.shape)[start - skip : stop - skip]
 
     def _take(self, indices: NDArray[np.int64]) -> NDArray[np.int8]:
-        return self._parent.take(self.indices()[indices]).numpy()
+        return self._parent.take(self._of_parent(indices)).numpy()
 
     def _observable(self, name: str) -> NDArray[np.float64]:
         return self._parent.observable(name)[self.indices()]
+
+    def _of_parent(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        record, chain = np.divmod(indices, self.chains)
+        first = self._records.start * self._parent.chains + self._chains.start
+        return first + record * self._parent.chains + chain
 
 
 def split(samples: Samples, fractions: Sequence[float], gap: int = 10) -> tuple[Subset, ...]:

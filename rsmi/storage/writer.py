@@ -1,9 +1,12 @@
 """Write a sample file so that a kill at any moment loses at most one block."""
 
+import hashlib
+import itertools
 import json
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,13 +15,16 @@ import torch
 from numpy.typing import NDArray
 
 from rsmi.errors import AnalysisError, InputError
+from rsmi.storage.disk import make_directory, sync_directory, writing
 from rsmi.storage.hdf5 import Hdf5Samples
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.journal import BLOCK, HEADER, STATE, Journal
-from rsmi.storage.layout import Block, Scalar, write_file
+from rsmi.storage.layout import SCHEMA, Scalar, file_shell, planned_places
 from rsmi.storage.packing import pack, unpack
+from rsmi.storage.unfinished import UnfinishedSpins
 
-_COUNT = struct.Struct("<I")
+# Configurations of a block, and SHA-256 of all packed spins up to its end.
+_BLOCK = struct.Struct("<I32s")
 
 
 def journal_path(path: Path) -> Path:
@@ -28,6 +34,11 @@ def journal_path(path: Path) -> Path:
     'samples.h5.partial'
     """
     return path.with_name(path.name + ".partial")
+
+
+def _part_path(path: Path) -> Path:
+    """Where the spins of an unfinished sample file lie."""
+    return path.with_name(path.name + ".part")
 
 
 def is_finished(path: str | os.PathLike[str], header: SampleHeader) -> bool:
@@ -51,16 +62,31 @@ def is_finished(path: str | os.PathLike[str], header: SampleHeader) -> bool:
 
 
 class SampleWriter:
-    """Collects configurations in a journal and turns it into a sample file at the end.
+    """Puts spins at once where the sample file will hold them, and the rest there at the end.
 
-    Use `SampleWriter.open`; one process writes a file at a time.
+    Until then a journal keeps what belongs to each block. Use `SampleWriter.open`; one process
+    writes a file at a time.
     """
 
     def __init__(self, path: Path, header: SampleHeader, journal: Journal) -> None:
         self.path = path
         self.header = header
         self._journal = journal
-        self._configurations = sum(_COUNT.unpack_from(b)[0] for b in journal.payloads(BLOCK))
+        self._spins = UnfinishedSpins(_part_path(path), planned_places(header))
+        self._n, self._digest = 0, hashlib.sha256()
+        blocks = map(_BLOCK.unpack_from, journal.payloads(BLOCK))
+        whole = sum(1 for _ in itertools.takewhile(lambda block: self._take_in(*block), blocks))
+        journal.keep(BLOCK, whole)
+        sync_directory(path.parent)
+
+    def _take_in(self, count: int, expected: bytes) -> bool:
+        """Count a block of an interrupted run as there, if its spins are what they were."""
+        digest = self._digest.copy()
+        digest.update(self._spins.read(self._n, self._n + count).data)
+        if digest.digest() != expected:
+            return False
+        self._n, self._digest = self._n + count, digest
+        return True
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], header: SampleHeader, resume: bool) -> Self:
@@ -81,7 +107,7 @@ class SampleWriter:
             raise InputError(
                 f"{target} exists; choose another --out, or delete it to draw new samples"
             )
-        _make_directory(target.parent)
+        make_directory(target.parent)
         journal = Journal(journal_path(target))
         try:
             return cls(target, _begin(journal, header, resume), journal)
@@ -92,7 +118,7 @@ class SampleWriter:
     @property
     def records_done(self) -> int:
         """Configurations of each chain that are safe on disk."""
-        return self._configurations // self.header.chains
+        return self._n // self.header.chains
 
     @property
     def state(self) -> dict[str, Any] | None:
@@ -106,12 +132,11 @@ class SampleWriter:
 
     def last_configurations(self) -> torch.Tensor | None:
         """The latest configuration of every chain, int8 (chains, *shape); None before the first."""
-        payload = self._journal.last(BLOCK)
-        if payload is None:
+        if self._n == 0:
             return None
-        packed, _ = self._decode(payload)
-        last = unpack(packed[-self.header.chains :], self.header.shape[-1])
-        return torch.from_numpy(last)
+        packed = self._spins.read(self._n - self.header.chains, self._n)
+        last = packed.reshape(-1, *self.header.packed_shape)
+        return torch.from_numpy(unpack(last, self.header.shape[-1]))
 
     def append(
         self,
@@ -128,23 +153,31 @@ class SampleWriter:
         Raises:
             AnalysisError: Where the disk refuses.
         """
-        spins = np.asarray(configurations)
+        packed, digest = pack(np.asarray(configurations)), self._digest.copy()
+        with ThreadPoolExecutor(1) as helper:  # the sum is taken while the disk is busy
+            summed = helper.submit(digest.update, packed.data)
+            self._spins.write(self._n, packed)
+            summed.result()
         series = [np.asarray(observables[name], "<f8") for name in self.header.observables]
-        payload = [_COUNT.pack(len(spins)), pack(spins).tobytes(), *(s.tobytes() for s in series)]
-        self._journal.append(BLOCK, b"".join(payload))
-        self._configurations += len(spins)
+        block = _BLOCK.pack(len(packed), digest.digest())
+        self._journal.append(BLOCK, b"".join([block, *(values.tobytes() for values in series)]))
+        self._n, self._digest = self._n + len(packed), digest
 
     def observable(self, name: str) -> NDArray[np.float64]:
         """One observable of all configurations so far, shape (records_done * chains,)."""
-        values = [observables[name] for _, observables in self._blocks()]
-        return np.concatenate(values) if values else np.empty(0)
+        row = list(self.header.observables).index(name)
+        rows = [np.empty(0)]
+        for payload in self._journal.payloads(BLOCK):
+            series = np.frombuffer(payload, "<f8", offset=_BLOCK.size)
+            rows.append(series.reshape(len(self.header.observables), -1)[row])
+        return np.concatenate(rows)
 
     def finalise(
         self,
         attributes: Mapping[str, Scalar],
         autocorrelation: Mapping[str, NDArray[np.float64]],
     ) -> None:
-        """Turn the journal into the sample file and delete it.
+        """Write what belongs around the spins, move the file to its place and drop the journal.
 
         Args:
             attributes: Further root attributes, such as `thin` and `equilibration`.
@@ -158,23 +191,18 @@ class SampleWriter:
                 f"{self.path} needs {self.header.records} records of each chain, but "
                 f"{self.records_done} are done; resume the run"
             )
-        part = self.path.with_name(self.path.name + ".part")
-        try:
-            write_file(part, self.header, attributes, autocorrelation, self._blocks())
-            os.replace(part, self.path)
-            _sync_directory(self.path.parent)
-        except OSError as error:
-            raise AnalysisError(
-                f"could not write {self.path}: {error.strerror}; make room, then run the same "
-                "command with --resume: no sample is lost"
-            ) from None
-        finally:
-            part.unlink(missing_ok=True)
+        observables = {name: self.observable(name) for name in self.header.observables}
+        places, digest = self._spins.places, self._digest.digest()
+        shell = file_shell(self.header, places, digest, attributes, observables, autocorrelation)
+        self._spins.complete(shell.sealed(SCHEMA))
+        with writing(self.path):
+            os.replace(self._spins.path, self.path)
+            sync_directory(self.path.parent)
         self._journal.path.unlink()
-        self.close()
 
     def close(self) -> None:
-        """Release the journal; what was appended stays."""
+        """Release the files; what was appended stays."""
+        self._spins.close()
         self._journal.close()
 
     def __enter__(self) -> Self:
@@ -182,19 +210,6 @@ class SampleWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _blocks(self) -> Iterator[Block]:
-        return map(self._decode, self._journal.payloads(BLOCK))
-
-    def _decode(self, payload: bytes) -> Block:
-        (count,) = _COUNT.unpack_from(payload)
-        end = _COUNT.size + count * self.header.packed_bytes
-        packed = np.frombuffer(payload[_COUNT.size : end], dtype=np.uint8)
-        series = np.frombuffer(payload[end:], dtype="<f8").reshape(-1, count)
-        names = self.header.observables
-        return packed.reshape(count, *self.header.packed_shape), dict(
-            zip(names, series, strict=True)
-        )
 
 
 def _begin(journal: Journal, header: SampleHeader, resume: bool) -> SampleHeader:
@@ -222,20 +237,3 @@ def _difference(found: SampleHeader, asked: SampleHeader) -> str:
     pairs = ((name, getattr(found, name), getattr(asked, name)) for name in names)
     changed = [f"{name} {old} there, {new} here" for name, old, new in pairs if old != new]
     return "; ".join(changed) or "its text differs"
-
-
-def _make_directory(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AnalysisError(
-            f"could not create {directory}: {error.strerror}; choose another --out"
-        ) from None
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from rsmi.errors import AnalysisError, InputError
 from rsmi.storage import SampleGrid, SampleRecipe, generate, open_samples, sample_grid, verify
 from rsmi.storage.collection import merge
+from rsmi.storage.joined import Joined
 
 BASE = {"records": 20, "thin": 1, "equilibration": 20, "chains": 3}
 GRID = SampleGrid(
@@ -70,7 +72,7 @@ def test_what_needs_no_choice_needs_none(tmp_path):
 CHOICES = [
     ({}, r"holds 2 lattices \(\[6, 9\], \[8, 8\]\); choose one with shape="),
     ({"shape": [9, 9]}, r"has no lattice \[9, 9\]; it holds \[6, 9\], \[8, 8\]"),
-    ({"shape": [8, 8]}, r"holds several temperatures \(2, 2.26919\); choose one with temperature="),
+    ({"shape": [8, 8]}, r"holds 2 temperatures \(2, 2.26919\); choose one with temperature="),
     ({"shape": [8, 8], "temperature": 3.0}, "has no temperature 3; it holds 2, 2.26919"),
     ({"shape": [8, 8], "temperature": 2.0, "seed": 5}, "has no seed 5; it holds 1, 2"),
 ]
@@ -98,6 +100,12 @@ def test_seeds_of_different_lengths_are_not_joined(tmp_path):
         open_samples(path)
     with pytest.raises(InputError, match="same temperature, lattice and seed"):
         open_samples(path, seed=1)
+
+
+def test_sources_of_different_lengths_are_not_joined():
+    parts = [SimpleNamespace(n=6, chains=3), SimpleNamespace(n=9, chains=3)]
+    with pytest.raises(InputError, match=r"the seeds have \[2, 3\] records of each chain"):
+        Joined("x.h5", parts)
 
 
 def test_a_plain_file_has_nothing_to_choose(sample_file):

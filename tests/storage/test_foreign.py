@@ -123,8 +123,9 @@ def test_files_that_are_none(tmp_path):
 
 def test_a_journal_is_explained(tmp_path, files):
     SampleWriter.open(tmp_path / "s.h5", files.header(), resume=False).close()
-    with pytest.raises(InputError, match="--resume"):
-        open_samples(journal_path(tmp_path / "s.h5"))
+    for path in (journal_path(tmp_path / "s.h5"), tmp_path / "s.h5.part"):
+        with pytest.raises(InputError, match=r"journal of an interrupted run; finish .* --resume"):
+            open_samples(path)
 
 
 def mcising_file(path, temperatures=(2.0,), lattice_type="square", store=True, **couplings):

@@ -128,52 +128,56 @@ def test_a_finished_run_is_left_alone(tmp_path):
         generate(dataclasses.replace(RECIPE, seed=6), path, resume=True)
 
 
-# Forks runs, which start at once, and kills each when its journal has grown by a random amount or
-# at a random moment of the last step.
+# Forks runs, which start at once and die half-way through one of their writes, or right after the
+# file was moved to its place. No record that was safe is lost.
 KILLER = """
-    import os, random, signal, sys, time
+    import itertools, os, random, signal, sys
     from pathlib import Path
     import torch
-    from rsmi.storage import SampleRecipe, generate, generation, verify
-    from rsmi.storage.journal import Journal
-    from rsmi.storage.writer import journal_path
+    from rsmi.storage import SampleRecipe, SampleWriter, generate, generation, verify
+    from rsmi.storage.generation import Drawing
 
-    def size():
-        return journal.stat().st_size if journal.exists() else 0
+    def die_in(act, number, half):
+        def counted(*arguments):
+            if next(steps) == number:
+                half(*arguments)
+                os.kill(os.getpid(), signal.SIGKILL)
+            return act(*arguments)
+        return counted
 
-    def start():
+    def stop(done, total):
+        if done == total:
+            os._exit(0)
+
+    def run(number, progress=None):
         child = os.fork()
         if child == 0:
+            write, move = os.pwrite, os.replace
+            os.pwrite = die_in(write, number, lambda file, data, at: write(
+                file, data[: chance.randrange(len(data) + 1)], at))
+            os.replace = die_in(move, number, move)
             try:
-                generate(recipe, path, 2, resume=True)
+                generate(recipe, path, 2, resume=True, progress=progress)
             finally:
                 os._exit(0)
-        return child
+        return os.waitpid(child, 0)[1] == signal.SIGKILL
 
-    def wait(child, aim):
-        while size() < aim and not (kills < 14 and part.exists() and chance.random() < 0.1):
-            if os.waitpid(child, os.WNOHANG) != (0, 0):
-                assert path.exists(), "a run ended without its file"
-                return True
-            time.sleep(0.001)
-        time.sleep(chance.random() * 0.003)
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        return False
+    def records():
+        with SampleWriter.open(path, Drawing.of(recipe).header, resume=True) as writer:
+            return writer.records_done
 
     torch.set_num_threads(1)
     generation._BLOCK_SPIN_UPDATES = 40_000
     whole, path, recipe = Path(sys.argv[1]), Path(sys.argv[2]), SampleRecipe.from_yaml(sys.argv[3])
     generate(recipe, whole)
-    journal, part, chance = journal_path(path), path.with_name("s.h5.part"), random.Random(8)
-    kills = 0
-    while not wait(start(), size() + chance.randrange(whole.stat().st_size // 6)):
-        kills += 1
-        if path.exists():
-            verify(path)
-        Journal(journal).close()
+    chance, steps, kills, known = random.Random(8), itertools.count(1), 0, 0
+    while run(chance.randrange(1, 40), stop):
+        known, before, kills = records(), known, kills + 1
+        assert known >= before, "records that were safe are lost"
+    assert records() == recipe.records
+    last_steps = sum(run(number) for number in range(1, 8))
     verify(path)
-    print(kills)
+    print(kills, last_steps)
 """
 
 
@@ -189,9 +193,9 @@ def test_a_foreign_file_in_the_place_of_the_samples_is_left_alone(tmp_path):
     assert path.read_text() == "my notes"
 
 
-def test_kill_9_at_random_moments(tmp_path):
+def test_kill_9_in_any_write(tmp_path):
     recipe = dataclasses.replace(
-        RECIPE, shape=(16, 16), chains=8, records=800, thin=4, equilibration=50
+        RECIPE, shape=(16, 16), chains=8, records=400, thin=4, equilibration=50
     )
     whole, path = tmp_path / "whole.h5", tmp_path / "s.h5"
     run = subprocess.run(
@@ -201,6 +205,8 @@ def test_kill_9_at_random_moments(tmp_path):
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    assert int(run.stdout) >= 8
+    kills, last_steps = map(int, run.stdout.split())
+    assert kills >= 8
+    assert last_steps == 6  # five writes, each half done, and the move
     assert path.read_bytes() == whole.read_bytes()
     assert sorted(os.listdir(tmp_path)) == ["s.h5", "whole.h5"]

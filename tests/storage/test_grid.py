@@ -251,15 +251,12 @@ KILLER = """
     import os, random, signal, sys, time
     from pathlib import Path
     import torch
-    from rsmi.storage import SampleGrid, generation, open_samples, sample_grid, shards, verify
-    from rsmi.storage.journal import BLOCK, Journal
-
-    def journals():
-        return sorted((directory / "shards").glob("*.partial"))
+    from rsmi.storage import SampleGrid, SampleWriter, generation, sample_grid, verify
+    from rsmi.storage.generation import Drawing
 
     def size():
-        files = [*journals(), *(directory / "shards").glob("*.h5")]
-        return sum(path.stat().st_size for path in files if path.exists())
+        found = (directory / "shards").glob("*.h5*")
+        return sum(path.stat().st_size for path in found if path.exists())
 
     def start():
         child = os.fork()
@@ -280,28 +277,28 @@ KILLER = """
         os.waitpid(child, 0)
         return False
 
-    def blocks(path):
-        journal = Journal(path)
-        found = len(list(journal.payloads(BLOCK)))
-        journal.close()
-        return found
+    def records(cell):
+        path = directory / "shards" / f"{cell.name}.h5"
+        if path.exists():
+            return cell.recipe.records
+        with SampleWriter.open(path, Drawing.of(cell.recipe).header, resume=True) as writer:
+            return writer.records_done
 
     torch.set_num_threads(1)
     generation._BLOCK_SPIN_UPDATES = 16_000
     whole, directory, grid = Path(sys.argv[1]), Path(sys.argv[2]), SampleGrid.from_yaml(sys.argv[3])
     sample_grid(grid, whole)
     total = sum(path.stat().st_size for path in (whole / "shards").iterdir())
-    chance, kills, known, verified = random.Random(9), 0, {}, set()
+    chance, kills, known, verified = random.Random(9), 0, [0] * len(grid.cells()), set()
     (directory / "shards").mkdir(parents=True)
     while kills < 100:
-        aim = size() + chance.randrange(total // 100)
+        aim = size() + chance.randrange(total // 400)
         if wait(start(), aim, time.monotonic() + 2):
             break
         kills += 1
-        for path in journals():
-            now = blocks(path)
-            assert now >= known.get(path, 0), "a block that was safe is lost"
-            known[path] = now
+        now = [records(cell) for cell in grid.cells()]
+        assert all(map(int.__le__, known, now)), "records that were safe are lost"
+        known = now
         for path in set((directory / "shards").glob("*.h5")) - verified:
             verify(path)
             verified.add(path)

@@ -43,7 +43,7 @@ def test_yaml_round_trip():
         ("seed", 2**63, "seed is 9223372036854775808; expected"),
         ("thin", 0, "thin is 0; expected a whole number, at least 1"),
         ("equilibration", -1, "equilibration is -1; expected a whole number, at least 0"),
-        ("colour", "red", "unknown key 'colour'; expected chains, equilibration, model"),
+        ("colour", "red", "unknown key 'colour'; expected chains, equilibration, method, model"),
     ],
 )
 def test_wrong_values_are_named(key, value, message):

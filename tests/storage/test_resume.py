@@ -10,6 +10,7 @@ import torch
 
 from rsmi.errors import AnalysisError, InputError
 from rsmi.storage import SampleWriter, open_samples
+from rsmi.storage.layout import planned_places
 from rsmi.storage.writer import journal_path
 
 
@@ -84,6 +85,27 @@ def test_a_flipped_bit_in_the_journal_costs_blocks_but_never_truth(tmp_path, fil
         finish(path, files, header, spins)
         assert path.read_bytes() == whole.read_bytes()
         path.unlink()
+
+
+def test_spins_that_are_cut_or_changed_cost_blocks_but_never_truth(tmp_path, files):
+    header, path = files.header(), tmp_path / "samples.h5"
+    whole, part = tmp_path / "whole.h5", tmp_path / "samples.h5.part"
+    finish(whole, files, header, half_written(whole, files, header))
+    spins = half_written(path, files, header)
+    journal, content = journal_path(path).read_bytes(), part.read_bytes()
+    begin = planned_places(header).first
+    generator = random.Random(3)
+    for position in [0, *generator.sample(range(begin, begin + 30 * 6), 20)]:
+        flipped = bytearray(content)
+        flipped[position] ^= 1 << generator.randrange(8)
+        for damaged in (flipped, content[:position]):
+            part.write_bytes(damaged)
+            journal_path(path).write_bytes(journal)
+            done = finish(path, files, header, spins)
+            safe = max(0, position - begin) // (15 * 6) * 15 if position else len(damaged) and 30
+            assert done == safe
+            assert path.read_bytes() == whole.read_bytes()
+            path.unlink()
 
 
 def test_a_resumed_run_keeps_its_day(tmp_path, files, monkeypatch):

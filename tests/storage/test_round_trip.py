@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import h5py
@@ -5,8 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from rsmi.storage import open_samples, verify
+from rsmi.errors import AnalysisError
+from rsmi.storage import open_samples, verify, writer
+from rsmi.storage.layout import planned_places
 from rsmi.storage.packing import pack, padding_is_zero, unpack
+
+SEALED = "every byte outside the spins is as it was written (SHA-256 seal)"
 
 
 @pytest.mark.parametrize("extent", [1, 7, 8, 9, 64, 65])
@@ -68,11 +73,34 @@ def test_large_configurations_are_chunked_by_configuration(tmp_path, files):
         assert file["spins"].chunks == (16, 128, 16)
 
 
-def test_block_sizes_leave_no_trace(tmp_path, files):
-    header = files.header(shape=(64, 64), chains=2, records=200)
-    files.write(tmp_path / "a.h5", header, blocks=1)
-    files.write(tmp_path / "b.h5", header, blocks=23)
-    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+@pytest.mark.parametrize(
+    ("shape", "chains", "records"), [((64, 64), 2, 200), ((3,), 3, 7), ((700, 700), 1, 9)]
+)
+def test_block_sizes_leave_no_trace(tmp_path, files, shape, chains, records):
+    header = files.header(shape=shape, chains=chains, records=records)
+    contents = set()
+    for blocks in (1, 5, records):
+        spins = files.write(tmp_path / f"{blocks}.h5", header, blocks)
+        contents.add((tmp_path / f"{blocks}.h5").read_bytes())
+    assert len(contents) == 1
+    assert verify(tmp_path / "1.h5").checks[0] == SEALED
+    with open_samples(tmp_path / "1.h5") as samples:
+        assert torch.equal(samples.read(0, header.n), spins)
+
+
+def test_chunks_in_other_places_than_planned_are_refused(tmp_path, files, monkeypatch):
+    """As another version of HDF5 might lay them out."""
+
+    def elsewhere(header):
+        places = planned_places(header)
+        return dataclasses.replace(places, gap=places.gap + 8)
+
+    monkeypatch.setattr(writer, "planned_places", elsewhere)
+    with pytest.raises(AnalysisError, match=r"HDF5 .* lays out the chunks of spins in a way"):
+        files.write(tmp_path / "s.h5", files.header(shape=(64, 64)))
+    assert not (tmp_path / "s.h5").exists()
+    monkeypatch.undo()
+    files.write(tmp_path / "t.h5", files.header(shape=(64, 64)))
 
 
 def test_the_day_comes_from_source_date_epoch(monkeypatch):
@@ -105,4 +133,4 @@ def test_files_of_earlier_versions_still_load(files):
     with open_samples(path) as samples:
         assert torch.equal(samples.read(0, 24), files.spins(files.header(shape=(3, 5), records=8)))
         assert samples.attributes["model.coupling"] == 0.4
-    assert verify(path).checks[0] == "every byte is as it was written (SHA-256 seal)"
+    assert verify(path).checks[0] == SEALED
