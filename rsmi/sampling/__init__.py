@@ -8,6 +8,7 @@ from rsmi.sampling.autocorrelation import (
     jackknife,
     mean_estimate,
 )
+from rsmi.sampling.base import ChainSampler
 from rsmi.sampling.chains import measure_sweeps, observables, sample_blocks
 from rsmi.sampling.equilibration import EquilibrationReport, equilibrate
 from rsmi.sampling.interface import Model, Sampler
@@ -23,6 +24,7 @@ from rsmi.sampling.wolff import Wolff
 
 __all__ = [
     "CRITICAL_COUPLING",
+    "ChainSampler",
     "Correlation",
     "EquilibrationReport",
     "Ising",

@@ -206,5 +206,5 @@ def _window(times: Series, total: int) -> int:
             return window
     raise AnalysisError(
         f"the correlations do not decay within {len(times)} records, so their time cannot be "
-        "measured; record more sweeps or use the update 'swendsen_wang'"
+        "measured; record more sweeps, or choose an update that forgets sooner"
     )

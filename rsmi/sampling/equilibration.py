@@ -50,6 +50,13 @@ class EquilibrationReport:
         return max(self.energy_time.value, self.magnetisation_time.value)
 
     @property
+    def sweeps_needed(self) -> int:
+        """Sweeps whose second half spans 20 times, from times two errors below the measured."""
+        times = [t for t in (self.energy_time, self.magnetisation_time) if t is not None]
+        lowest = max((t.value - 2 * t.error for t in times), default=0.0)
+        return math.ceil(2 * MINIMUM_TIMES * lowest)
+
+    @property
     def equilibrated(self) -> bool:
         """Whether half of the sweeps span 20 times and no comparison is off by 4 errors."""
         if self.longest_time is None:
@@ -95,7 +102,8 @@ def equilibrate(
 
     Raises:
         InputError: negative sweeps or thin below 1.
-        AnalysisError: equilibrium is not reached, or thin cannot be measured in these sweeps.
+        AnalysisError: equilibrium is not reached, or would surely take more than most_sweeps, or
+            thin cannot be measured in these sweeps.
     """
     _check_request(sweeps, thin)
     if sweeps is not None:
@@ -106,12 +114,23 @@ def equilibrate(
         if report is not None and report.equilibrated and _times_are_known(report):
             return report
         done = series.shape[2]
-        if 2 * done > most_sweeps:
-            raise AnalysisError(
-                f"no equilibrium within {done} sweeps ({report or 'correlations do not decay'}); "
-                "use the update 'swendsen_wang', or give the number of sweeps and thin yourself"
-            )
+        if max(2 * done, report.sweeps_needed if report else 0) > most_sweeps:
+            raise AnalysisError(_advice(done, report, most_sweeps))
         series = np.concatenate([series, measure_sweeps(sampler, state, done, done)], axis=2)
+
+
+def _advice(done: int, report: EquilibrationReport | None, most_sweeps: int) -> str:
+    """What was found, and what to change in the recipe."""
+    text = f"no equilibrium within {done} sweeps ({report or 'correlations do not decay'}); "
+    if report is not None and report.sweeps_needed > most_sweeps:
+        text += (
+            f"at least {report.sweeps_needed} sweeps are needed, more than {most_sweeps} are not "
+            "tried without being asked for; "
+        )
+    return text + (
+        "choose an update that forgets sooner (one of clusters, or parallel tempering), a smaller "
+        "lattice or another temperature, or give equilibration and thin yourself"
+    )
 
 
 def _check_request(sweeps: int | None, thin: int | None) -> None:

@@ -39,6 +39,14 @@ class Checking(Protocol):
         ...
 
 
+class Startable(Model, Checking, Protocol):
+    """A model that knows hot and cold starts of its own."""
+
+    def start(self, chains: int, seed: int) -> Tensor:
+        """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold."""
+        ...
+
+
 class Sampler(Protocol):
     """A Markov chain update that leaves the Boltzmann distribution of its model invariant.
 

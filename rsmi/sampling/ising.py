@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
+from rsmi.sampling.start import hot_and_cold
 
 CRITICAL_COUPLING = math.log(1 + math.sqrt(2)) / 2
 """Critical coupling of the square lattice, ln(1 + sqrt 2) / 2 (Kramers, Wannier 1941)."""
@@ -110,6 +111,14 @@ class Ising:
         """
         self.check(configurations)
         return _site_sum(configurations)
+
+    def start(self, chains: int, seed: int) -> Tensor:
+        """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold.
+
+        Raises:
+            InputError: fewer than one chain.
+        """
+        return hot_and_cold(self.shape, chains, seed)
 
     def check(self, configurations: Tensor) -> None:
         """Raise InputError unless the tensor is int8 of shape (n, *shape)."""

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
+from rsmi.sampling.base import MarkovSampler
 from rsmi.sampling.ising import Ising
-from rsmi.sampling.random import Stream, check_seed
-from rsmi.sampling.start import check_advance, initial_state
+from rsmi.sampling.random import Stream
 from rsmi.sampling.torch_random import philox_words
 
 PROPOSAL = 0.75
@@ -36,8 +36,10 @@ def flip_probabilities(coupling: float, dimension: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Metropolis:
+class Metropolis(MarkovSampler[Ising]):
     """Metropolis update of the two checkerboard sublattices in turn, all chains at once.
+
+    The result is the same, byte by byte, on every device.
 
     Args:
         model: Ising model on a torus with even sides, any sign of the coupling.
@@ -51,35 +53,14 @@ class Metropolis:
     >>> sampler.advance(state, first_sweep=0, sweeps=3)
     """
 
-    model: Ising
-    seed: int
-
-    def __post_init__(self) -> None:
-        check_seed(self.seed)
+    def _check_model(self) -> None:
         if any(side % 2 for side in self.model.shape):
             raise InputError(
                 f"shape is {self.model.shape}; the checkerboard update needs even sides; "
                 "choose even sides or the update 'swendsen_wang'"
             )
 
-    def initial(self, chains: int) -> Tensor:
-        """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold."""
-        return initial_state(self.model, chains, self.seed)
-
-    def advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
-        """Carry every chain through sweeps first_sweep, first_sweep + 1, ..., in place.
-
-        The result is the same, byte by byte, on every device.
-
-        Args:
-            state: int8 (chains, *shape), contiguous, +1 or -1, on any device.
-            first_sweep: absolute number of the first sweep.
-            sweeps: how many sweeps.
-
-        Raises:
-            InputError: the state does not fit the model.
-        """
-        check_advance(self.model, state, first_sweep, sweeps)
+    def _advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
         dimension = len(self.model.shape)
         chance = flip_probabilities(self.model.coupling, dimension) * 2**32
         thresholds = chance.round().to(torch.int64).to(state.device)

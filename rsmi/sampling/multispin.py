@@ -1,7 +1,5 @@
 """Metropolis updates of 32 spins at a time on the CPU, one bit to a spin."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -12,12 +10,14 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.sampling.acceptance import MOST_AXES, Acceptance, acceptance
+from rsmi.sampling.base import ThreadedSampler
 from rsmi.sampling.ising import Ising
-from rsmi.sampling.multispin_kernel import CHUNK, Geometry, sweep_groups
+from rsmi.sampling.multispin_bonds import CHUNK, Geometry
+from rsmi.sampling.multispin_kernel import sweep_groups
 from rsmi.sampling.multispin_packing import kernel_geometry, pack_groups, unpack_groups
 from rsmi.sampling.random import Stream
-from rsmi.sampling.start import check_advance, initial_state
-from rsmi.sampling.threads import check_run
+from rsmi.sampling.start import check_advance
+from rsmi.sampling.threads import GROUPS_PER_WORKER, share
 from rsmi.sampling.words import Packing, WordLattice
 
 Words = NDArray[np.uint32]
@@ -27,7 +27,7 @@ LONGEST_ROW = 2 * CHUNK
 
 
 @dataclass(frozen=True)
-class Multispin:
+class Multispin(ThreadedSampler[Ising]):
     """The update of `Metropolis`, 32 chains to a word, with random bits of its own for each.
 
     One sweep has the law of one sweep of `Metropolis`, but other random numbers. The update of
@@ -52,13 +52,9 @@ class Multispin:
     >>> sampler.advance(state, first_sweep=0, sweeps=3)
     """
 
-    model: Ising
-    seed: int
-    workers: int = 1
     packing: Packing = "replicas"
 
-    def __post_init__(self) -> None:
-        check_run(self.seed, workers=self.workers)
+    def _check_model(self) -> None:
         check_packed(self.model)
         if self.lattice.width > CHUNK:
             raise InputError(
@@ -76,27 +72,7 @@ class Multispin:
         geometry = kernel_geometry(self.lattice, self.model.coupling < 0)
         return geometry, acceptance(self.model.coupling, len(self.model.shape))
 
-    def initial(self, chains: int) -> Tensor:
-        """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold."""
-        return initial_state(self.model, chains, self.seed)
-
-    def advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
-        """Carry every chain through sweeps first_sweep, first_sweep + 1, ..., in place.
-
-        Args:
-            state: int8 (chains, *shape) on the CPU, contiguous, +1 or -1.
-            first_sweep: absolute number of the first sweep.
-            sweeps: how many sweeps.
-
-        Raises:
-            InputError: the state does not fit the model or is not on the CPU.
-        """
-        check_advance(self.model, state, first_sweep, sweeps)
-        if state.device.type != "cpu":
-            raise InputError(
-                f"the state is on {state.device}; the method 'multispin' runs on the CPU; "
-                "move the state there or use the method 'triton'"
-            )
+    def _advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
         words = self._empty(len(state))
         spins, parity = state.numpy().reshape(-1), self.lattice.parity
 
@@ -105,7 +81,7 @@ class Multispin:
             self._sweep(words, groups, first_sweep, sweeps)
             unpack_groups(words, spins, parity, self.lattice.strides, *groups)
 
-        self._share(work, self.lattice.groups(len(state)))
+        share(self._parts(self.lattice.groups(len(state))), self.workers, work)
 
     def pack(self, state: Tensor) -> Words:
         """The chains as words, for `advance_packed`.
@@ -136,7 +112,7 @@ class Multispin:
         def work(groups: tuple[int, int]) -> None:
             self._sweep(words, groups, first_sweep, sweeps)
 
-        self._share(work, words.shape[1] // self.lattice.rows)
+        share(self._parts(words.shape[1] // self.lattice.rows), self.workers, work)
 
     def _empty(self, chains: int) -> Words:
         """Words for a number of chains."""
@@ -150,15 +126,12 @@ class Multispin:
             words, *groups, geometry, digits.changes, digits.open, first_sweep, sweeps, stream, seed
         )
 
-    def _share(self, work: Callable[[tuple[int, int]], None], groups: int) -> None:
-        """Let every worker treat an equal part of the groups."""
-        parts = min(groups, self.workers)
-        ranges = list(pairwise(groups * k // parts for k in range(parts + 1)))
-        if parts == 1:
-            work(ranges[0])
-            return
-        with ThreadPoolExecutor(parts) as pool:
-            list(pool.map(work, ranges))
+    def _parts(self, groups: int) -> list[tuple[int, int]]:
+        """Ranges of groups, several for each worker unless that leaves too few words to a chunk."""
+        together = self._tables[0][0].shape[1] // (self.lattice.rows * self.lattice.width)
+        several = min(groups // together, self.workers * GROUPS_PER_WORKER)
+        parts = max(several, min(groups, self.workers)) if self.workers > 1 else 1
+        return list(pairwise(groups * k // parts for k in range(parts + 1)))
 
 
 def check_packed(model: Ising) -> None:

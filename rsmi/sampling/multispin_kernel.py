@@ -14,31 +14,33 @@ from numba import njit
 from numpy.typing import NDArray
 
 from rsmi.sampling.acceptance import DIGITS
+from rsmi.sampling.multispin_bonds import (
+    CHUNK,
+    DIRECTIONS,
+    Geometry,
+    Lattice,
+    Words,
+    find_bonds,
+)
 from rsmi.sampling.random import philox_rounds
 
 CALL_BITS = 26
 PLANES = 4
-DIRECTIONS = 6
 FIRST_CALLS = 2
-CHUNK = 512
-"""Words treated at once; the buffer fits into the first-level cache."""
 
-# Rows of the buffer: where at least 1, 2, 3 bonds are unsatisfied; random bits; lanes still
-# undecided; accepted flips; places of words with undecided lanes; the six bonds of a spin.
-_AT_LEAST_1, _AT_LEAST_2, _AT_LEAST_3 = 0, CHUNK, 2 * CHUNK
-_RANDOM = 3 * CHUNK
-_UNDECIDED, _ACCEPTED, _FOUND = 7 * CHUNK, 8 * CHUNK, 9 * CHUNK
-_BONDS = 10 * CHUNK
-BUFFER = 16 * CHUNK
+# Rows of the buffer after the bonds of each direction: where at least 1, 2, 3 bonds are
+# unsatisfied; random bits; lanes still undecided; accepted flips; places of words with such lanes.
+_FREE = DIRECTIONS * CHUNK
+_AT_LEAST_1, _AT_LEAST_2, _AT_LEAST_3 = _FREE, _FREE + CHUNK, _FREE + 2 * CHUNK
+_RANDOM = _FREE + 3 * CHUNK
+_UNDECIDED, _ACCEPTED = _FREE + 7 * CHUNK, _FREE + 8 * CHUNK
+_FOUND = _FREE + 9 * CHUNK
+BUFFER = _FREE + 10 * CHUNK
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
-_ZERO, _ONE, _LAST, _ALL = np.uint32(0), np.uint32(1), np.uint32(31), np.uint32(0xFFFFFFFF)
+_ZERO, _ALL = np.uint32(0), np.uint32(0xFFFFFFFF)
 
-Words = NDArray[np.uint32]
-Lattice = NDArray[np.uint32]
-Rows = NDArray[np.int64]
-Geometry = tuple[NDArray[np.uint32], NDArray[np.int64], np.uint32, np.uint32]
 Count = int | np.int64
 Address = tuple[int, int, np.uint64]
 
@@ -61,94 +63,12 @@ def _draw(buffer: Words, count: Count, first: int, call: int, address: Address) 
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def _bonds(mine: Words, other: Words, sense: np.uint32, out: Words) -> None:
-    """Unsatisfied bonds between two rows of words."""
-    for i in range(mine.size):
-        out[i] = mine[i] ^ other[i] ^ sense
-
-
-@njit(cache=True, nogil=True, forceinline=True)
-def _side_bonds(
-    mine: Words,
-    other: Words,
-    forward: Words,
-    width: int,
-    turn: np.uint32,
-    sense: np.uint32,
-    out: Words,
-) -> None:
-    """Bonds along the rows to the word after, or before, the one at the same place."""
-    for i in range(1, out.size - 1):
-        side = (other[i + 1] & forward[i]) | (other[i - 1] & ~forward[i])
-        out[i] = mine[i] ^ side ^ sense
-    back = (turn * _LAST) & _LAST
-    for first in range(0, out.size, width):
-        last = first + width - 1
-        if forward[first]:
-            out[first] = mine[first] ^ other[min(first + 1, last)] ^ sense
-            out[last] = mine[last] ^ ((other[first] >> turn) | (other[first] << back)) ^ sense
-        else:
-            out[last] = mine[last] ^ other[max(last - 1, first)] ^ sense
-            out[first] = mine[first] ^ ((other[last] << turn) | (other[last] >> back)) ^ sense
-
-
-@njit(cache=True, nogil=True, forceinline=True)
-def _row_bonds(
-    mine: Lattice,
-    other: Lattice,
-    start: int,
-    stop: int,
-    next_rows: Rows,
-    sense: np.uint32,
-    out: Words,
-) -> None:
-    """Bonds to the next rows along one axis, all rows with an equal step at once."""
-    rows, width = next_rows.size, mine.shape[1]
-    row = start
-    while row < stop:
-        inside = row % rows
-        step = next_rows[inside] - inside
-        end = row + 1
-        inside += 1
-        while end < stop and inside < rows and next_rows[inside] - inside == step:
-            end += 1
-            inside += 1
-        here, there = mine[row:end].reshape(-1), other[row + step : end + step].reshape(-1)
-        _bonds(here, there, sense, out[(row - start) * width : (end - start) * width])
-        row = end
-
-
-@njit(cache=True, nogil=True, forceinline=True)
-def _find_bonds(
-    buffer: Words,
-    mine: Lattice,
-    other: Lattice,
-    start: int,
-    stop: int,
-    forward: Words,
-    geometry: Geometry,
-) -> None:
-    """Unsatisfied bonds of the spins in some rows, one row of the buffer for each direction."""
-    _, next_rows, turn, sense = geometry
-    width = mine.shape[1]
-    count = (stop - start) * width
-    here, there = mine[start:stop].reshape(-1), other[start:stop].reshape(-1)
-    _bonds(here, there, sense, buffer[_BONDS : _BONDS + count])
-    out = buffer[_BONDS + CHUNK : _BONDS + CHUNK + count]
-    _side_bonds(here, there, forward, width, turn, sense, out)
-    for axis in range(next_rows.shape[0]):
-        first = _BONDS + (axis + 2) * CHUNK
-        out = buffer[first : first + count]
-        _row_bonds(mine, other, start, stop, next_rows[axis], sense, out)
-
-
-@njit(cache=True, nogil=True, forceinline=True)
 def _count(buffer: Words, count: int) -> None:
     """Unary count of unsatisfied bonds; more than d of them do not change the acceptance."""
     for i in range(min(count, CHUNK)):
         one, two, three = _ZERO, _ZERO, _ZERO
         for direction in range(DIRECTIONS):
-            bond = buffer[_BONDS + direction * CHUNK + i]
+            bond = buffer[direction * CHUNK + i]
             three |= two & bond
             two |= one & bond
             one |= bond
@@ -252,7 +172,7 @@ def _update_colour(
         count = (stop - start) * width
         place = (start - first_row) * width
         forward = geometry[0][colour, place : place + count]
-        _find_bonds(buffer, mine, other, start, stop, forward, geometry)
+        find_bonds(buffer, mine, other, start, stop, forward, geometry)
         _count(buffer, count)
         _flip(buffer, count, 2 * start * width + colour, changes, still, address)
         flat = mine[start:stop].reshape(-1)
@@ -279,8 +199,8 @@ def sweep_groups(
         words: uint32 (2, groups * rows, width), the two colours of all groups.
         first_group, last_group: the groups to treat, the last one not included.
         geometry: words that are all ones where the side neighbour lies forward, for as many
-            groups as are treated together; rows next to each row; rotation at the ends of the
-            rows; and the word that makes parallel neighbours satisfied.
+            groups as are treated together; rows next to each row, and the step to most of them;
+            rotation at the ends of the rows; and the word that makes parallel neighbours satisfied.
         changes, still: digits of the flip probabilities, as in `Acceptance`.
         first_sweep, sweeps: absolute number of the first sweep, and how many.
         stream, seed: the rest of the random numbers' address.

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from rsmi.sampling.multispin_kernel import CHUNK, Geometry
+from rsmi.sampling.multispin_bonds import CHUNK, Geometry
 from rsmi.sampling.words import LANES, WordLattice
 
 _ALL = 0xFFFFFFFF
@@ -26,9 +26,17 @@ def kernel_geometry(lattice: WordLattice, antiferromagnetic: bool) -> Geometry:
     return (
         np.ascontiguousarray(np.tile(words, (1, together))),
         lattice.next_rows,
+        _common_steps(lattice.next_rows),
         np.uint32(lattice.packing == "sites"),
         np.uint32(_ALL if antiferromagnetic else 0),
     )
+
+
+def _common_steps(next_rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Step to the next row that most rows have, for each direction."""
+    steps = next_rows - np.arange(next_rows.shape[1])
+    counted = [np.unique(direction, return_counts=True) for direction in steps]
+    return np.array([values[counts.argmax()] for values, counts in counted], dtype=np.int64)
 
 
 @njit(cache=True, nogil=True)

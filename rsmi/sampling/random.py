@@ -113,3 +113,36 @@ def fill_uint64(
         a, b, c, d = philox_rounds((pair + np.uint64(i)) & _LOW, c1, c2, c3, k0, k1)
         out[2 * i] = a | (b << _HALF)
         out[2 * i + 1] = c | (d << _HALF)
+
+
+@njit(cache=True, nogil=True)
+def word(index: int, chain: int, sweep: int, stream: int, seed: np.uint64) -> np.uint64:
+    """Random 64-bit word number `index` of one sweep, the same as `fill_uint64` puts there.
+
+    >>> out = np.empty(4, np.uint64)
+    >>> fill_uint64(out, 0, 5, 7, 9, np.uint64(1))
+    >>> int(word(3, 5, 7, 9, np.uint64(1))) == int(out[3])
+    True
+    """
+    number, tag = np.uint64(index), np.uint64(stream)
+    a, b, c, d = philox4x32(
+        int(number >> np.uint64(1)),
+        int(np.uint64(chain) & _LOW),
+        int(np.uint64(sweep) & _LOW),
+        int((((np.uint64(sweep) >> _HALF) << _TAG_BITS) | tag) & _LOW),
+        int(np.uint64(seed) & _LOW),
+        int(np.uint64(seed) >> _HALF),
+    )
+    if number & np.uint64(1):
+        return np.uint64(c) | (np.uint64(d) << _HALF)
+    return np.uint64(a) | (np.uint64(b) << _HALF)
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def unit(bits: np.uint64) -> float:
+    """A word as a uniform number in [0, 1), 53 bits.
+
+    >>> unit(np.uint64(2**63))
+    0.5
+    """
+    return np.float64(bits >> np.uint64(11)) * 2.0**-53

@@ -8,7 +8,7 @@ from rsmi.sampling.interface import Sampler
 from rsmi.sampling.ising import Ising
 from rsmi.sampling.metropolis import Metropolis
 from rsmi.sampling.multispin import LONGEST_ROW, Multispin
-from rsmi.sampling.select import Update
+from rsmi.sampling.select import Method, Update, compiled
 from rsmi.sampling.swendsen_wang import SwendsenWang
 from rsmi.sampling.wolff import Wolff
 
@@ -32,28 +32,28 @@ def _triton_swendsen_wang(model: Ising, seed: int, workers: int) -> Sampler:
     return TritonSwendsenWang(model, seed)
 
 
-def _fastest_metropolis(model: Ising, device: str) -> str:
-    """The bit-packed kernels where they know the lattice; both give the same bytes."""
-    if len(model.shape) > MOST_AXES or model.shape[-1] > LONGEST_ROW:
-        return "reference"
-    return "multispin" if device == "cpu" else "triton"
+def _packable(model: Ising) -> bool:
+    """Whether the bit-packed kernels know the lattice."""
+    return len(model.shape) <= MOST_AXES and model.shape[-1] <= LONGEST_ROW
 
 
-registry: Mapping[str, Update] = {
+registry: Mapping[str, Update[Ising]] = {
     "swendsen_wang": Update(
-        {"numba": SwendsenWang, "triton": _triton_swendsen_wang},
-        lambda model, device: "numba" if device == "cpu" else "triton",
+        {"numba": Method(SwendsenWang), "triton": Method(_triton_swendsen_wang, ("cuda",))}
     ),
     "metropolis": Update(
-        {"reference": _reference, "multispin": Multispin, "triton": _triton_metropolis},
-        _fastest_metropolis,
+        {
+            "multispin": Method(Multispin, knows=_packable),
+            "triton": Method(_triton_metropolis, ("cuda",), _packable),
+            "reference": Method(_reference, ("cpu", "cuda")),
+        }
     ),
-    "wolff": Update({"numba": Wolff}, lambda model, device: "numba" if device == "cpu" else None),
+    "wolff": compiled(Wolff),
 }
-"""Update name -> update; called with (model, seed) it gives a sampler."""
+"""Update name -> update, the default first; called with (model, seed) it gives a sampler."""
 
 
-def find_update(name: str) -> Update:
+def find_update(name: str) -> Update[Ising]:
     """The update with this name.
 
     Raises:

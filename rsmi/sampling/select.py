@@ -2,32 +2,61 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import torch
 
 from rsmi.errors import InputError
 from rsmi.sampling.interface import Sampler
-from rsmi.sampling.ising import Ising
 
-Builder = Callable[[Ising, int, int], Sampler]
-
+M = TypeVar("M")
 AUTO = "auto"
 
 
+def _any_model(model: object) -> bool:
+    """Every model is treated, or refused with a message of the sampler's own."""
+    return True
+
+
 @dataclass(frozen=True)
-class Update:
+class Method(Generic[M]):
+    """One implementation of an update.
+
+    Args:
+        build: function of (model, seed, workers) that gives the sampler.
+        devices: kinds of device it runs on.
+        knows: whether it can treat a model, for the choice of "auto".
+    """
+
+    build: Callable[[M, int, int], Sampler]
+    devices: tuple[str, ...] = ("cpu",)
+    knows: Callable[[M], bool] = _any_model
+
+
+@dataclass(frozen=True)
+class Update(Generic[M]):
     """An update with the methods that carry it out.
 
     Args:
-        methods: name -> function of (model, seed, workers) that gives the sampler.
-        automatic: the method for a model on a kind of device ("cpu" or "cuda"), None where
-            there is none.
+        methods: name -> method, the fastest first.
+        independent: whether every sweep draws anew, so that nothing has to be equilibrated.
     """
 
-    methods: Mapping[str, Builder]
-    automatic: Callable[[Ising, str], str | None]
+    methods: Mapping[str, Method[M]]
+    independent: bool = False
 
-    def choose(self, model: Ising, method: str = AUTO, device: str = "cpu") -> str:
+    def check_method(self, method: str) -> str:
+        """The name, if it is "auto" or one of the methods.
+
+        Raises:
+            InputError: it is not.
+        """
+        if method != AUTO and method not in self.methods:
+            known = ", ".join([AUTO, *sorted(self.methods)])
+            raise InputError(f"method is {method!r}; expected one of {known}; choose one of them")
+        return method
+
+    def choose(self, model: M, method: str = AUTO, device: str = "cpu") -> str:
         """Name of the method; "auto" takes the fastest one for the model and the device.
 
         Args:
@@ -38,21 +67,24 @@ class Update:
         Raises:
             InputError: unknown method, a device that is not there, or no method for it.
         """
+        self.check_method(method)
         kind = check_device(device).type
+        there = [name for name, known in self.methods.items() if kind in known.devices]
+        if not there:
+            raise InputError(
+                f"device is {device!r}; this update runs on the CPU only; use device 'cpu'"
+            )
         if method == AUTO:
-            chosen = self.automatic(model, kind)
-            if chosen is None:
-                raise InputError(
-                    f"device is {device!r}; this update runs on the CPU only; use device 'cpu'"
-                )
-            return chosen
-        if method not in self.methods:
-            known = ", ".join([AUTO, *sorted(self.methods)])
-            raise InputError(f"method is {method!r}; expected one of {known}; choose one of them")
+            return next((name for name in there if self.methods[name].knows(model)), there[-1])
+        if method not in there:
+            raise InputError(
+                f"method is {method!r}, which does not run on device {device!r}; expected one of "
+                f"{', '.join([AUTO, *there])} there; choose one of them, or another device"
+            )
         return method
 
     def __call__(
-        self, model: Ising, seed: int, method: str = AUTO, device: str = "cpu", workers: int = 1
+        self, model: M, seed: int, method: str = AUTO, device: str = "cpu", workers: int = 1
     ) -> Sampler:
         """The sampler of a model; its states must be moved to the device.
 
@@ -66,7 +98,12 @@ class Update:
         Raises:
             InputError: as `choose`, or from the method itself.
         """
-        return self.methods[self.choose(model, method, device)](model, seed, workers)
+        return self.methods[self.choose(model, method, device)].build(model, seed, workers)
+
+
+def compiled(sampler: Callable[[Any, int, int], Sampler], independent: bool = False) -> Update[Any]:
+    """An update with one method, "numba", on the CPU."""
+    return Update({"numba": Method(sampler)}, independent)
 
 
 def check_device(device: str) -> torch.device:

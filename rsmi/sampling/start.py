@@ -1,4 +1,6 @@
-"""Starting configurations shared by all updates, and the checks of a chain state."""
+"""Hot and cold starts of Ising spins, and the checks of a chain state."""
+
+import math
 
 import numpy as np
 import torch
@@ -6,19 +8,18 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.sampling.interface import Checking
-from rsmi.sampling.ising import Ising
 from rsmi.sampling.random import Stream, fill_uint64
 
 _TOP_BIT = np.uint64(63)
 
 
-def initial_state(model: Ising, chains: int, seed: int) -> Tensor:
+def hot_and_cold(shape: tuple[int, ...], chains: int, seed: int) -> Tensor:
     """Hot (independent random spins) and cold (all up) starts in turn, even chains hot.
 
     Chains that agree although they started at opposite ends have forgotten their start.
 
     Args:
-        model: the Ising model.
+        shape: of the lattice.
         chains: number of chains, at least 1.
         seed: seed of the run.
 
@@ -28,17 +29,18 @@ def initial_state(model: Ising, chains: int, seed: int) -> Tensor:
     Raises:
         InputError: fewer than one chain.
 
-    >>> initial_state(Ising((2, 2), 0.4), 2, seed=1)[1].tolist()
+    >>> hot_and_cold((2, 2), 2, seed=1)[1].tolist()
     [[1, 1], [1, 1]]
     """
     if chains < 1:
         raise InputError(f"chains is {chains}; expected at least 1; give a positive number")
-    state = np.ones((chains, model.n_sites), dtype=np.int8)
-    words = np.empty(model.n_sites + model.n_sites % 2, dtype=np.uint64)
+    sites = math.prod(shape)
+    state = np.ones((chains, sites), dtype=np.int8)
+    words = np.empty(sites + sites % 2, dtype=np.uint64)
     for chain in range(0, chains, 2):
         fill_uint64(words, 0, chain, 0, int(Stream.INITIAL), np.uint64(seed))
-        state[chain] -= 2 * (words[: model.n_sites] >> _TOP_BIT).astype(np.int8)
-    return torch.from_numpy(state.reshape(chains, *model.shape))
+        state[chain] -= 2 * (words[:sites] >> _TOP_BIT).astype(np.int8)
+    return torch.from_numpy(state.reshape(chains, *shape))
 
 
 def check_advance(model: Checking, state: Tensor, first_sweep: int, sweeps: int) -> None:

@@ -2,17 +2,16 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from rsmi.errors import InputError
+from rsmi.sampling.base import Address, ChainSampler, Spins
 from rsmi.sampling.clusters import BOND_BITS, sweep_chains
 from rsmi.sampling.ising import Ising
 from rsmi.sampling.random import Stream
-from rsmi.sampling.start import check_advance, initial_state
-from rsmi.sampling.threads import check_run, share_chains
 
 
 def bond_probability(coupling: float) -> float:
@@ -27,7 +26,7 @@ def bond_probability(coupling: float) -> float:
 
 
 @dataclass(frozen=True)
-class SwendsenWang:
+class SwendsenWang(ChainSampler[Ising]):
     """Swendsen-Wang update: bond parallel neighbours, give every cluster a random sign.
 
     Args:
@@ -43,56 +42,28 @@ class SwendsenWang:
     >>> sampler.advance(state, first_sweep=0, sweeps=3)
     """
 
-    model: Ising
-    seed: int
-    workers: int = 1
+    def _check_model(self) -> None:
+        check_ferromagnet(self.model.coupling, "Swendsen-Wang")
 
-    def __post_init__(self) -> None:
-        check_run(self.seed, workers=self.workers)
-        if self.model.coupling < 0:
-            raise InputError(
-                f"coupling is {self.model.coupling}; Swendsen-Wang needs K >= 0, because its "
-                "clusters join parallel spins; use the update 'metropolis' for antiferromagnets"
-            )
-
-    def initial(self, chains: int) -> Tensor:
-        """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold."""
-        return initial_state(self.model, chains, self.seed)
-
-    def advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
-        """Carry every chain through sweeps first_sweep, first_sweep + 1, ..., in place.
-
-        Args:
-            state: int8 (chains, *shape) on the CPU, contiguous, +1 or -1.
-            first_sweep: absolute number of the first sweep.
-            sweeps: how many sweeps.
-
-        Raises:
-            InputError: the state does not fit the model or is not on the CPU.
-        """
-        check_advance(self.model, state, first_sweep, sweeps)
-        if state.device.type != "cpu":
-            raise InputError(
-                f"the state is on {state.device}; Swendsen-Wang runs on the CPU; "
-                "move the state there or use the update 'metropolis'"
-            )
-        spins = state.numpy().reshape(len(state), -1, self.model.shape[-1])
+    @cached_property
+    def _tables(self) -> tuple[NDArray[np.int64], np.uint64]:
         threshold = np.uint64(round(bond_probability(self.model.coupling) * 2**BOND_BITS))
-        forward = forward_rows(self.model.shape)
+        return forward_rows(self.model.shape), threshold
 
-        def work(group: slice) -> None:
-            sweep_chains(
-                spins[group],
-                forward,
-                threshold,
-                group.start,
-                first_sweep,
-                sweeps,
-                int(Stream.SWENDSEN_WANG),
-                np.uint64(self.seed),
-            )
+    def _sweep(self, spins: Spins, address: Address) -> None:
+        rows = spins.reshape(len(spins), -1, self.model.shape[-1])
+        chain, sweep, sweeps, seed = address
+        stream = int(Stream.SWENDSEN_WANG)
+        sweep_chains(rows, *self._tables, chain, sweep, sweeps, stream, seed)
 
-        share_chains(len(state), self.workers, work)
+
+def check_ferromagnet(coupling: float, update: str) -> None:
+    """Raise InputError for a coupling at which clusters of parallel spins are no help."""
+    if coupling < 0:
+        raise InputError(
+            f"coupling is {coupling}; {update} needs K >= 0, because its clusters join parallel "
+            "spins; use the update 'metropolis' for antiferromagnets"
+        )
 
 
 def forward_rows(shape: tuple[int, ...]) -> NDArray[np.int64]:

@@ -1,7 +1,9 @@
 """Chains shared among threads; compiled sweeps release the interpreter's lock."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from itertools import pairwise
 from typing import TypeVar
 
@@ -10,6 +12,7 @@ from rsmi.sampling.random import check_seed
 
 GROUPS_PER_WORKER = 4
 
+Group = TypeVar("Group")
 Result = TypeVar("Result")
 
 
@@ -29,17 +32,26 @@ def share_chains(chains: int, workers: int, work: Callable[[slice], Result]) -> 
 
     Args:
         chains: number of chains.
-        workers: number of threads; one works in the calling thread.
-        work: what to do with a group of consecutive chains.
+        workers: number of threads; with one, the calling thread does all.
+        work: what to do with a group of consecutive chains; it may not share chains itself.
 
     >>> share_chains(3, 1, lambda group: group.stop)
     [1, 2, 3]
     """
-    groups = chain_groups(chains, workers)
-    if workers == 1:
+    return share(chain_groups(chains, workers), workers, work)
+
+
+def share(groups: Sequence[Group], workers: int, work: Callable[[Group], Result]) -> list[Result]:
+    """Results of the work on each group, in order; a thread that is done takes the next group."""
+    if workers == 1 or len(groups) == 1:
         return [work(group) for group in groups]
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(work, groups))
+    return list(_pool(workers, os.getpid()).map(work, groups))
+
+
+@lru_cache(maxsize=8)
+def _pool(workers: int, process: int) -> ThreadPoolExecutor:
+    """Threads that stay, since starting them takes as long as a short call; not after a fork."""
+    return ThreadPoolExecutor(workers)
 
 
 def chain_groups(chains: int, workers: int) -> list[slice]:

@@ -1,12 +1,14 @@
 """Recipes that cannot be: the message lists what is known."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from rsmi.errors import InputError
-from rsmi.sampling import CRITICAL_COUPLING
+from rsmi.sampling import CRITICAL_COUPLING, select
+from rsmi.sampling.families import families
 from rsmi.storage import SampleRecipe
 from rsmi.storage.generation import Drawing
 
@@ -85,3 +87,29 @@ def test_old_recipes_keep_their_text_and_updates() -> None:
     text = recipe().to_yaml()
     assert "parameters" not in text
     assert "update: swendsen_wang\n" in text
+
+
+def test_methods_and_devices() -> None:
+    setup = replace(recipe(update="metropolis").setup, method="reference")
+    family = families["ising"]
+    model = family.model(setup)
+    assert family.engine(setup, model, 1, "cpu").method == "reference"
+    assert family.engine(replace(setup, method="auto"), model, 1, "cpu").method == "multispin"
+    assert family.methods("metropolis") == ("multispin", "triton", "reference")
+    for every in families.values():
+        for update in every.updates:
+            for method in ("auto", *every.methods(update)):
+                assert every.check_method(update, method) == method
+            with pytest.raises(InputError, match="method is 'fast'; expected one of auto, "):
+                every.check_method(update, "fast")
+    with pytest.raises(InputError, match="method is 'fast'; expected one of auto, multispin, ref"):
+        family.engine(replace(setup, method="fast"), model, 1, "cpu")
+    with pytest.raises(InputError, match="'triton', which does not run on device 'cpu'"):
+        family.engine(replace(setup, method="triton"), model, 1, "cpu")
+
+
+def test_models_without_a_method_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(select.torch.cuda, "device_count", lambda: 1)
+    setup = recipe(**POTTS).setup
+    with pytest.raises(InputError, match="device is 'cuda'; this update runs on the CPU only"):
+        families["potts"].engine(setup, families["potts"].model(setup), 1, "cuda")

@@ -34,7 +34,7 @@ MODELS: dict[str, Any] = dict.fromkeys(registry, DILUTED) | {
 
 
 def make(name: str, seed: int = 4, workers: int = 1) -> Sampler:
-    return registry[name](MODELS[name], seed, workers)
+    return registry[name](MODELS[name], seed, workers=workers)
 
 
 def after(sampler: Sampler, chains: int, calls: list[int]) -> torch.Tensor:
@@ -141,7 +141,7 @@ def test_bad_requests() -> None:
     with pytest.raises(InputError, match=r"expected torch\.int8 of shape \(n, 4, 3, 3\)"):
         sampler.advance(state[:, :2].contiguous(), 0, 1)
     with pytest.raises(InputError, match=r"not contiguous.*use .contiguous\(\)"):
-        sampler.advance(state.transpose(1, 2), 0, 1)
+        sampler.advance(state.transpose(2, 3), 0, 1)
     with pytest.raises(InputError, match="sweeps -1 to 0 were asked for"):
         sampler.advance(state, -1, 1)
     with pytest.raises(InputError, match="hold values from 2 to 2; expected -1 to 1"):

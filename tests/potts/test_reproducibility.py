@@ -53,7 +53,7 @@ def test_calls_and_other_chains_and_workers_do_not_matter(update: Update, model:
     assert torch.equal(alone, after(update(model, 4), 5, [1, 4, 0, 7]))
     assert torch.equal(alone[:3], after(update(model, 4), 3, [12]))
     for workers in (2, 4):
-        assert torch.equal(alone, after(update(model, 4, workers), 5, [12]))
+        assert torch.equal(alone, after(update(model, 4, workers=workers), 5, [12]))
     assert len({bytes(chain.numpy()) for chain in alone}) == 5
 
 

@@ -14,6 +14,7 @@ from rsmi.sampling import (
     equilibrate,
     measure_sweeps,
 )
+from rsmi.sampling.potts import BlumeCapel, BlumeCapelHeatBath
 
 CRITICAL = Ising((16, 16), CRITICAL_COUPLING)
 
@@ -71,8 +72,17 @@ def test_frozen_starts_that_differ_are_not_taken_for_equilibrium() -> None:
     state = sampler.initial(2)
     state[0, :4] = 1
     state[0, 4:] = -1
-    with pytest.raises(AnalysisError, match=r"no equilibrium within 64 sweeps.*'swendsen_wang'"):
+    with pytest.raises(AnalysisError, match=r"no equilibrium within 64 sweeps.*choose an update"):
         equilibrate(sampler, state, most_sweeps=100)
+
+
+def test_a_memory_that_is_too_long_is_named_early() -> None:
+    """tau_int(|M|) of the local update is about 110 sweeps here, so 4400 sweeps are needed."""
+    sampler = BlumeCapelHeatBath(BlumeCapel((8, 8), 1 / 0.608, 1.966), 2)
+    state = sampler.initial(64)
+    message = r"no equilibrium within \d+ sweeps \(NOT.*at least \d+ sweeps are needed, more than "
+    with pytest.raises(AnalysisError, match=message + "2100.*give equilibration and thin yourself"):
+        equilibrate(sampler, state, most_sweeps=2100)
 
 
 def test_frozen_starts_that_agree_are_equilibrium() -> None:

@@ -165,5 +165,5 @@ def test_bad_samplers() -> None:
     with pytest.raises(InputError, match="rows of more than 1024 words do not fit"):
         Multispin(Ising((2, 1026), 0.1), 1)
     sampler = Multispin(Ising((4, 4), 0.1), 1)
-    with pytest.raises(InputError, match="state is on meta; the method 'multispin' runs on the C"):
+    with pytest.raises(InputError, match="state is on meta; Multispin runs on the CPU; move"):
         sampler.advance(sampler.initial(2).to("meta"), 0, 1)

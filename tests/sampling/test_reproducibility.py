@@ -65,7 +65,7 @@ def test_workers_do_not_matter(shape: tuple[int, ...], workers: int) -> None:
         assert torch.equal(alone, after(registry[name](model, 4, workers=workers), 6, [10]))
 
 
-@pytest.mark.parametrize("shape", [(8, 8), (10,), (4, 4, 6)])
+@pytest.mark.parametrize("shape", [(8, 8), (10,), (4, 4, 6), (64, 16)])
 @pytest.mark.parametrize("workers", [2, 4, 7])
 def test_workers_do_not_matter_to_packed_chains(shape: tuple[int, ...], workers: int) -> None:
     model = Ising(shape, 0.3)
@@ -120,7 +120,7 @@ def test_bad_requests() -> None:
         sampler.advance(torch.ones(2, 10, 6, dtype=torch.int8).mT, 0, 1)
     with pytest.raises(InputError, match="sweeps -1 to 0 were asked for"):
         sampler.advance(state, -1, 1)
-    with pytest.raises(InputError, match="state is on meta; Swendsen-Wang runs on the CPU"):
+    with pytest.raises(InputError, match="state is on meta; SwendsenWang runs on the CPU"):
         sampler.advance(state.to("meta"), 0, 1)
     with pytest.raises(InputError, match="thin is 0 and records_per_block is 1"):
         sample_blocks(sampler, state, 0, 0, 1)

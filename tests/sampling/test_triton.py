@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from rsmi.errors import InputError
-from rsmi.sampling import CRITICAL_COUPLING, Ising, Multispin, SwendsenWang, registry, select
+from rsmi.sampling import (
+    CRITICAL_COUPLING,
+    Ising,
+    Multispin,
+    Sampler,
+    SwendsenWang,
+    registry,
+    select,
+)
 from rsmi.sampling.words import Packing
 
 CUDA = torch.cuda.is_available()
@@ -16,6 +24,12 @@ needs_cuda = pytest.mark.skipif(not CUDA, reason="needs a CUDA device")
 DEVICE = "cuda" if CUDA else "cpu"
 SEED = 2**63 + 7
 SWEEP = 2**40 + 1
+
+
+def triton(name: str, model: Ising, seed: int = 1) -> Sampler:
+    """The method without a check of the device, so that it can be interpreted."""
+    return registry[name].methods["triton"].build(model, seed, 1)
+
 
 LATTICES: list[tuple[tuple[int, ...], float, Packing, int]] = [
     ((4, 4), CRITICAL_COUPLING, "replicas", 70),
@@ -71,7 +85,7 @@ CLUSTERS = [
 def test_swendsen_wang_bytes(shape: tuple[int, ...], coupling: float, chains: int) -> None:
     model = Ising(shape, coupling)
     on_cpu = SwendsenWang(model, SEED)
-    sampler = registry["swendsen_wang"](model, SEED, "triton")
+    sampler = triton("swendsen_wang", model, SEED)
     expected = on_cpu.initial(chains)
     state = sampler.initial(chains).to(DEVICE)
     on_cpu.advance(expected, SWEEP, 3)
@@ -97,7 +111,7 @@ def test_missing_triton_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rsmi.sampling.gpu.device.find_spec", lambda name: None)
     for name in ("metropolis", "swendsen_wang"):
         with pytest.raises(InputError, match=r"Triton is not installed; .*'pip install triton'"):
-            registry[name](Ising((4, 4), 0.4), 1, "triton")
+            triton(name, Ising((4, 4), 0.4))
 
 
 @needs_triton
@@ -106,7 +120,7 @@ def test_state_on_the_cpu_is_refused(name: str, monkeypatch: pytest.MonkeyPatch)
     from triton import knobs
 
     monkeypatch.setattr(knobs.runtime, "interpret", False)
-    sampler = registry[name](Ising((4, 4), 0.4), 1, "triton")
+    sampler = triton(name, Ising((4, 4), 0.4))
     with pytest.raises(InputError, match="state is on cpu; the method 'triton' runs on CUDA"):
         sampler.advance(sampler.initial(2), 0, 1)
 
@@ -114,11 +128,11 @@ def test_state_on_the_cpu_is_refused(name: str, monkeypatch: pytest.MonkeyPatch)
 @needs_triton
 def test_models_that_the_kernels_do_not_know() -> None:
     with pytest.raises(InputError, match="at most 3 axes; choose the method 'reference'"):
-        registry["metropolis"](Ising((2, 2, 2, 2), 0.1), 1, "triton")
+        triton("metropolis", Ising((2, 2, 2, 2), 0.1))
     with pytest.raises(InputError, match=r"coupling is -0.1; Swendsen-Wang needs K >= 0"):
-        registry["swendsen_wang"](Ising((4, 4), -0.1), 1, "triton")
+        triton("swendsen_wang", Ising((4, 4), -0.1))
     with pytest.raises(InputError, match="expected at most 7 axes; use the method 'numba'"):
-        registry["swendsen_wang"](Ising((2,) * 8, 0.1), 1, "triton")
+        triton("swendsen_wang", Ising((2,) * 8, 0.1))
 
 
 def test_choice_of_the_method(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +149,8 @@ def test_choice_of_the_method(monkeypatch: pytest.MonkeyPatch) -> None:
         registry["wolff"].choose(square, device="cuda")
     with pytest.raises(InputError, match="method is 'fast'; expected one of auto, multispin, ref"):
         metropolis.choose(square, "fast")
+    with pytest.raises(InputError, match="'triton', which does not run on device 'cpu'"):
+        metropolis.choose(square, "triton")
     with pytest.raises(InputError, match="device is 'cuda:1'; this machine has 1 CUDA devices"):
         metropolis.choose(square, device="cuda:1")
     for device in ("tpu", "meta"):

@@ -1,13 +1,13 @@
 """Dimers, free, interacting, and decorated with pairs of spins."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rsmi.sampling.dimers import DecoratedDimers, DecoratedWorm, Dimers, Wilson, Worm
-from rsmi.sampling.families.interface import Engine, Family, Setup
+from rsmi.sampling.families.interface import Family, Setup
 from rsmi.sampling.families.parameters import Parameter
-from rsmi.sampling.interface import Sampler
+from rsmi.sampling.select import Update, compiled
 
 LATTICES = ("square", "honeycomb", "cubic")
 BOUNDARIES = ("torus", "open", "corner")
@@ -17,7 +17,10 @@ class DimerFamily(Family):
     """`shape` is the lattice; stored are planes of bonds, one for each axis."""
 
     name: ClassVar[str] = "dimers"
-    updates: ClassVar[tuple[str, ...]] = ("worm", "wilson")
+    registry: ClassVar[Mapping[str, Update[Any]]] = {
+        "worm": compiled(Worm),
+        "wilson": compiled(Wilson, independent=True),
+    }
     parameters: ClassVar[Mapping[str, Parameter]] = {
         "lattice": Parameter("text", "square, honeycomb or cubic", "square", LATTICES),
         "boundary": Parameter("text", "torus, open or corner", "torus", BOUNDARIES),
@@ -28,17 +31,9 @@ class DimerFamily(Family):
     reported: ClassVar[tuple[str, ...]] = ("flippable",)
     energy_unit: ClassVar[str] = "attraction of two parallel dimers"
 
-    _builders: ClassVar[Mapping[str, Callable[..., Sampler]]] = {"worm": Worm, "wilson": Wilson}
-
     def model(self, setup: Setup) -> Any:
         """The dimers at temperature T, free ones where it is infinite."""
         return _dimers(setup)
-
-    def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
-        """Compiled kernels on the CPU."""
-        self.check_cpu(device)
-        sampler = self._builders[setup.update](model, setup.seed, workers)
-        return Engine(sampler, "numba", independent=setup.update == "wilson")
 
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """K and T."""
@@ -64,7 +59,7 @@ class DecoratedDimerFamily(DimerFamily):
     """`shape` is the lattice; stored are the planes of bonds and then the spins."""
 
     name: ClassVar[str] = "decorated_dimers"
-    updates: ClassVar[tuple[str, ...]] = ("worm",)
+    registry: ClassVar[Mapping[str, Update[Any]]] = {"worm": compiled(DecoratedWorm)}
     parameters: ClassVar[Mapping[str, Parameter]] = {
         **DimerFamily.parameters,
         "pair_coupling": Parameter("number", "K of the spin pairs, without unit", 2.0),
@@ -72,8 +67,6 @@ class DecoratedDimerFamily(DimerFamily):
     encoding: ClassVar[str] = f"{DimerFamily.encoding}; the last plane holds the spins"
 
     reported: ClassVar[tuple[str, ...]] = ("flippable", "pair_energy")
-
-    _builders: ClassVar[Mapping[str, Callable[..., Sampler]]] = {"worm": DecoratedWorm}
 
     def model(self, setup: Setup) -> Any:
         """The dimers with their spins."""

@@ -12,7 +12,7 @@ from rsmi.errors import InputError
 from rsmi.sampling.chains import observables
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.interface import Sampler
-from rsmi.sampling.select import check_device
+from rsmi.sampling.select import AUTO, Update
 
 CRITICAL = "critical"
 INFINITE = "inf"
@@ -28,6 +28,7 @@ class Setup:
         parameters: all parameters of the family.
         update: name of an update of the family.
         seed: seed of the run.
+        method: implementation of the update, "auto" for the fastest one on the device.
     """
 
     shape: tuple[int, ...]
@@ -35,6 +36,7 @@ class Setup:
     parameters: Mapping[str, Any]
     update: str
     seed: int
+    method: str = AUTO
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ class Family(ABC):
     """A kind of model that a recipe can name."""
 
     name: ClassVar[str]
-    updates: ClassVar[tuple[str, ...]]
-    """Names of the updates, the default first."""
+    registry: ClassVar[Mapping[str, Update[Any]]]
+    """Updates by name, the default first."""
     parameters: ClassVar[Mapping[str, Parameter]] = {}
     encoding: ClassVar[str] = "spins: the stored +1 and -1 are the configurations"
     has_temperature: ClassVar[bool] = True
@@ -79,13 +81,33 @@ class Family(ABC):
             InputError: from the model, where shape, temperature and parameters do not fit.
         """
 
-    @abstractmethod
     def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
-        """The update on the model.
+        """The update on the model, by the method that was chosen or the fastest on the device.
 
         Raises:
-            InputError: from the update, where it cannot work on this model or device.
+            InputError: an unknown method or device, or one that cannot work on this model.
         """
+        update = self.registry[setup.update]
+        method = update.choose(model, setup.method, device)
+        sampler = update(model, setup.seed, method, device, workers)
+        return Engine(sampler, method, device, update.independent)
+
+    @property
+    def updates(self) -> tuple[str, ...]:
+        """Names of the updates, the default first."""
+        return tuple(self.registry)
+
+    def methods(self, update: str) -> tuple[str, ...]:
+        """Names of the methods that carry out an update, beside "auto"."""
+        return tuple(self.registry[update].methods)
+
+    def check_method(self, update: str, method: str) -> str:
+        """The name of a method, if the update has it.
+
+        Raises:
+            InputError: the update has no such method; the message lists those it has.
+        """
+        return self.registry[update].check_method(method)
 
     @abstractmethod
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
@@ -154,11 +176,3 @@ class Family(ABC):
     def exact(self, model: Any) -> dict[str, float]:
         """Exact means of observables (totals) that are known in closed form, by name."""
         return {}
-
-    def check_cpu(self, device: str) -> None:
-        """Raise InputError for a device other than the CPU."""
-        if check_device(device).type != "cpu":
-            raise InputError(
-                f"device is {device!r}; the updates of model {self.name} run on the CPU only; use "
-                "device 'cpu'"
-            )

@@ -1,29 +1,25 @@
 """The Ising model on the hypercubic torus."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rsmi.errors import InputError
 from rsmi.sampling.exact.kaufman import kaufman
-from rsmi.sampling.families.interface import Engine, Family, Setup
+from rsmi.sampling.families.interface import Family, Setup
 from rsmi.sampling.ising import CRITICAL_COUPLING, Ising
-from rsmi.sampling.registry import find_update
+from rsmi.sampling.registry import registry
+from rsmi.sampling.select import Update
 
 
 class IsingFamily(Family):
     """`shape` is the lattice, of any dimension; `critical` on the square lattice."""
 
     name: ClassVar[str] = "ising"
-    updates: ClassVar[tuple[str, ...]] = ("swendsen_wang", "metropolis", "wolff")
+    registry: ClassVar[Mapping[str, Update[Any]]] = registry
 
     def model(self, setup: Setup) -> Ising:
         """The ferromagnet at K = 1 / T."""
         return Ising(setup.shape, self.coupling(setup))
-
-    def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
-        """The fastest method of the update on the device."""
-        update = find_update(setup.update)
-        method = update.choose(model, device=device)
-        return Engine(update(model, setup.seed, method, device, workers), method, device)
 
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """K and T."""

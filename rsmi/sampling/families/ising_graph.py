@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.lattice.graphs import GraphLattice, graph_lattice
-from rsmi.sampling.families.interface import Engine, Family, Setup
+from rsmi.sampling.families.interface import Family, Setup
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.graphs import (
     GraphIsing,
@@ -19,6 +19,8 @@ from rsmi.sampling.graphs import (
     gaussian_bonds,
     registry,
 )
+from rsmi.sampling.graphs.exact import exact_energy
+from rsmi.sampling.select import Update
 
 TEMPERING = "parallel_tempering"
 DISORDER = ("none", "bimodal", "gaussian")
@@ -31,7 +33,7 @@ class IsingGraphFamily(Family):
     """
 
     name: ClassVar[str] = "ising_graph"
-    updates: ClassVar[tuple[str, ...]] = ("heat_bath", "swendsen_wang", "wolff", TEMPERING)
+    registry: ClassVar[Mapping[str, Update[Any]]] = registry
     parameters: ClassVar[Mapping[str, Parameter]] = {
         "lattice": Parameter("text", "name of the lattice, such as triangular"),
         "bonds": Parameter("number", "strength of all bonds in units of J", 1.0),
@@ -61,11 +63,6 @@ class IsingGraphFamily(Family):
             )
         return one
 
-    def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
-        """Compiled kernels on the CPU."""
-        self.check_cpu(device)
-        return Engine(registry[setup.update](model, setup.seed, workers), "numba")
-
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """K and T of the (coldest) copy, and every number among the parameters."""
         numbers = {
@@ -92,6 +89,11 @@ class IsingGraphFamily(Family):
             for copy, (energy, magnetisation) in enumerate(pairs):
                 found |= {f"energy_{copy}": energy, f"magnetisation_{copy}": magnetisation}
         return found
+
+    def exact(self, model: Any) -> dict[str, float]:
+        """Energy of the solved lattices; with parallel tempering none is shown."""
+        energy = None if isinstance(model, Ladder) else exact_energy(model)
+        return {} if energy is None else {"energy": energy}
 
     def encode(self, model: Any, states: Tensor) -> Tensor:
         """Spins, -1 where there is none."""

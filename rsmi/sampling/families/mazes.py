@@ -8,17 +8,26 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
-from rsmi.sampling.families.interface import Engine, Family, Setup
+from rsmi.sampling.families.interface import Family, Setup
 from rsmi.sampling.families.parameters import Parameter
+from rsmi.sampling.interface import Sampler
 from rsmi.sampling.maze_sampler import MazeModel, MazeSampler
 from rsmi.sampling.mazes import PERCOLATION_THRESHOLD
+from rsmi.sampling.select import Method, Update
+
+
+def _build(model: MazeModel, seed: int, workers: int) -> Sampler:
+    """One thread draws all mazes of a sweep at once."""
+    return MazeSampler(model, seed)
 
 
 class MazeFamily(Family):
     """`shape` is [L, L]; stored are open (+1) and closed (-1) sites; there is no temperature."""
 
     name: ClassVar[str] = "mazes"
-    updates: ClassVar[tuple[str, ...]] = ("independent",)
+    registry: ClassVar[Mapping[str, Update[Any]]] = {
+        "independent": Update({"numpy": Method(_build)}, independent=True)
+    }
     parameters: ClassVar[Mapping[str, Parameter]] = {
         "probability": Parameter("number", "of a site to be open", PERCOLATION_THRESHOLD),
     }
@@ -37,11 +46,6 @@ class MazeFamily(Family):
     def model(self, setup: Setup) -> MazeModel:
         """The law of the mazes."""
         return MazeModel(setup.shape, setup.parameters["probability"])
-
-    def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
-        """Independent draws on the CPU."""
-        self.check_cpu(device)
-        return Engine(MazeSampler(model, setup.seed), "numpy", independent=True)
 
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """The probability; sites are independent, as at infinite temperature."""

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
-from rsmi.sampling.families.interface import Engine, Family, Setup
+from rsmi.sampling.families.interface import Family, Setup
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.families.planes import from_planes, plane_count, to_planes
 from rsmi.sampling.potts import BlumeCapel, Potts, blume_capel_registry, potts_registry
 from rsmi.sampling.potts.exact import critical_coupling
+from rsmi.sampling.select import Update
 
 _NONZERO_AND_UP = 2
 
@@ -20,7 +21,7 @@ class PottsFamily(Family):
     """`shape` is the lattice; stored are planes of bits of the states 0 ... q - 1."""
 
     name: ClassVar[str] = "potts"
-    updates: ClassVar[tuple[str, ...]] = ("swendsen_wang", "heat_bath", "wolff")
+    registry: ClassVar[Mapping[str, Update[Any]]] = potts_registry
     parameters: ClassVar[Mapping[str, Parameter]] = {
         "states": Parameter("whole number", "number of states q, from 2 to 127"),
     }
@@ -32,11 +33,6 @@ class PottsFamily(Family):
     def model(self, setup: Setup) -> Potts:
         """The ferromagnet at K = 1 / T."""
         return Potts(setup.shape, setup.parameters["states"], self.coupling(setup))
-
-    def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
-        """Compiled kernels on the CPU."""
-        self.check_cpu(device)
-        return Engine(potts_registry[setup.update](model, setup.seed, workers), "numba")
 
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """K, T and q."""
@@ -75,7 +71,7 @@ class BlumeCapelFamily(Family):
     """`shape` is the lattice; stored are two planes, spin present and spin up."""
 
     name: ClassVar[str] = "blume_capel"
-    updates: ClassVar[tuple[str, ...]] = ("clusters", "heat_bath")
+    registry: ClassVar[Mapping[str, Update[Any]]] = blume_capel_registry
     parameters: ClassVar[Mapping[str, Parameter]] = {
         "crystal_field": Parameter("number", "D in units of J, tricritical near 1.966"),
     }
@@ -88,11 +84,6 @@ class BlumeCapelFamily(Family):
     def model(self, setup: Setup) -> BlumeCapel:
         """The model at K = 1 / T."""
         return BlumeCapel(setup.shape, self.coupling(setup), setup.parameters["crystal_field"])
-
-    def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
-        """Compiled kernels on the CPU."""
-        self.check_cpu(device)
-        return Engine(blume_capel_registry[setup.update](model, setup.seed, workers), "numba")
 
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """K, T and D."""

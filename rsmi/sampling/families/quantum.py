@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -20,9 +20,11 @@ from rsmi.sampling.quantum import (
     QuantumChain,
     Training,
     TransverseIsingChain,
+    VariationalState,
     energy_record,
     variational_ground_state,
 )
+from rsmi.sampling.select import Method, Update
 
 EXACT, VARIATIONAL = "exact", "variational"
 BASES = ("z", "x")
@@ -37,10 +39,15 @@ class QuantumFamily(Family):
     Boltzmann machine through NetKet first, and again when an interrupted run is resumed.
     """
 
-    updates: ClassVar[tuple[str, ...]] = (EXACT, VARIATIONAL)
+    registry: ClassVar[Mapping[str, Update[Any]]] = {
+        EXACT: Update({EXACT: Method(BornSampler)}, independent=True),
+        VARIATIONAL: Update({VARIATIONAL: Method(AmplitudeSampler)}),
+    }
     parameters: ClassVar[Mapping[str, Parameter]] = {
         "basis": Parameter("text", "component of the spins that is shown", "z", BASES),
-        "features": Parameter("whole number", "variational: hidden units per site", 2),
+        "features": Parameter(
+            "whole number", "variational: hidden units per site", _TRAINING.features
+        ),
         "training_samples": Parameter(
             "whole number", "variational: configurations per step", _TRAINING.samples
         ),
@@ -75,22 +82,11 @@ class QuantumFamily(Family):
 
     def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
         """Independent draws from the exact state, or a Markov chain of the trained one."""
-        self.check_cpu(device)
-        if setup.update == EXACT:
-            wave = ExactWave.ground_state(model.chain)
-            facts = energy_record(wave).attributes()
-            draws = BornSampler(wave, setup.seed, workers)
-            return Engine(draws, EXACT, independent=True, facts=facts)
-        chosen = setup.parameters
-        training = Training(
-            chosen["features"],
-            chosen["training_samples"],
-            chosen["training_steps"],
-            chosen["learning_rate"],
-        )
-        state = variational_ground_state(model.chain, setup.seed, training)
-        markov = AmplitudeSampler(state.wave, setup.seed, workers)
-        return Engine(markov, VARIATIONAL, facts=energy_record(state).attributes())
+        self.registry[setup.update].choose(model, setup.method, device)  # before the training
+        state = _ground_state(setup, model.chain)
+        wave = state if isinstance(state, ExactWave) else state.wave
+        found = super().engine(setup, wave, workers, device)
+        return replace(found, facts=energy_record(state).attributes())
 
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """The field where there is one; temperature 0."""
@@ -109,6 +105,20 @@ class QuantumFamily(Family):
         """What the configurations alone tell: all of `units` but the local energy."""
         found: dict[str, Tensor] = model.observables(states)
         return found
+
+
+def _ground_state(setup: Setup, chain: Any) -> ExactWave | VariationalState:
+    """The state by diagonalisation, or by training a Boltzmann machine."""
+    if setup.update == EXACT:
+        return ExactWave.ground_state(chain)
+    chosen = setup.parameters
+    training = Training(
+        chosen["features"],
+        chosen["training_samples"],
+        chosen["training_steps"],
+        chosen["learning_rate"],
+    )
+    return variational_ground_state(chain, setup.seed, training)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 
+import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
@@ -25,3 +26,8 @@ def check_reachable(state: Tensor) -> None:
             f"the state is on {state.device}; the method 'triton' runs on CUDA devices; move the "
             "state there or use device 'cpu'"
         )
+
+
+def current(tensor: Tensor) -> torch.cuda.device:
+    """Context in which kernels are launched on the device of the tensor; none for the CPU."""
+    return torch.cuda.device_of(tensor)

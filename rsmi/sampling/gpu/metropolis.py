@@ -9,22 +9,23 @@ import torch
 from torch import Tensor
 
 from rsmi.sampling.acceptance import acceptance
-from rsmi.sampling.gpu.device import check_reachable, require_triton
+from rsmi.sampling.base import MarkovSampler
+from rsmi.sampling.gpu.device import check_reachable, current, require_triton
 from rsmi.sampling.ising import Ising
 from rsmi.sampling.multispin import check_packed
-from rsmi.sampling.random import Stream, check_seed
-from rsmi.sampling.start import check_advance, initial_state
+from rsmi.sampling.random import Stream
+from rsmi.sampling.start import check_advance
 from rsmi.sampling.words import Packing, WordLattice
 
 SMALL_GROUP = 1 << 14
 """Words of one colour that a single program sweeps; beyond, all programs share each sweep."""
 
 SMALL_BLOCK, LARGE_BLOCK, PACK_BLOCK = 512, 256, 256
-SMALL_WARPS, LARGE_WARPS = 16, 4
+LARGE_WARPS, THREADS_OF_A_WARP = 4, 32
 
 
 @dataclass(frozen=True)
-class TritonMetropolis:
+class TritonMetropolis(MarkovSampler[Ising]):
     """The update of `Multispin` as Triton kernels: the same bytes on a CUDA device.
 
     Small lattices stay with one program for all sweeps of a call; the chains fill the device.
@@ -40,33 +41,21 @@ class TritonMetropolis:
         InputError: Triton is not installed, or the same as for `Multispin`.
     """
 
-    model: Ising
-    seed: int
     packing: Packing = "replicas"
 
     def __post_init__(self) -> None:
         require_triton()
-        check_seed(self.seed)
+        super().__post_init__()
+
+    def _check_model(self) -> None:
         check_packed(self.model)
         WordLattice(self.model.shape, self.packing)
 
-    def initial(self, chains: int) -> Tensor:
-        """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold."""
-        return initial_state(self.model, chains, self.seed)
+    def _check_device(self, state: Tensor) -> None:
+        check_reachable(state)
 
-    def advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
-        """Carry every chain through sweeps first_sweep, first_sweep + 1, ..., in place.
-
-        Args:
-            state: int8 (chains, *shape) on a CUDA device, contiguous, +1 or -1.
-            first_sweep: absolute number of the first sweep.
-            sweeps: how many sweeps.
-
-        Raises:
-            InputError: the state does not fit the model or is not on a CUDA device.
-        """
+    def _advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
         words = self.pack(state)
-        check_advance(self.model, state, first_sweep, sweeps)
         self.advance_packed(words, first_sweep, sweeps)
         self.unpack(words, state)
 
@@ -86,6 +75,11 @@ class TritonMetropolis:
 
     def advance_packed(self, words: Tensor, first_sweep: int, sweeps: int) -> None:
         """Carry the words of `pack` through some sweeps, in place."""
+        with current(words):
+            self._launch(words, first_sweep, sweeps)
+
+    def _launch(self, words: Tensor, first_sweep: int, sweeps: int) -> None:
+        """One program for each group of small lattices; all programs for each colour of others."""
         from rsmi.sampling.gpu import metropolis_kernel as kernels
 
         lattice, rows, parity, tables = _tables(self.model, self.seed, self.packing, words.device)
@@ -95,8 +89,9 @@ class TritonMetropolis:
         stream = int(Stream.MULTISPIN)
         if words.shape[2] <= SMALL_GROUP and words.shape[1] > 1:
             grid, block = (words.shape[1],), min(SMALL_BLOCK, _power_of_two(words.shape[2]))
+            warps = max(1, block // THREADS_OF_A_WARP)
             kernels.sweep_groups[grid](
-                *geometry, first_sweep, sweeps, stream, BLOCK=block, num_warps=SMALL_WARPS, **fixed
+                *geometry, first_sweep, sweeps, stream, BLOCK=block, num_warps=warps, **fixed
             )
             return
         grid = (-(-total // LARGE_BLOCK),)
@@ -114,10 +109,11 @@ class TritonMetropolis:
         lattice, _, parity, _ = _tables(self.model, self.seed, self.packing, state.device)
         total = words[0].numel()
         launch: Callable[..., Any] = getattr(kernels, kernel)[(-(-total // PACK_BLOCK), 2)]
-        launch(
-            state, words, parity, total, state.numel(), lattice.rows, lattice.width,
-            *lattice.strides, BLOCK=PACK_BLOCK,
-        )  # fmt: skip
+        with current(state):
+            launch(
+                state, words, parity, total, state.numel(), lattice.rows, lattice.width,
+                *lattice.strides, BLOCK=PACK_BLOCK,
+            )  # fmt: skip
 
 
 @lru_cache(maxsize=16)

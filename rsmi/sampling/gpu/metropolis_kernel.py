@@ -66,24 +66,8 @@ def _count(one, two, three, bond):
 
 
 @triton.jit
-def _update(
-    words, next_rows, parity, tables, total, first, last, rows, width, colour, sweep, stream,
-    AXES: tl.constexpr, TURN: tl.constexpr, BLOCK: tl.constexpr,
-):  # fmt: skip
-    """Update the words of one colour with numbers first, ..., last - 1 that the block reaches."""
-    n = first + tl.arange(0, BLOCK).to(tl.int64)
-    here = n < last
-    row = n // width
-    column = (n - row * width).to(tl.int32)
-    inside = (row % rows).to(tl.int32)
-    group_row = row - inside
-    mine = _load(words + colour * total + n, here)
-    other = words + (1 - colour) * total
-    sense = tl.load(tables + 9).to(tl.uint32)
-    one, two, three = _count(
-        tl.zeros_like(mine), tl.zeros_like(mine), tl.zeros_like(mine),
-        _load(other + n, here) ^ mine ^ sense,
-    )  # fmt: skip
+def _side(other, parity, row, inside, column, width, colour, here, TURN: tl.constexpr):
+    """Word after or before each one along its row, turned where that is in the next lane."""
     forward = tl.load(parity + inside, mask=here, other=0) != colour
     reached = column + tl.where(forward, 1, -1)
     beyond, before = reached == width, reached < 0
@@ -92,28 +76,40 @@ def _update(
     if TURN:
         up, down = (side >> 1) | (side << 31), (side << 1) | (side >> 31)
         side = tl.where(beyond, up, tl.where(before, down, side))
+    return side
+
+
+@triton.jit
+def _unsatisfied(
+    mine, other, next_rows, parity, sense, n, here, rows, width, colour,
+    AXES: tl.constexpr, TURN: tl.constexpr,
+):  # fmt: skip
+    """Lanes with at least one, two, three unsatisfied bonds."""
+    row = n // width
+    column = (n - row * width).to(tl.int32)
+    inside = (row % rows).to(tl.int32)
+    zero = tl.zeros_like(mine)
+    one, two, three = _count(zero, zero, zero, _load(other + n, here) ^ mine ^ sense)
+    side = _side(other, parity, row, inside, column, width, colour, here, TURN)
     one, two, three = _count(one, two, three, side ^ mine ^ sense)
     for axis in tl.static_range(2 * AXES - 2):
-        next_row = group_row + tl.load(next_rows + axis * rows + inside, mask=here, other=0)
-        near = _load(other + next_row * width + column, here)
+        step = tl.load(next_rows + axis * rows + inside, mask=here, other=0)
+        near = _load(other + (row - inside + step) * width + column, here)
         one, two, three = _count(one, two, three, near ^ mine ^ sense)
+    return one, two, three
+
+
+@triton.jit
+def _decide(tables, m, sweep, stream, one, two, three, here):
+    """Lanes whose flip is accepted; all words of a block wait for the last undecided one."""
     undecided = tl.where(here, _ALL, 0).to(tl.uint32)
-    accepted = tl.zeros_like(mine)
-    m = 2 * n + colour
-    for call in tl.static_range(_FIRST_CALLS):
+    accepted = tl.zeros_like(one)
+    call = tl.full((), 0, tl.int32)
+    for _ in tl.static_range(_FIRST_CALLS):
         undecided, accepted = _call(
-            tables,
-            tl.full((), call, tl.int32),
-            m,
-            sweep,
-            stream,
-            one,
-            two,
-            three,
-            undecided,
-            accepted,
+            tables, call, m, sweep, stream, one, two, three, undecided, accepted
         )
-    call = tl.full((), _FIRST_CALLS, tl.int32)
+        call += 1
     left = tl.max((undecided != 0).to(tl.int32))
     while left > 0:
         undecided, accepted = _call(
@@ -121,11 +117,29 @@ def _update(
         )
         call += 1
         left = tl.max((undecided != 0).to(tl.int32))
+    return accepted
+
+
+@triton.jit
+def _update(
+    words, next_rows, parity, tables, total, first, last, rows, width, colour, sweep, stream,
+    AXES: tl.constexpr, TURN: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Update the words of one colour with numbers first, ..., last - 1 that the block reaches."""
+    n = first + tl.arange(0, BLOCK).to(tl.int64)
+    here = n < last
+    mine = _load(words + colour * total + n, here)
+    other = words + (1 - colour) * total
+    sense = tl.load(tables + 9).to(tl.uint32)
+    one, two, three = _unsatisfied(
+        mine, other, next_rows, parity, sense, n, here, rows, width, colour, AXES, TURN
+    )
+    accepted = _decide(tables, 2 * n + colour, sweep, stream, one, two, three, here)
     flipped = (mine ^ accepted).to(tl.int32, bitcast=True)
     tl.store(words + colour * total + n, flipped, mask=here)
 
 
-@triton.jit(do_not_specialize=["first_sweep"])
+@triton.jit(do_not_specialize=["colour", "first_sweep"])
 def update_colour(
     words, next_rows, parity, tables, total, rows, width, colour, first_sweep, stream,
     AXES: tl.constexpr, TURN: tl.constexpr, BLOCK: tl.constexpr,
@@ -178,9 +192,9 @@ def pack_words(
     place = _place(tl.where(here, n, 0), colour, parity, rows, width, group_step, row_step)
     word = tl.zeros([BLOCK], tl.int32)
     for lane in range(32):
-        spin = place + lane * lane_step
-        up = tl.load(spins + spin, mask=here & (spin < sites), other=-1) > 0
+        up = tl.load(spins + place, mask=here & (place < sites), other=-1) > 0
         word |= up.to(tl.int32) << lane
+        place += lane_step  # a sum in 64 bits; lane times lane_step may not fit into 32
     tl.store(words + colour * total + n, word, mask=here)
 
 
@@ -196,6 +210,6 @@ def unpack_words(
     place = _place(tl.where(here, n, 0), colour, parity, rows, width, group_step, row_step)
     word = tl.load(words + colour * total + n, mask=here, other=0)
     for lane in range(32):
-        spin = place + lane * lane_step
         value = (2 * ((word >> lane) & 1) - 1).to(tl.int8)
-        tl.store(spins + spin, value, mask=here & (spin < sites))
+        tl.store(spins + place, value, mask=here & (place < sites))
+        place += lane_step

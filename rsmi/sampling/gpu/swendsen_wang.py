@@ -9,12 +9,12 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.lattice import Hypercubic
+from rsmi.sampling.base import MarkovSampler
 from rsmi.sampling.clusters import BOND_BITS
-from rsmi.sampling.gpu.device import check_reachable, require_triton
+from rsmi.sampling.gpu.device import check_reachable, current, require_triton
 from rsmi.sampling.ising import Ising
-from rsmi.sampling.random import Stream, check_seed
-from rsmi.sampling.start import check_advance, initial_state
-from rsmi.sampling.swendsen_wang import bond_probability
+from rsmi.sampling.random import Stream
+from rsmi.sampling.swendsen_wang import bond_probability, check_ferromagnet
 
 BLOCK = 128
 MOST_AXES = 7
@@ -22,7 +22,7 @@ MOST_AXES = 7
 
 
 @dataclass(frozen=True)
-class TritonSwendsenWang:
+class TritonSwendsenWang(MarkovSampler[Ising]):
     """The update of `SwendsenWang` as Triton kernels: the same bytes on a CUDA device.
 
     Args:
@@ -33,58 +33,46 @@ class TritonSwendsenWang:
         InputError: Triton is not installed, a negative coupling, too many axes, or a bad seed.
     """
 
-    model: Ising
-    seed: int
-
     def __post_init__(self) -> None:
         require_triton()
-        check_seed(self.seed)
-        if self.model.coupling < 0:
-            raise InputError(
-                f"coupling is {self.model.coupling}; Swendsen-Wang needs K >= 0, because its "
-                "clusters join parallel spins; use the update 'metropolis' for antiferromagnets"
-            )
+        super().__post_init__()
+
+    def _check_model(self) -> None:
+        check_ferromagnet(self.model.coupling, "Swendsen-Wang")
         if len(self.model.shape) > MOST_AXES:
             raise InputError(
                 f"shape is {self.model.shape}; expected at most {MOST_AXES} axes; use the "
                 "method 'numba'"
             )
 
-    def initial(self, chains: int) -> Tensor:
-        """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold."""
-        return initial_state(self.model, chains, self.seed)
-
-    def advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
-        """Carry every chain through sweeps first_sweep, first_sweep + 1, ..., in place.
-
-        Args:
-            state: int8 (chains, *shape) on a CUDA device, contiguous, +1 or -1.
-            first_sweep: absolute number of the first sweep.
-            sweeps: how many sweeps.
-
-        Raises:
-            InputError: the state does not fit the model or is not on a CUDA device.
-        """
-        check_advance(self.model, state, first_sweep, sweeps)
+    def _check_device(self, state: Tensor) -> None:
         check_reachable(state)
+
+    def _advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
+        bits = torch.empty(state.numel(), dtype=torch.uint8, device=state.device)
+        signs = torch.empty(state.numel(), dtype=torch.int8, device=state.device)
+        labels = torch.empty(state.numel(), dtype=torch.int32, device=state.device)
+        with current(state):
+            for sweep in range(first_sweep, first_sweep + sweeps):
+                self._sweep(state, bits, signs, labels, sweep)
+
+    def _sweep(
+        self, state: Tensor, bits: Tensor, signs: Tensor, labels: Tensor, sweep: int
+    ) -> None:
+        """Four kernels, each with one thread for every site of every chain."""
         from rsmi.sampling.gpu import clusters_kernel as kernels
 
         forward, seed = _tables(self.model, self.seed, state.device)
         total, sites, axes = state.numel(), self.model.n_sites, len(self.model.shape)
-        bits = torch.empty(total, dtype=torch.uint8, device=state.device)
-        signs = torch.empty(total, dtype=torch.int8, device=state.device)
-        labels = torch.empty(total, dtype=torch.int32, device=state.device)
         threshold = round(bond_probability(self.model.coupling) * 2**BOND_BITS)
-        grid = (-(-total // BLOCK),)
-        for sweep in range(first_sweep, first_sweep + sweeps):
-            kernels.draw_bonds[grid](
-                state, bits, labels, forward, seed, total, sites, threshold, sweep,
-                int(Stream.SWENDSEN_WANG), AXES=axes, BLOCK=BLOCK,
-            )  # fmt: skip
-            kernels.merge[grid](bits, labels, forward, total, sites, AXES=axes, BLOCK=BLOCK)
-            length = self.model.shape[-1]
-            kernels.choose_signs[grid](bits, labels, signs, total, sites, length, BLOCK=BLOCK)
-            kernels.flip[grid](state, labels, signs, total, sites, BLOCK=BLOCK)
+        grid, length = (-(-total // BLOCK),), self.model.shape[-1]
+        kernels.draw_bonds[grid](
+            state, bits, labels, forward, seed, total, sites, threshold, sweep,
+            int(Stream.SWENDSEN_WANG), AXES=axes, BLOCK=BLOCK,
+        )  # fmt: skip
+        kernels.merge[grid](bits, labels, forward, total, sites, AXES=axes, BLOCK=BLOCK)
+        kernels.choose_signs[grid](bits, labels, signs, total, sites, length, BLOCK=BLOCK)
+        kernels.flip[grid](state, labels, signs, total, sites, BLOCK=BLOCK)
 
 
 @lru_cache(maxsize=16)

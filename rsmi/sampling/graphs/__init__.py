@@ -9,15 +9,11 @@ from rsmi.sampling.graphs.disorder import (
 )
 from rsmi.sampling.graphs.frustration import frustrated_edge
 from rsmi.sampling.graphs.heat_bath import GraphHeatBath
+from rsmi.sampling.graphs.ladder import Ladder, geometric_ladder
 from rsmi.sampling.graphs.model import GraphIsing
 from rsmi.sampling.graphs.registry import registry
 from rsmi.sampling.graphs.streams import GraphStream
-from rsmi.sampling.graphs.tempering import (
-    Ladder,
-    ParallelTempering,
-    SwapReport,
-    geometric_ladder,
-)
+from rsmi.sampling.graphs.tempering import ParallelTempering, SwapReport
 
 __all__ = [
     "GraphHeatBath",

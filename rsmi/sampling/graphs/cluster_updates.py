@@ -1,21 +1,22 @@
 """Swendsen-Wang and Wolff updates of unfrustrated Ising models without a field."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from rsmi.errors import InputError
+from rsmi.sampling.base import Address, ChainSampler, Spins
 from rsmi.sampling.graphs.clusters import swendsen_wang_chains, wolff_chains
 from rsmi.sampling.graphs.frustration import frustrated_edge
-from rsmi.sampling.graphs.heat_bath import initial_spins
 from rsmi.sampling.graphs.model import GraphIsing
-from rsmi.sampling.graphs.running import check_state
-from rsmi.sampling.threads import check_run, share_chains
+
+Floats = NDArray[np.float64]
 
 
-def edge_probabilities(coupling: float, strengths: NDArray[np.float64]) -> NDArray[np.float64]:
+def edge_probabilities(coupling: float, strengths: Floats) -> Floats:
     """Probability to join the sites of a satisfied bond, p = 1 - exp(-2 K |b|).
 
     Source: Swendsen, Wang (1987), Phys. Rev. Lett. 58, 86.
@@ -27,7 +28,23 @@ def edge_probabilities(coupling: float, strengths: NDArray[np.float64]) -> NDArr
 
 
 @dataclass(frozen=True)
-class GraphSwendsenWang:
+class _GraphClusters(ChainSampler[GraphIsing]):
+    """What the cluster updates of unfrustrated models have in common."""
+
+    name: ClassVar[str]
+
+    def _check_model(self) -> None:
+        check_clusters(self.model, self.name)
+
+    @cached_property
+    def _bonds(self) -> tuple[Floats, Floats]:
+        """Strength of every edge, and the probability to join its sites."""
+        strengths = self.model.strengths
+        return strengths, edge_probabilities(self.model.coupling, strengths)
+
+
+@dataclass(frozen=True)
+class GraphSwendsenWang(_GraphClusters):
     """Swendsen-Wang: join satisfied bonds at random, flip every cluster by a fair coin.
 
     Bonds may have both signs as long as all can be satisfied at once (an antiferromagnet on a
@@ -47,43 +64,14 @@ class GraphSwendsenWang:
     >>> sampler.advance(state, first_sweep=0, sweeps=3)
     """
 
-    model: GraphIsing
-    seed: int
-    workers: int = 1
+    name: ClassVar[str] = "Swendsen-Wang"
 
-    def __post_init__(self) -> None:
-        check_run(self.seed, workers=self.workers)
-        check_clusters(self.model, "Swendsen-Wang")
-
-    def initial(self, chains: int) -> Tensor:
-        """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold."""
-        return initial_spins(self.model, chains, self.seed)
-
-    def advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
-        """Carry every chain through sweeps first_sweep, first_sweep + 1, ..., in place.
-
-        Args:
-            state: int8 (chains, *shape) on the CPU, contiguous; 0 at empty sites.
-            first_sweep: absolute number of the first sweep.
-            sweeps: how many sweeps.
-
-        Raises:
-            InputError: the state does not fit the model.
-        """
-        spins = check_state(state, self.model.shape, (-1, 1), first_sweep, sweeps)
-        strengths = self.model.strengths
-        probability = edge_probabilities(self.model.coupling, strengths)
-
-        def work(group: slice) -> None:
-            address = (group.start, first_sweep, sweeps, np.uint64(self.seed))
-            edges = self.model.lattice.edges
-            swendsen_wang_chains(spins[group], edges, strengths, probability, address)
-
-        share_chains(len(spins), self.workers, work)
+    def _sweep(self, spins: Spins, address: Address) -> None:
+        swendsen_wang_chains(spins, self.model.lattice.edges, *self._bonds, address)
 
 
 @dataclass(frozen=True)
-class GraphWolff:
+class GraphWolff(_GraphClusters):
     """Wolff: grow one cluster of satisfied bonds from a random site and flip it; that is a sweep.
 
     Args:
@@ -102,38 +90,10 @@ class GraphWolff:
     >>> sampler.advance(state, first_sweep=0, sweeps=3)
     """
 
-    model: GraphIsing
-    seed: int
-    workers: int = 1
+    name: ClassVar[str] = "Wolff"
 
-    def __post_init__(self) -> None:
-        check_run(self.seed, workers=self.workers)
-        check_clusters(self.model, "Wolff")
-
-    def initial(self, chains: int) -> Tensor:
-        """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold."""
-        return initial_spins(self.model, chains, self.seed)
-
-    def advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
-        """Flip clusters number first_sweep, first_sweep + 1, ... of every chain, in place.
-
-        Args:
-            state: int8 (chains, *shape) on the CPU, contiguous; 0 at empty sites.
-            first_sweep: absolute number of the first cluster.
-            sweeps: how many clusters.
-
-        Raises:
-            InputError: the state does not fit the model.
-        """
-        spins = check_state(state, self.model.shape, (-1, 1), first_sweep, sweeps)
-        strengths = self.model.strengths
-        probability = edge_probabilities(self.model.coupling, strengths)
-
-        def work(group: slice) -> None:
-            address = (group.start, first_sweep, sweeps, np.uint64(self.seed))
-            wolff_chains(spins[group], self.model.neighbours, strengths, probability, address)
-
-        share_chains(len(spins), self.workers, work)
+    def _sweep(self, spins: Spins, address: Address) -> None:
+        wolff_chains(spins, self.model.neighbours, *self._bonds, address)
 
 
 def check_clusters(model: GraphIsing, update: str) -> None:

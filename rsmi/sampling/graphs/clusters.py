@@ -8,8 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from rsmi.sampling.graphs.streams import GraphStream, unit, word
-from rsmi.sampling.random import fill_uint64
+from rsmi.sampling.graphs.streams import GraphStream
+from rsmi.sampling.random import fill_uint64, unit, word
 
 Spins = NDArray[np.int8]
 Sites = NDArray[np.int64]

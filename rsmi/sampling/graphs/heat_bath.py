@@ -1,19 +1,17 @@
 """Heat bath on any graph: each spin in turn is drawn from its law given its neighbours."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor
 
+from rsmi.sampling.base import Address, ChainSampler, Spins
 from rsmi.sampling.graphs.model import GraphIsing
-from rsmi.sampling.graphs.running import check_state, starting_values
-from rsmi.sampling.graphs.streams import GraphStream, unit
-from rsmi.sampling.random import fill_uint64
-from rsmi.sampling.threads import check_run, share_chains
+from rsmi.sampling.graphs.streams import GraphStream
+from rsmi.sampling.random import fill_uint64, unit
 
-Spins = NDArray[np.int8]
 Sites = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
@@ -35,7 +33,7 @@ def up_probability(coupling: float, field: float) -> float:
 
 
 @dataclass(frozen=True)
-class GraphHeatBath:
+class GraphHeatBath(ChainSampler[GraphIsing]):
     """Heat bath, one sweep visits the sites in the order of their numbers.
 
     Works for every model: frustrated, random, diluted, in a field.
@@ -54,44 +52,13 @@ class GraphHeatBath:
     >>> sampler.advance(state, first_sweep=0, sweeps=3)
     """
 
-    model: GraphIsing
-    seed: int
-    workers: int = 1
+    @cached_property
+    def _tables(self) -> tuple[Graph, float, Floats]:
+        coupling = self.model.coupling
+        return heat_bath_graph(self.model), coupling, up_table(self.model, coupling)
 
-    def __post_init__(self) -> None:
-        check_run(self.seed, workers=self.workers)
-
-    def initial(self, chains: int) -> Tensor:
-        """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold."""
-        return initial_spins(self.model, chains, self.seed)
-
-    def advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
-        """Carry every chain through sweeps first_sweep, first_sweep + 1, ..., in place.
-
-        Args:
-            state: int8 (chains, *shape) on the CPU, contiguous; 0 at empty sites.
-            first_sweep: absolute number of the first sweep.
-            sweeps: how many sweeps.
-
-        Raises:
-            InputError: the state does not fit the model.
-        """
-        spins = check_state(state, self.model.shape, (-1, 1), first_sweep, sweeps)
-        graph = heat_bath_graph(self.model)
-        table = up_table(self.model, self.model.coupling)
-
-        def work(group: slice) -> None:
-            address = (group.start, first_sweep, sweeps, np.uint64(self.seed))
-            _advance(spins[group], graph, self.model.coupling, table, address)
-
-        share_chains(len(spins), self.workers, work)
-
-
-def initial_spins(model: GraphIsing, chains: int, seed: int) -> Tensor:
-    """Hot and cold starts in turn, 0 at empty sites, int8 (chains, *shape)."""
-    spins = 2 * starting_values(model.n_sites, chains, 2, 1, seed) - 1
-    spins[:, ~model.present] = 0
-    return spins.reshape(chains, *model.shape)
+    def _sweep(self, spins: Spins, address: Address) -> None:
+        _advance(spins, *self._tables, address)
 
 
 def heat_bath_graph(model: GraphIsing) -> Graph:
@@ -137,7 +104,7 @@ def _advance(
     graph: Graph,
     coupling: float,
     table: Floats,
-    address: tuple[int, int, int, np.uint64],
+    address: Address,
 ) -> None:
     first_chain, first_sweep, sweeps, seed = address
     sites = spins.shape[1]

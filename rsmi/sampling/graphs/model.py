@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.lattice.graphs import GraphLattice
-from rsmi.sampling.graphs.running import check_configurations
+from rsmi.sampling.graphs.running import check_configurations, starting_values
 
 Floats = NDArray[np.float64]
 Sites = NDArray[np.int64]
@@ -147,8 +147,22 @@ class GraphIsing:
         Raises:
             InputError: the configurations do not fit the model.
         """
-        check_configurations(configurations, self.shape, -1, 1)
+        self.check(configurations)
         return configurations.flatten(1).sum(1, dtype=torch.int64)
+
+    def check(self, configurations: Tensor) -> None:
+        """Raise InputError unless the tensor is int8 (n, *shape) on the CPU with values -1 to 1."""
+        check_configurations(configurations, self.shape, -1, 1)
+
+    def start(self, chains: int, seed: int) -> Tensor:
+        """Hot and cold starts in turn, 0 at empty sites, int8 (chains, *shape).
+
+        Raises:
+            InputError: fewer than one chain.
+        """
+        spins = 2 * starting_values(self.n_sites, chains, 2, 1, seed) - 1
+        spins[:, ~self.present] = 0
+        return spins.reshape(chains, *self.shape)
 
 
 @njit(cache=True, nogil=True)

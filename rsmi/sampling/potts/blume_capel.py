@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
-from rsmi.sampling.graphs.running import check_configurations
+from rsmi.sampling.graphs.running import check_configurations, starting_values
 from rsmi.sampling.potts.model import check_shape, check_temperature
 
 
@@ -96,7 +96,7 @@ class BlumeCapel:
 
     def alignment(self, configurations: Tensor) -> Tensor:
         """Sum over bonds of s s', int64 (n,)."""
-        check_configurations(configurations, self.shape, -1, 1)
+        self.check(configurations)
         total = torch.zeros(len(configurations), dtype=torch.int64)
         for axis in range(1, configurations.ndim):
             products = configurations * configurations.roll(-1, axis)
@@ -105,7 +105,7 @@ class BlumeCapel:
 
     def nonzero(self, configurations: Tensor) -> Tensor:
         """Number of spins that are not 0, float64 (n,)."""
-        check_configurations(configurations, self.shape, -1, 1)
+        self.check(configurations)
         return (configurations != 0).flatten(1).sum(1).double()
 
     def magnetisation(self, configurations: Tensor) -> Tensor:
@@ -114,5 +114,18 @@ class BlumeCapel:
         Raises:
             InputError: the configurations do not fit the model.
         """
-        check_configurations(configurations, self.shape, -1, 1)
+        self.check(configurations)
         return configurations.flatten(1).sum(1, dtype=torch.int64)
+
+    def check(self, configurations: Tensor) -> None:
+        """Raise InputError unless the tensor is int8 (n, *shape), on the CPU, -1, 0 or +1."""
+        check_configurations(configurations, self.shape, -1, 1)
+
+    def start(self, chains: int, seed: int) -> Tensor:
+        """Independent spins -1, 0, +1 and all +1 in turn, int8 (chains, *shape).
+
+        Raises:
+            InputError: fewer than one chain.
+        """
+        spins = starting_values(self.n_sites, chains, 3, 2, seed) - 1
+        return spins.reshape(chains, *self.shape)

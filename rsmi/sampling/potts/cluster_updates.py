@@ -2,25 +2,23 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from torch import Tensor
+from numpy.typing import NDArray
 
 from rsmi.errors import InputError
 from rsmi.lattice import Hypercubic
+from rsmi.sampling.base import Address, ChainSampler, Spins
 from rsmi.sampling.graphs.cluster_updates import edge_probabilities
 from rsmi.sampling.graphs.clusters import swendsen_wang_chains as sign_clusters
-from rsmi.sampling.graphs.running import check_state
 from rsmi.sampling.potts.blume_capel import BlumeCapel
 from rsmi.sampling.potts.clusters import swendsen_wang_chains, wolff_chains
-from rsmi.sampling.potts.heat_bath import (
-    advance_blume_capel,
-    blume_capel_bounds,
-    initial_spins,
-    initial_states,
-)
+from rsmi.sampling.potts.heat_bath import advance_blume_capel, blume_capel_bounds
 from rsmi.sampling.potts.model import Potts, forward_bonds
-from rsmi.sampling.threads import check_run, share_chains
+
+Sites = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 def bond_probability(coupling: float) -> float:
@@ -35,7 +33,7 @@ def bond_probability(coupling: float) -> float:
 
 
 @dataclass(frozen=True)
-class PottsSwendsenWang:
+class PottsSwendsenWang(ChainSampler[Potts]):
     """Swendsen-Wang: join equal neighbours at random, give every cluster a random state.
 
     Args:
@@ -51,43 +49,20 @@ class PottsSwendsenWang:
     >>> sampler.advance(state, first_sweep=0, sweeps=3)
     """
 
-    model: Potts
-    seed: int
-    workers: int = 1
-
-    def __post_init__(self) -> None:
-        check_run(self.seed, workers=self.workers)
+    def _check_model(self) -> None:
         _check_ferromagnet(self.model, "Swendsen-Wang")
 
-    def initial(self, chains: int) -> Tensor:
-        """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold."""
-        return initial_states(self.model, chains, self.seed)
-
-    def advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
-        """Carry every chain through sweeps first_sweep, first_sweep + 1, ..., in place.
-
-        Args:
-            state: int8 (chains, *shape) on the CPU, contiguous, 0 ... q - 1.
-            first_sweep: absolute number of the first sweep.
-            sweeps: how many sweeps.
-
-        Raises:
-            InputError: the state does not fit the model.
-        """
+    @cached_property
+    def _tables(self) -> tuple[Sites, float, int]:
         model = self.model
-        spins = check_state(state, model.shape, (0, model.states - 1), first_sweep, sweeps)
-        edges = forward_bonds(model.shape)
-        probability = bond_probability(model.coupling)
+        return forward_bonds(model.shape), bond_probability(model.coupling), model.states
 
-        def work(group: slice) -> None:
-            address = (group.start, first_sweep, sweeps, np.uint64(self.seed))
-            swendsen_wang_chains(spins[group], edges, probability, model.states, address)
-
-        share_chains(len(spins), self.workers, work)
+    def _sweep(self, spins: Spins, address: Address) -> None:
+        swendsen_wang_chains(spins, *self._tables, address)
 
 
 @dataclass(frozen=True)
-class PottsWolff:
+class PottsWolff(ChainSampler[Potts]):
     """Wolff: grow one cluster of equal states from a random site, give it another state.
 
     One sweep is one cluster.
@@ -107,43 +82,21 @@ class PottsWolff:
     >>> sampler.advance(state, first_sweep=0, sweeps=3)
     """
 
-    model: Potts
-    seed: int
-    workers: int = 1
-
-    def __post_init__(self) -> None:
-        check_run(self.seed, workers=self.workers)
+    def _check_model(self) -> None:
         _check_ferromagnet(self.model, "Wolff")
 
-    def initial(self, chains: int) -> Tensor:
-        """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold."""
-        return initial_states(self.model, chains, self.seed)
-
-    def advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
-        """Change clusters number first_sweep, first_sweep + 1, ... of every chain, in place.
-
-        Args:
-            state: int8 (chains, *shape) on the CPU, contiguous, 0 ... q - 1.
-            first_sweep: absolute number of the first cluster.
-            sweeps: how many clusters.
-
-        Raises:
-            InputError: the state does not fit the model.
-        """
+    @cached_property
+    def _tables(self) -> tuple[Sites, float, int]:
         model = self.model
-        spins = check_state(state, model.shape, (0, model.states - 1), first_sweep, sweeps)
         neighbours = Hypercubic(model.shape).neighbours()
-        probability = bond_probability(model.coupling)
+        return neighbours, bond_probability(model.coupling), model.states
 
-        def work(group: slice) -> None:
-            address = (group.start, first_sweep, sweeps, np.uint64(self.seed))
-            wolff_chains(spins[group], neighbours, probability, model.states, address)
-
-        share_chains(len(spins), self.workers, work)
+    def _sweep(self, spins: Spins, address: Address) -> None:
+        wolff_chains(spins, *self._tables, address)
 
 
 @dataclass(frozen=True)
-class BlumeCapelClusters:
+class BlumeCapelClusters(ChainSampler[BlumeCapel]):
     """A heat-bath sweep of all spins, then Swendsen-Wang clusters of those that are not 0.
 
     The clusters change signs only, so the heat bath is needed to create and remove zeros.
@@ -163,42 +116,22 @@ class BlumeCapelClusters:
     >>> sampler.advance(state, first_sweep=0, sweeps=3)
     """
 
-    model: BlumeCapel
-    seed: int
-    workers: int = 1
+    @cached_property
+    def _heat_bath(self) -> tuple[Sites, Floats]:
+        return Hypercubic(self.model.shape).neighbours(), blume_capel_bounds(self.model)
 
-    def __post_init__(self) -> None:
-        check_run(self.seed, workers=self.workers)
-
-    def initial(self, chains: int) -> Tensor:
-        """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold."""
-        return initial_spins(self.model, chains, self.seed)
-
-    def advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
-        """Carry every chain through sweeps first_sweep, first_sweep + 1, ..., in place.
-
-        Args:
-            state: int8 (chains, *shape) on the CPU, contiguous, -1, 0 or +1.
-            first_sweep: absolute number of the first sweep.
-            sweeps: how many sweeps.
-
-        Raises:
-            InputError: the state does not fit the model.
-        """
-        spins = check_state(state, self.model.shape, (-1, 1), first_sweep, sweeps)
-        neighbours = Hypercubic(self.model.shape).neighbours()
-        bounds = blume_capel_bounds(self.model)
+    @cached_property
+    def _bonds(self) -> tuple[Sites, Floats, Floats]:
         edges = forward_bonds(self.model.shape)
         strengths = np.ones(len(edges))
-        probability = edge_probabilities(self.model.coupling, strengths)
+        return edges, strengths, edge_probabilities(self.model.coupling, strengths)
 
-        def work(group: slice) -> None:
-            for sweep in range(first_sweep, first_sweep + sweeps):
-                address = (group.start, sweep, 1, np.uint64(self.seed))
-                advance_blume_capel(spins[group], neighbours, bounds, address)
-                sign_clusters(spins[group], edges, strengths, probability, address)
-
-        share_chains(len(spins), self.workers, work)
+    def _sweep(self, spins: Spins, address: Address) -> None:
+        first_chain, first_sweep, sweeps, seed = address
+        for sweep in range(first_sweep, first_sweep + sweeps):
+            one = (first_chain, sweep, 1, seed)
+            advance_blume_capel(spins, *self._heat_bath, one)
+            sign_clusters(spins, *self._bonds, one)
 
 
 def _check_ferromagnet(model: Potts, update: str) -> None:

@@ -5,8 +5,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from rsmi.sampling.graphs.clusters import flatten, union
-from rsmi.sampling.graphs.streams import GraphStream, unit, word
-from rsmi.sampling.random import fill_uint64
+from rsmi.sampling.graphs.streams import GraphStream
+from rsmi.sampling.random import fill_uint64, unit, word
 
 Spins = NDArray[np.int8]
 Sites = NDArray[np.int64]

@@ -1,25 +1,22 @@
 """Heat bath of Potts and Blume-Capel models: a table of laws indexed by the neighbourhood."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from torch import Tensor
 
 from rsmi.lattice import Hypercubic
-from rsmi.sampling.graphs.running import check_state, starting_values
-from rsmi.sampling.graphs.streams import GraphStream, unit
+from rsmi.sampling.base import Address, ChainSampler, Spins
+from rsmi.sampling.graphs.streams import GraphStream
 from rsmi.sampling.potts.blume_capel import BlumeCapel
 from rsmi.sampling.potts.model import Potts
-from rsmi.sampling.random import fill_uint64
-from rsmi.sampling.threads import check_run, share_chains
+from rsmi.sampling.random import fill_uint64, unit
 
-Spins = NDArray[np.int8]
 Sites = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
-Address = tuple[int, int, int, np.uint64]
 
 
 def potts_weights(coupling: float, dimension: int) -> Floats:
@@ -50,7 +47,7 @@ def blume_capel_laws(coupling: float, crystal_field: float, dimension: int) -> F
 
 
 @dataclass(frozen=True)
-class PottsHeatBath:
+class PottsHeatBath(ChainSampler[Potts]):
     """Heat bath, one sweep visits the sites in row-major order; any sign of the coupling.
 
     Args:
@@ -66,42 +63,18 @@ class PottsHeatBath:
     >>> sampler.advance(state, first_sweep=0, sweeps=3)
     """
 
-    model: Potts
-    seed: int
-    workers: int = 1
-
-    def __post_init__(self) -> None:
-        check_run(self.seed, workers=self.workers)
-
-    def initial(self, chains: int) -> Tensor:
-        """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold."""
-        return initial_states(self.model, chains, self.seed)
-
-    def advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
-        """Carry every chain through sweeps first_sweep, first_sweep + 1, ..., in place.
-
-        Args:
-            state: int8 (chains, *shape) on the CPU, contiguous, 0 ... q - 1.
-            first_sweep: absolute number of the first sweep.
-            sweeps: how many sweeps.
-
-        Raises:
-            InputError: the state does not fit the model.
-        """
+    @cached_property
+    def _tables(self) -> tuple[Sites, Floats, int]:
         model = self.model
-        spins = check_state(state, model.shape, (0, model.states - 1), first_sweep, sweeps)
-        neighbours = Hypercubic(model.shape).neighbours()
         weights = potts_weights(model.coupling, len(model.shape))
+        return Hypercubic(model.shape).neighbours(), weights, model.states
 
-        def work(group: slice) -> None:
-            address = (group.start, first_sweep, sweeps, np.uint64(self.seed))
-            _advance_potts(spins[group], neighbours, weights, model.states, address)
-
-        share_chains(len(spins), self.workers, work)
+    def _sweep(self, spins: Spins, address: Address) -> None:
+        _advance_potts(spins, *self._tables, address)
 
 
 @dataclass(frozen=True)
-class BlumeCapelHeatBath:
+class BlumeCapelHeatBath(ChainSampler[BlumeCapel]):
     """Heat bath, one sweep visits the sites in row-major order.
 
     Args:
@@ -117,48 +90,12 @@ class BlumeCapelHeatBath:
     >>> sampler.advance(state, first_sweep=0, sweeps=3)
     """
 
-    model: BlumeCapel
-    seed: int
-    workers: int = 1
+    @cached_property
+    def _tables(self) -> tuple[Sites, Floats]:
+        return Hypercubic(self.model.shape).neighbours(), blume_capel_bounds(self.model)
 
-    def __post_init__(self) -> None:
-        check_run(self.seed, workers=self.workers)
-
-    def initial(self, chains: int) -> Tensor:
-        """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold."""
-        return initial_spins(self.model, chains, self.seed)
-
-    def advance(self, state: Tensor, first_sweep: int, sweeps: int) -> None:
-        """Carry every chain through sweeps first_sweep, first_sweep + 1, ..., in place.
-
-        Args:
-            state: int8 (chains, *shape) on the CPU, contiguous, -1, 0 or +1.
-            first_sweep: absolute number of the first sweep.
-            sweeps: how many sweeps.
-
-        Raises:
-            InputError: the state does not fit the model.
-        """
-        spins = check_state(state, self.model.shape, (-1, 1), first_sweep, sweeps)
-        neighbours = Hypercubic(self.model.shape).neighbours()
-        bounds = blume_capel_bounds(self.model)
-
-        def work(group: slice) -> None:
-            address = (group.start, first_sweep, sweeps, np.uint64(self.seed))
-            advance_blume_capel(spins[group], neighbours, bounds, address)
-
-        share_chains(len(spins), self.workers, work)
-
-
-def initial_states(model: Potts, chains: int, seed: int) -> Tensor:
-    """Independent states and all in state 0 in turn, int8 (chains, *shape)."""
-    states = starting_values(model.n_sites, chains, model.states, 0, seed)
-    return states.reshape(chains, *model.shape)
-
-
-def initial_spins(model: BlumeCapel, chains: int, seed: int) -> Tensor:
-    """Independent spins -1, 0, +1 and all +1 in turn, int8 (chains, *shape)."""
-    return (starting_values(model.n_sites, chains, 3, 2, seed) - 1).reshape(chains, *model.shape)
+    def _sweep(self, spins: Spins, address: Address) -> None:
+        advance_blume_capel(spins, *self._tables, address)
 
 
 def blume_capel_bounds(model: BlumeCapel) -> Floats:

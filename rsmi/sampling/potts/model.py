@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.lattice import Hypercubic
-from rsmi.sampling.graphs.running import check_configurations
+from rsmi.sampling.graphs.running import check_configurations, starting_values
 
 MOST_STATES = 127
 LARGEST_EXPONENT = 600.0
@@ -89,7 +89,7 @@ class Potts:
         Raises:
             InputError: the configurations do not fit the model.
         """
-        check_configurations(configurations, self.shape, 0, self.states - 1)
+        self.check(configurations)
         total = torch.zeros(len(configurations), dtype=torch.int64)
         for axis in range(1, configurations.ndim):
             equal = configurations == configurations.roll(-1, axis)
@@ -111,6 +111,19 @@ class Potts:
         values = check_configurations(configurations, self.shape, 0, self.states - 1)
         counts = [(values == state).sum(axis=1) for state in range(self.states)]
         return torch.from_numpy(np.stack(counts, axis=1).astype(np.int64))
+
+    def check(self, configurations: Tensor) -> None:
+        """Raise InputError unless the tensor is int8 (n, *shape), on the CPU, 0 ... q - 1."""
+        check_configurations(configurations, self.shape, 0, self.states - 1)
+
+    def start(self, chains: int, seed: int) -> Tensor:
+        """Independent states and all in state 0 in turn, int8 (chains, *shape).
+
+        Raises:
+            InputError: fewer than one chain.
+        """
+        states = starting_values(self.n_sites, chains, self.states, 0, seed)
+        return states.reshape(chains, *self.shape)
 
 
 def check_shape(shape: tuple[int, ...]) -> None:

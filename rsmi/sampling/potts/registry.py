@@ -1,20 +1,22 @@
 """The updates of Potts and Blume-Capel models by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from rsmi.sampling.interface import Sampler
+from rsmi.sampling.potts.blume_capel import BlumeCapel
 from rsmi.sampling.potts.cluster_updates import BlumeCapelClusters, PottsSwendsenWang, PottsWolff
 from rsmi.sampling.potts.heat_bath import BlumeCapelHeatBath, PottsHeatBath
+from rsmi.sampling.potts.model import Potts
+from rsmi.sampling.select import Update, compiled
 
-potts_registry: Mapping[str, Callable[..., Sampler]] = {
-    "heat_bath": PottsHeatBath,
-    "swendsen_wang": PottsSwendsenWang,
-    "wolff": PottsWolff,
+potts_registry: Mapping[str, Update[Potts]] = {
+    "swendsen_wang": compiled(PottsSwendsenWang),
+    "heat_bath": compiled(PottsHeatBath),
+    "wolff": compiled(PottsWolff),
 }
-"""Update name -> class taking (model, seed, workers)."""
+"""Update name -> update, the default first."""
 
-blume_capel_registry: Mapping[str, Callable[..., Sampler]] = {
-    "heat_bath": BlumeCapelHeatBath,
-    "clusters": BlumeCapelClusters,
+blume_capel_registry: Mapping[str, Update[BlumeCapel]] = {
+    "clusters": compiled(BlumeCapelClusters),
+    "heat_bath": compiled(BlumeCapelHeatBath),
 }
-"""Update name -> class taking (model, seed, workers)."""
+"""Update name -> update, the default first."""
