@@ -10,8 +10,8 @@ import torch
 from rsmi.sampling import mean_estimate
 from rsmi.sampling.dimers import Dimers, Wilson, Worm, winding
 from rsmi.sampling.dimers.pictures import write_bonds
-from rsmi.sampling.dimers.temperley import tree_dimers
-from rsmi.sampling.dimers.trees import spanning_tree
+from rsmi.sampling.dimers.trees.spanning import spanning_tree
+from rsmi.sampling.dimers.trees.temperley import tree_dimers
 
 PValue = Callable[[Dimers, torch.Tensor], float]
 FALSE_ALARM = 1e-6

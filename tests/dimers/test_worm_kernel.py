@@ -17,7 +17,7 @@ from scipy.sparse.linalg import splu
 
 from rsmi.sampling.dimers import DimerLattice, Dimers, Worm, coverings, dimer_law, winding
 from rsmi.sampling.dimers.pictures import directions_of
-from rsmi.sampling.dimers.turns import turn_probabilities
+from rsmi.sampling.dimers.worms.turns import turn_probabilities
 
 from .conftest import covering_counts
 

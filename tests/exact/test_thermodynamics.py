@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rsmi.errors import InputError
-from rsmi.sampling.exact import density_of_states, kaufman
+from rsmi.sampling.exact import density_of_states, kaufman, magnetisation_law
 
 K_C = math.log(1 + math.sqrt(2)) / 2
 
@@ -69,6 +69,25 @@ def test_moments_of_the_four_by_four_torus():
     assert 1 - moments[2] / (3 * moments[1] ** 2) == pytest.approx(0.61719932, abs=1e-8)
 
 
+def test_moments_of_the_eight_by_eight_torus():
+    law = magnetisation_law((8, 8), K_C)
+    for power, moment in ((1, 0.7773310928), (2, 0.6469115750), (4, 0.4858152341)):
+        assert law.moment(power) == pytest.approx(moment, abs=1e-10)
+    assert law.binder() == pytest.approx(0.61304538, abs=1e-8)
+    assert abs(magnetisation_law((8, 8), 0.44).moment(2) - 0.6469115750) > 1e-3
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (3, 5), (2, 4), (5, 2)])
+def test_magnetisation_laws_agree_with_enumeration(shape):
+    states = density_of_states(shape)
+    for coupling in (0.1, K_C, -0.3):
+        known = np.bincount(
+            (states.magnetisations + states.n_sites) // 2, states.probabilities(coupling)
+        )
+        found = magnetisation_law(shape, coupling).probability
+        assert np.abs(found - known).max() < 1e-12
+
+
 def test_open_chain_is_a_product_of_bonds():
     states = density_of_states((6,), periodic=False)
     assert states.log_partition(0.7) == pytest.approx(
@@ -78,6 +97,10 @@ def test_open_chain_is_a_product_of_bonds():
 
 
 def test_bad_input_is_named():
+    with pytest.raises(InputError, match=r"shape is \[8, 9\]; expected rows and columns"):
+        magnetisation_law((8, 9), 0.4)
+    with pytest.raises(InputError, match=r"\|K\| \(rows \+ columns\) <= 100"):
+        magnetisation_law((8, 8), math.inf)
     with pytest.raises(InputError, match=r"\[6, 6\] has 36 spins.*up to 25"):
         density_of_states((6, 6))
     with pytest.raises(InputError, match="coupling K = J/T is nan"):

@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,7 @@ from rsmi.sampling.quantum import (
     TransverseIsingChain,
     VariationalState,
     energy_record,
+    hamiltonian,
     variational_ground_state,
 )
 
@@ -24,7 +26,7 @@ CHAIN = TransverseIsingChain(6, 1.0, "x")
 def trained() -> VariationalState:
     pytest.importorskip("netket")
     return variational_ground_state(
-        CHAIN, seed=3, training=Training(features=2, samples=256, steps=150, learning_rate=0.1)
+        CHAIN, seed=3, training=Training(features=2, samples=256, steps=75, learning_rate=0.1)
     )
 
 
@@ -36,7 +38,27 @@ def test_energy_is_that_of_the_ground_state(trained: VariationalState) -> None:
     record = energy_record(trained).attributes()
     assert record["quantum.energy_error"] == trained.energy.error
     assert str(record["quantum.method"]).startswith("variational Monte Carlo, NetKet 3.")
+    assert record["quantum.v_score"] == pytest.approx(6 * trained.variance / 7.727**2, rel=1e-2)
+    assert record["quantum.relative_error"] == trained.relative_error
+    assert trained.energy.kind == "upper"
     assert str(trained).startswith("E = -7.7")
+    assert "J (upper bound), exact -7.727407" in str(trained)
+
+
+def test_an_exact_state_needs_no_measure_of_its_quality() -> None:
+    record = energy_record(ExactWave.ground_state(CHAIN)).attributes()
+    assert "quantum.v_score" not in record
+    assert "quantum.relative_error" not in record
+
+
+def test_the_energy_is_an_upper_bound_and_the_variance_says_how_far(
+    trained: VariationalState,
+) -> None:
+    # E - E_0 <= Var(H) / (E_1 - E): the gap of this chain in the even sector is known.
+    gap = np.diff(np.linalg.eigvalsh(hamiltonian(CHAIN).toarray())[:2])[0]
+    excess = trained.energy.value - trained.exact
+    assert excess > -4.9 * trained.energy.error
+    assert excess < trained.variance / (gap - excess) + 4.9 * trained.energy.error
 
 
 def test_our_samples_of_the_machine_give_the_energy_of_netket(trained: VariationalState) -> None:

@@ -1,31 +1,40 @@
 """Dimer models on square, honeycomb and cubic lattices: exact answers, worms, exact sampling."""
 
-from rsmi.sampling.dimers.cylinder import cylinder_stiffness, log_eigenvalue
 from rsmi.sampling.dimers.decorated import DecoratedDimers
-from rsmi.sampling.dimers.decorated_worm import DecoratedWorm
-from rsmi.sampling.dimers.enumeration import coverings
-from rsmi.sampling.dimers.kasteleyn import (
+from rsmi.sampling.dimers.exact import (
     CATALAN,
     HONEYCOMB_ENTROPY,
     SQUARE_ENTROPY,
+    DimerBlock,
+    DimerLaw,
+    coverings,
+    cylinder_stiffness,
+    dimer_block,
+    dimer_correlation,
+    dimer_law,
     hexagon_coverings,
     log_corner_coverings,
+    log_eigenvalue,
     log_open_coverings,
     log_torus_coverings,
+    monomer_correlation,
+    winding_law,
 )
 from rsmi.sampling.dimers.lattice import DimerLattice
-from rsmi.sampling.dimers.law import DimerLaw, dimer_law
 from rsmi.sampling.dimers.model import Dimers
-from rsmi.sampling.dimers.observables import flippable, height, height_steps, winding
-from rsmi.sampling.dimers.pictures import bonds_to_sites, sites_to_bonds
-from rsmi.sampling.dimers.start import columnar
-from rsmi.sampling.dimers.stiffness import (
+from rsmi.sampling.dimers.observables import (
+    flippable,
+    height,
+    height_steps,
     height_stiffness,
     stiffness_of_variance,
+    winding,
     winding_variance,
 )
-from rsmi.sampling.dimers.wilson import Wilson
-from rsmi.sampling.dimers.worm import Worm
+from rsmi.sampling.dimers.pictures import bonds_to_sites, sites_to_bonds
+from rsmi.sampling.dimers.start import columnar
+from rsmi.sampling.dimers.trees import Wilson
+from rsmi.sampling.dimers.worms import DecoratedWorm, Worm
 
 __all__ = [
     "CATALAN",
@@ -33,6 +42,7 @@ __all__ = [
     "SQUARE_ENTROPY",
     "DecoratedDimers",
     "DecoratedWorm",
+    "DimerBlock",
     "DimerLattice",
     "DimerLaw",
     "Dimers",
@@ -42,6 +52,8 @@ __all__ = [
     "columnar",
     "coverings",
     "cylinder_stiffness",
+    "dimer_block",
+    "dimer_correlation",
     "dimer_law",
     "flippable",
     "height",
@@ -52,8 +64,10 @@ __all__ = [
     "log_eigenvalue",
     "log_open_coverings",
     "log_torus_coverings",
+    "monomer_correlation",
     "sites_to_bonds",
     "stiffness_of_variance",
     "winding",
+    "winding_law",
     "winding_variance",
 ]

@@ -1,4 +1,6 @@
-"""Random words one at a time, from a small buffer that is filled by counter."""
+"""Random words of the dimer updates: their addresses, and a small buffer filled by counter."""
+
+from enum import IntEnum
 
 import numpy as np
 from numba import njit
@@ -7,15 +9,22 @@ from numpy.typing import NDArray
 from rsmi.sampling.random import fill_uint64
 
 BUFFER = 256
-TO_UNIT = 2.0**-53
 
 _HALF = np.uint64(32)
-_UNIT_SHIFT = np.uint64(11)
 
 Words = NDArray[np.uint64]
 Cursor = NDArray[np.int64]
 Address = tuple[int, int, int, np.uint64]
 """Chain, sweep, stream and seed."""
+
+
+class DimerStream(IntEnum):
+    """What a word is used for, numbered apart from all other streams; no two uses share one."""
+
+    INITIAL = 32
+    WORM = 33
+    WILSON = 34
+    PAIRS = 35
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -41,9 +50,3 @@ def next_word(words: Words, cursor: Cursor, address: Address) -> np.uint64:
 def below(word: np.uint64, bound: int) -> np.int64:
     """Random number below the bound from the upper half of a word, uneven by bound / 2**32."""
     return np.int64(((word >> _HALF) * np.uint64(bound)) >> _HALF)
-
-
-@njit(cache=True, nogil=True, forceinline=True)
-def unit(word: np.uint64) -> float:
-    """Random number in [0, 1) with 53 bits."""
-    return (word >> _UNIT_SHIFT) * TO_UNIT

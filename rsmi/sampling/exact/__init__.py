@@ -4,14 +4,17 @@ from rsmi.sampling.exact.chain import chain_posterior
 from rsmi.sampling.exact.coarse import coarse_distribution, coupling_of
 from rsmi.sampling.exact.cylinder import adjacent_columns, cylinder_posterior
 from rsmi.sampling.exact.elimination import marginal
-from rsmi.sampling.exact.enumeration import DensityOfStates, density_of_states
+from rsmi.sampling.exact.enumeration import density_of_states
 from rsmi.sampling.exact.kaufman import Thermodynamics, kaufman
+from rsmi.sampling.exact.magnetisation import MagnetisationLaw, magnetisation_law
 from rsmi.sampling.exact.ring import ring_posterior
+from rsmi.sampling.exact.states import DensityOfStates
 from rsmi.sampling.exact.torus import torus_posterior
 from rsmi.sampling.exact.window import WindowPosterior, exact_window
 
 __all__ = [
     "DensityOfStates",
+    "MagnetisationLaw",
     "Thermodynamics",
     "WindowPosterior",
     "adjacent_columns",
@@ -22,6 +25,7 @@ __all__ = [
     "density_of_states",
     "exact_window",
     "kaufman",
+    "magnetisation_law",
     "marginal",
     "ring_posterior",
     "torus_posterior",

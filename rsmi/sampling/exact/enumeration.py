@@ -1,6 +1,8 @@
-"""Small Ising lattices solved by visiting every configuration."""
+"""Small Ising tori solved by visiting every configuration, counted by energy and magnetisation.
 
-from dataclasses import dataclass
+Other graphs, random bonds and fields: `rsmi.sampling.graphs.exact.spectrum`, which keeps every
+configuration by itself and so ends at 20 spins.
+"""
 
 import numpy as np
 from numba import njit
@@ -8,44 +10,9 @@ from numpy.typing import NDArray
 
 from rsmi.errors import InputError
 from rsmi.lattice import Hypercubic
+from rsmi.sampling.exact.states import DensityOfStates
 
 MAX_SPINS = 25
-
-
-@dataclass(frozen=True)
-class DensityOfStates:
-    """How many configurations have each energy and magnetisation.
-
-    Args:
-        n_sites: Number of spins.
-        energies: (c,) int64, units of J.
-        magnetisations: (c,) int64, sums of spins.
-        counts: (c,) int64 numbers of configurations, all > 0.
-    """
-
-    n_sites: int
-    energies: NDArray[np.int64]
-    magnetisations: NDArray[np.int64]
-    counts: NDArray[np.int64]
-
-    def probabilities(self, coupling: float) -> NDArray[np.float64]:
-        """Boltzmann probabilities of the (E, M) classes at K = J/T, shape (c,)."""
-        exponent = -coupling * self.energies + np.log(self.counts)
-        weights = np.exp(exponent - exponent.max())
-        return weights / weights.sum()
-
-    def log_partition(self, coupling: float) -> float:
-        """ln Z at K = J/T."""
-        return float(np.logaddexp.reduce(-coupling * self.energies + np.log(self.counts)))
-
-    def energy(self, coupling: float) -> float:
-        """Mean energy per site, units of J."""
-        return float(self.probabilities(coupling) @ self.energies) / self.n_sites
-
-    def moment(self, coupling: float, power: int) -> float:
-        """Mean of |m|**power, m the magnetisation per site."""
-        m = np.abs(self.magnetisations) / self.n_sites
-        return float(self.probabilities(coupling) @ m**power)
 
 
 def density_of_states(shape: tuple[int, ...], periodic: bool = True) -> DensityOfStates:

@@ -39,16 +39,9 @@ def contract_rings(
     bottom = np.empty(1 << columns)
     work = np.empty(1 << (width * height + n_o))
     other = np.empty(1 << (width * height + n_o))
-    last = columns + 2 + 2 * rows  # where the ring's bottom row starts
     for n in range(rings.shape[0]):
         ring = rings[n]
-        _edge(ring[1 : columns + 1], coupling, bit_column, top)
-        _edge(ring[last + 1 : last + columns + 1], coupling, bit_column, bottom)
-        for row in range(buffer):
-            _multiply(top, weights[_sides(ring, columns, row)])
-            _transfer(top, columns, ratio)
-            _multiply(bottom, weights[_sides(ring, columns, rows - 1 - row)])
-            _transfer(bottom, columns, ratio)
+        _buffer_rows(ring, coupling, rows, buffer, bit_column, weights, top, bottom)
         _multiply(top, weights[_sides(ring, columns, buffer)])
         work[: top.size] = top
         for k in range(1, height):
@@ -57,6 +50,30 @@ def contract_rings(
             _open_row(work, other, width, n_o, k, coupling, row_weights)
             work, other = other, work
         _close(work, bottom, width, height, n_o, output[n])
+
+
+@njit(cache=True, nogil=True)
+def _buffer_rows(
+    ring: NDArray[np.int8],
+    coupling: float,
+    rows: int,
+    buffer: int,
+    bit_column: NDArray[np.int64],
+    weights: Floats,
+    top: Floats,
+    bottom: Floats,
+) -> None:
+    """Sum out the buffer rows above the block into `top` and those below it into `bottom`."""
+    columns = bit_column.size
+    ratio = np.exp(-2 * coupling)
+    last = columns + 2 + 2 * rows  # where the ring's bottom row starts
+    _edge(ring[1 : columns + 1], coupling, bit_column, top)
+    _edge(ring[last + 1 : last + columns + 1], coupling, bit_column, bottom)
+    for row in range(buffer):
+        _multiply(top, weights[_sides(ring, columns, row)])
+        _transfer(top, columns, ratio)
+        _multiply(bottom, weights[_sides(ring, columns, rows - 1 - row)])
+        _transfer(bottom, columns, ratio)
 
 
 @njit(cache=True, nogil=True)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -21,20 +22,25 @@ class WindowPosterior:
     """Exact conditional distribution of a block given its environment.
 
     Args:
-        posterior: (n, 2**n_v) float64, one row p(v|e) per class of environments with the same
-            conditional distribution.
+        posterior: (n, m) float64, one row p(v|e) per class of environments with the same
+            conditional distribution; m is 2**n_v for a block of n_v spins.
         weights: (n,) float64, probabilities of the classes.
     """
 
     posterior: Tensor
     weights: Tensor
 
+    @classmethod
+    def of(cls, posterior: Tensor, weights: Tensor) -> Self:
+        """Merge environments that have the same conditional distribution."""
+        return cls(*merge_equal(posterior, weights))
+
     def full(self) -> Estimate:
         """I(V:E), the most any rule can keep, in nats."""
         return self.rule(torch.eye(self.posterior.shape[1], dtype=torch.float64))
 
     def rule(self, table: Tensor) -> Estimate:
-        """I(H:E) of the rule p(h|v) given as a table (2**n_v, K), in nats."""
+        """I(H:E) of the rule p(h|v) given as a table (m, K), in nats."""
         return Estimate(float(rule_information(self.posterior, table, self.weights)), 0.0, "exact")
 
     def optimum(self, n_hidden: int = 1, z2: Z2 = "impose") -> tuple[Tensor, Estimate]:
@@ -72,7 +78,7 @@ def exact_window(
         solved = chain_posterior(coupling, block[0], buffer)
     else:
         solved = cylinder_posterior(finite[0], coupling, (block[0], block[1]), buffer)
-    return WindowPosterior(*merge_equal(*solved))
+    return WindowPosterior.of(*solved)
 
 
 def _check(shape: Sequence[float], coupling: float, block: Sequence[int], buffer: int) -> None:

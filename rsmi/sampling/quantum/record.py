@@ -1,6 +1,7 @@
 """What a sample file says of the quantum state its configurations come from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from rsmi.information.estimate import Estimate
 from rsmi.sampling.quantum.chains import QuantumChain
@@ -18,6 +19,7 @@ class EnergyRecord:
         exact: ground-state energy in closed form.
         basis: component of the spins that is shown.
         method: how the state was found.
+        quality: further measures of a state that is not exact, by name.
     """
 
     energy: Estimate
@@ -25,10 +27,12 @@ class EnergyRecord:
     exact: float
     basis: str
     method: str
+    quality: Mapping[str, float] = field(default_factory=dict)
 
     def attributes(self) -> dict[str, str | float]:
         """Root attributes of a sample file."""
         return {
+            **{f"quantum.{name}": value for name, value in self.quality.items()},
             "quantum.energy": self.energy.value,
             "quantum.energy_error": self.energy.error,
             "quantum.energy_variance": self.variance,
@@ -51,7 +55,10 @@ def energy_record(state: ExactWave | VariationalState) -> EnergyRecord:
     """
     if isinstance(state, VariationalState):
         chain: QuantumChain = state.wave.chain
-        return EnergyRecord(state.energy, state.variance, state.exact, chain.basis, state.method)
+        quality = {"relative_error": state.relative_error, "v_score": state.v_score}
+        return EnergyRecord(
+            state.energy, state.variance, state.exact, chain.basis, state.method, quality
+        )
     chain = state.chain
     energy, variance = state.moments()
     return EnergyRecord(

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.sampling.graphs.running import check_state
-from rsmi.sampling.graphs.streams import GraphStream, unit, word
+from rsmi.sampling.graphs.streams import GraphStream
 from rsmi.sampling.quantum.chains import QuantumChain
 from rsmi.sampling.quantum.waves import ExactWave, RbmWave
-from rsmi.sampling.random import fill_uint64
+from rsmi.sampling.random import fill_uint64, unit, word
 from rsmi.sampling.threads import check_run, share_chains
 
 Spins = NDArray[np.int8]

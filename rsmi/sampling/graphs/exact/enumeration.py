@@ -1,55 +1,17 @@
 """Small models solved by visiting every configuration, for any bonds, fields and empty sites."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from rsmi.errors import InputError
 from rsmi.lattice.states import states
+from rsmi.sampling.exact.states import DensityOfStates
 from rsmi.sampling.graphs.model import GraphIsing
 
 MAX_SPINS = 20
 
 
-@dataclass(frozen=True, eq=False)
-class Spectrum:
-    """Energy and magnetisation of every configuration of a small model.
-
-    Args:
-        n_sites: number of sites, empty ones included.
-        energies: float64 (c,), units of J.
-        magnetisations: int64 (c,).
-        counts: int64 (c,), how many configurations each entry stands for.
-    """
-
-    n_sites: int
-    energies: NDArray[np.float64]
-    magnetisations: NDArray[np.int64]
-    counts: NDArray[np.int64]
-
-    def probabilities(self, coupling: float) -> NDArray[np.float64]:
-        """Boltzmann probability of every entry at K = J / T, (c,)."""
-        exponent = -coupling * self.energies + np.log(self.counts)
-        weights = np.exp(exponent - exponent.max())
-        return weights / weights.sum()
-
-    def log_partition(self, coupling: float) -> float:
-        """ln Z at K = J / T."""
-        return float(np.logaddexp.reduce(-coupling * self.energies + np.log(self.counts)))
-
-    def energy(self, coupling: float) -> float:
-        """Mean energy per site, units of J."""
-        return float(self.probabilities(coupling) @ self.energies) / self.n_sites
-
-    def moment(self, coupling: float, power: int) -> float:
-        """Mean of |m|**power, m the magnetisation per site."""
-        m = np.abs(self.magnetisations) / self.n_sites
-        return float(self.probabilities(coupling) @ m**power)
-
-
-def spectrum(model: GraphIsing) -> Spectrum:
+def spectrum(model: GraphIsing) -> DensityOfStates:
     """Visit all configurations of a model; entry i is state i of the spins that are present.
 
     Args:
@@ -64,7 +26,7 @@ def spectrum(model: GraphIsing) -> Spectrum:
     (np.float64(-9.0), 42)
     """
     configurations = all_configurations(model)
-    return Spectrum(
+    return DensityOfStates(
         model.n_sites,
         model.energy(configurations).double().numpy(),
         model.magnetisation(configurations).numpy(),

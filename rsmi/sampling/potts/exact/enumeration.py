@@ -4,14 +4,14 @@ import numpy as np
 import torch
 
 from rsmi.errors import InputError
-from rsmi.sampling.graphs.exact.enumeration import Spectrum
+from rsmi.sampling.exact.states import DensityOfStates
 from rsmi.sampling.potts.blume_capel import BlumeCapel
 from rsmi.sampling.potts.model import Potts
 
 MOST_CONFIGURATIONS = 2**22
 
 
-def spectrum(model: Potts | BlumeCapel) -> Spectrum:
+def spectrum(model: Potts | BlumeCapel) -> DensityOfStates:
     """How many configurations have each energy and magnetisation.
 
     Args:
@@ -34,7 +34,9 @@ def spectrum(model: Potts | BlumeCapel) -> Spectrum:
     energies = model.energy(configurations).double().numpy()
     sizes = model.magnetisation(configurations).abs().numpy()
     classes, counts = np.unique(np.stack([energies, sizes]), axis=1, return_counts=True)
-    return Spectrum(model.n_sites, classes[0], classes[1].astype(np.int64), counts.astype(np.int64))
+    return DensityOfStates(
+        model.n_sites, classes[0], classes[1].astype(np.int64), counts.astype(np.int64)
+    )
 
 
 def all_values(values: int, n_sites: int) -> torch.Tensor:

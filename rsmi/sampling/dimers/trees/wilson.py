@@ -10,11 +10,11 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.sampling.dimers.model import Dimers
 from rsmi.sampling.dimers.pictures import Directions, write_bonds
-from rsmi.sampling.dimers.sharing import copies, flat_bonds
 from rsmi.sampling.dimers.start import columnar
-from rsmi.sampling.dimers.streams import DimerStream
-from rsmi.sampling.dimers.temperley import tree_dimers
-from rsmi.sampling.dimers.trees import spanning_tree
+from rsmi.sampling.dimers.states import copies, flat_bonds
+from rsmi.sampling.dimers.trees.spanning import spanning_tree
+from rsmi.sampling.dimers.trees.temperley import tree_dimers
+from rsmi.sampling.dimers.words import DimerStream
 from rsmi.sampling.threads import check_run, share_chains
 
 

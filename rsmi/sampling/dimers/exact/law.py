@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rsmi.sampling.dimers.enumeration import coverings
+from rsmi.sampling.dimers.exact.enumeration import coverings
 from rsmi.sampling.dimers.model import Dimers
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rsmi.sampling.dimers.lattice import MISSING, DimerLattice
 from rsmi.sampling.dimers.pictures import Directions, Table
-from rsmi.sampling.dimers.words import Address, Words, below, next_word
+from rsmi.sampling.dimers.words import Address, Cursor, Words, below, next_word
 
 DIRECTION_BITS = 3
 DIRECTION_MASK = 7
@@ -79,26 +79,41 @@ def free_worms(
     """
     cursor = np.array([words.size, 0])
     regular = degrees.min() == degrees.max()
-    degree = degrees[0]
     steps = 0
     for _ in range(worms):
         word = next_word(words, cursor, address)
         tail = starts[below(word, starts.size)]
-        x = partner[tail] >> DIRECTION_BITS
-        word <<= _HALF
-        while True:
-            if not regular:
-                degree = degrees[x]
-            link = table[x, below(word, max(degree - 1, 1))]
-            if link == partner[x]:
-                link = table[x, degree - 1]
-            k = link >> DIRECTION_BITS
-            old = partner[k]
-            partner[x] = link
-            partner[k] = x << DIRECTION_BITS | ((link & DIRECTION_MASK) ^ 1)
-            steps += 1
-            if k == tail:
-                break
-            x = old >> DIRECTION_BITS
-            word = next_word(words, cursor, address)
+        draws = (words, cursor, address, word << _HALF)
+        steps += _close(partner, table, degrees, regular, tail, draws)
     return steps
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _close(
+    partner: Links,
+    table: Links,
+    degrees: NDArray[np.int64],
+    regular: bool,
+    tail: int,
+    draws: tuple[Words, Cursor, Address, np.uint64],
+) -> int:
+    """Lift the dimer of the tail and walk until the tail is covered again; number of steps."""
+    words, cursor, address, word = draws
+    degree = degrees[0]
+    x = partner[tail] >> DIRECTION_BITS
+    steps = 0
+    while True:
+        if not regular:
+            degree = degrees[x]
+        link = table[x, below(word, max(degree - 1, 1))]
+        if link == partner[x]:
+            link = table[x, degree - 1]
+        k = link >> DIRECTION_BITS
+        old = partner[k]
+        partner[x] = link
+        partner[k] = x << DIRECTION_BITS | ((link & DIRECTION_MASK) ^ 1)
+        steps += 1
+        if k == tail:
+            return steps
+        x = old >> DIRECTION_BITS
+        word = next_word(words, cursor, address)

@@ -1,4 +1,4 @@
-"""Transfer matrix of square-lattice dimers on an infinitely long cylinder."""
+"""Transfer matrix of square-lattice dimers on a cylinder, infinitely long or closed to a torus."""
 
 import math
 from typing import Any
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rsmi.errors import InputError
 
 WIDEST = 12
+WIDEST_TORUS = 8
 TOLERANCE = 1e-13
 
 Rows = NDArray[np.int64]
@@ -33,19 +34,13 @@ def cylinder_stiffness(width: int, temperature: float = math.inf) -> float:
     >>> round(cylinder_stiffness(8, 1.0), 5)
     1.47638
     """
-    if width % 2 or not 4 <= width <= WIDEST:
-        raise InputError(f"width is {width}; expected an even number from 4 to {WIDEST}; give 8")
-    if not temperature > 0:
-        raise InputError(f"temperature is {temperature}; expected above 0, or inf; give 1.0")
+    _check(width, temperature)
     logs = [log_eigenvalue(width, temperature, winding) for winding in (0, 1)]
     return width / math.pi * (logs[0] - logs[1])
 
 
 def log_eigenvalue(width: int, temperature: float, winding: int) -> float:
     """Logarithm per row of the leading eigenvalue of the transfer matrix in one winding sector.
-
-    The staggered number of dimers that leave a row upwards changes its sign from row to row, so the
-    matrix that stays in a sector carries two rows.
 
     Args:
         width: circumference, even.
@@ -55,14 +50,42 @@ def log_eigenvalue(width: int, temperature: float, winding: int) -> float:
     >>> round(log_eigenvalue(8, math.inf, 0) / 8, 3)
     0.3
     """
-    below, across, above = row_states(width)
-    signs = 1 - 2 * (np.arange(width) % 2)
-    flux = _digits(above, width) @ signs
-    up = np.flatnonzero(flux == winding)
-    down = np.flatnonzero(flux == -winding)
-    first = _transfer(below, across, above, up, down, width, 1 / temperature)
-    second = _transfer(below, across, above, down, up, width, 1 / temperature)
-    return math.log(_leading(second @ first)) / 2
+    return math.log(_leading(_two_rows(width, temperature, winding))) / 2
+
+
+def winding_law(rows: int, width: int, temperature: float = math.inf) -> dict[int, float]:
+    """Exact distribution of the winding number W_0 on a torus, P(w) = tr T_w^rows / Z.
+
+    Args:
+        rows: sites along axis 0, even.
+        width: sites along axis 1, even, 4 to 8.
+        temperature: T, or inf.
+
+    Returns:
+        Probability of every winding number from -width / 2 to width / 2.
+
+    Raises:
+        InputError: sides or a temperature out of range.
+
+    >>> law = winding_law(4, 4)
+    >>> round(272 * law[0]), round(272 * law[1]), round(272 * law[2])
+    (198, 36, 1)
+    """
+    _check(width, temperature)
+    if rows % 2 or rows < 2 or width > WIDEST_TORUS:
+        raise InputError(
+            f"a torus of {rows} x {width} sites; expected an even number of rows and a width of at "
+            f"most {WIDEST_TORUS}"
+        )
+    logs = {}
+    for winding in range(-width // 2, width // 2 + 1):
+        double = _two_rows(width, temperature, winding)
+        scale = _leading(double)
+        power = np.linalg.matrix_power(double.toarray() / scale, rows // 2)
+        logs[winding] = rows / 2 * math.log(scale) + math.log(np.trace(power))
+    top = max(logs.values())
+    total = sum(math.exp(log - top) for log in logs.values())
+    return {winding: math.exp(log - top) / total for winding, log in logs.items()}
 
 
 def row_states(width: int) -> tuple[Rows, Rows, Rows]:
@@ -90,6 +113,21 @@ def row_states(width: int) -> tuple[Rows, Rows, Rows]:
             below = (below - 1) & free
     masks = np.array(states, dtype=np.int64).T
     return masks[0], masks[1], masks[2]
+
+
+def _two_rows(width: int, temperature: float, winding: int) -> Any:
+    """Transfer matrix of two rows in one winding sector, sparse.
+
+    The staggered number of dimers that leave a row upwards changes its sign from row to row.
+    """
+    below, across, above = row_states(width)
+    signs = 1 - 2 * (np.arange(width) % 2)
+    flux = _digits(above, width) @ signs
+    up = np.flatnonzero(flux == winding)
+    down = np.flatnonzero(flux == -winding)
+    first = _transfer(below, across, above, up, down, width, 1 / temperature)
+    second = _transfer(below, across, above, down, up, width, 1 / temperature)
+    return second @ first
 
 
 def _transfer(
@@ -134,3 +172,10 @@ def _digits(masks: Rows, width: int) -> Rows:
 def _popcount(masks: Rows) -> Rows:
     """Number of ones in each mask."""
     return np.bitwise_count(masks).astype(np.int64)
+
+
+def _check(width: int, temperature: float) -> None:
+    if width % 2 or not 4 <= width <= WIDEST:
+        raise InputError(f"width is {width}; expected an even number from 4 to {WIDEST}; give 8")
+    if not temperature > 0:
+        raise InputError(f"temperature is {temperature}; expected above 0, or inf; give 1.0")

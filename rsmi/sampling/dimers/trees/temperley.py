@@ -11,7 +11,7 @@ from numba import njit
 
 from rsmi.sampling.dimers.lattice import MISSING
 from rsmi.sampling.dimers.pictures import Directions
-from rsmi.sampling.dimers.trees import Exits
+from rsmi.sampling.dimers.trees.spanning import Exits
 
 
 @njit(cache=True, nogil=True)

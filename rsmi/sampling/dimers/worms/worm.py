@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rsmi.sampling.dimers.links import link_table
 from rsmi.sampling.dimers.model import Dimers
 from rsmi.sampling.dimers.pictures import directions_of
-from rsmi.sampling.dimers.sharing import copies, flat_bonds
 from rsmi.sampling.dimers.start import columnar
-from rsmi.sampling.dimers.streams import DimerStream
-from rsmi.sampling.dimers.turns import Weights
-from rsmi.sampling.dimers.worms import Graph, worm_sweeps
+from rsmi.sampling.dimers.states import copies, flat_bonds
+from rsmi.sampling.dimers.words import DimerStream
+from rsmi.sampling.dimers.worms.links import link_table
+from rsmi.sampling.dimers.worms.sweeps import Graph, worm_sweeps
+from rsmi.sampling.dimers.worms.turns import Weights
 from rsmi.sampling.threads import check_run, share_chains
 
 HOT_SWEEPS = 4

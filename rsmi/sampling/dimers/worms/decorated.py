@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rsmi.sampling.dimers.decorated import DecoratedDimers
-from rsmi.sampling.dimers.streams import DimerStream
-from rsmi.sampling.dimers.words import unit
-from rsmi.sampling.dimers.worm import Worm
-from rsmi.sampling.random import fill_uint64
+from rsmi.sampling.dimers.words import DimerStream
+from rsmi.sampling.dimers.worms.worm import Worm
+from rsmi.sampling.random import fill_uint64, unit
 from rsmi.sampling.start import check_advance
 from rsmi.sampling.threads import check_run, share_chains
 

@@ -5,10 +5,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from rsmi.sampling.dimers.lattice import MISSING
-from rsmi.sampling.dimers.links import Links, free_worms, join, part
 from rsmi.sampling.dimers.pictures import ALL_MATCHED, Directions, Table, read_bonds, write_bonds
-from rsmi.sampling.dimers.turns import Weights, turn_probabilities
-from rsmi.sampling.dimers.words import BUFFER, Address, Words, below, next_word, unit
+from rsmi.sampling.dimers.words import BUFFER, Address, Words, below, next_word
+from rsmi.sampling.dimers.worms.links import Links, free_worms, join, part
+from rsmi.sampling.dimers.worms.turns import Weights, turn_probabilities
+from rsmi.sampling.random import unit
 
 Graph = tuple[Table, Links, NDArray[np.int64], Table]
 """Neighbours; links and degrees from `link_table`; the sites that carry dimers."""

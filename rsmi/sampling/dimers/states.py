@@ -1,4 +1,4 @@
-"""Sharing the chains of a state among threads, and the checks before it."""
+"""The chains of a run as one tensor: equal starts, and the flat form that kernels change."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,0 +1,6 @@
+"""Worm updates of free, interacting and decorated dimers."""
+
+from rsmi.sampling.dimers.worms.decorated import DecoratedWorm
+from rsmi.sampling.dimers.worms.worm import Worm
+
+__all__ = ["DecoratedWorm", "Worm"]

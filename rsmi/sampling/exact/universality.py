@@ -1,0 +1,84 @@
+"""Exponents of universality classes: exact in two dimensions, measured to many digits in three."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rsmi.information.estimate import Estimate
+
+
+@dataclass(frozen=True)
+class UniversalityClass:
+    """A fixed point with one relevant even and one relevant odd direction that matter.
+
+    Args:
+        dimension: d of space.
+        y_t: thermal exponent.
+        y_h: magnetic exponent.
+    """
+
+    dimension: int
+    y_t: Estimate
+    y_h: Estimate
+
+    def exponents(self) -> dict[str, Estimate]:
+        """All exponents by name, from scaling relations.
+
+        nu = 1 / y_t, eta = d + 2 - 2 y_h, Delta_sigma = d - y_h, Delta_epsilon = d - y_t.
+
+        >>> str(UNIVERSALITY["ising_3d"].exponents()["nu"])
+        '0.62997097(12)'
+        """
+        d, y_t, y_h = self.dimension, self.y_t, self.y_h
+        return {
+            "y_t": y_t,
+            "y_h": y_h,
+            "nu": _like(y_t, 1 / y_t.value, y_t.value**-2),
+            "eta": _like(y_h, d + 2 - 2 * y_h.value, 2),
+            "delta_sigma": _like(y_h, d - y_h.value, 1),
+            "delta_epsilon": _like(y_t, d - y_t.value, 1),
+        }
+
+    def values(self) -> dict[str, float]:
+        """The exponents without their errors."""
+        return {name: found.value for name, found in self.exponents().items()}
+
+
+def _like(source: Estimate, value: float, slope: float) -> Estimate:
+    """A function of an exponent, with its error and kind."""
+    return Estimate(value, slope * source.error, source.kind, "1")
+
+
+def _exact(dimension: int, y_t: float, y_h: float) -> UniversalityClass:
+    return UniversalityClass(
+        dimension, Estimate(y_t, 0.0, "exact", "1"), Estimate(y_h, 0.0, "exact", "1")
+    )
+
+
+UNIVERSALITY: Mapping[str, UniversalityClass] = {
+    "ising_2d": _exact(2, 1, 15 / 8),
+    "potts3_2d": _exact(2, 6 / 5, 28 / 15),
+    "potts4_2d": _exact(2, 3 / 2, 15 / 8),
+    "percolation_2d": _exact(2, 3 / 4, 91 / 48),
+    "tricritical_ising_2d": _exact(2, 9 / 5, 77 / 40),
+    "ising_3d": UniversalityClass(
+        3,
+        Estimate(3 - 1.41262528, 29e-8, "estimate", "1"),
+        Estimate(3 - 0.518148806, 24e-9, "estimate", "1"),
+    ),
+}
+"""Ising: Onsager (1944); Yang (1952). Potts, q = 4 with logarithmic corrections, and percolation:
+Nienhuis (1984), J. Stat. Phys. 34, 731. Tricritical Ising: Friedan, Qiu, Shenker (1984), Phys. Rev.
+Lett. 52, 1575. Three dimensions: bootstrap of the stress tensor (2024), arXiv:2411.15300."""
+
+ISING_2D: Mapping[str, float] = UNIVERSALITY["ising_2d"].values()
+"""Two-dimensional Ising universality class."""
+
+POTTS_2D: Mapping[int, Mapping[str, float]] = {
+    2: ISING_2D,
+    3: UNIVERSALITY["potts3_2d"].values(),
+    4: UNIVERSALITY["potts4_2d"].values(),
+}
+"""The two-dimensional q-state Potts model; above q = 4 the transition is of first order."""
+
+TRICRITICAL_ISING_2D: Mapping[str, float] = UNIVERSALITY["tricritical_ising_2d"].values()
+"""The tricritical point of the square-lattice Blume-Capel model; y_t is the largest even one."""
