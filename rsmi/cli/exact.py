@@ -1,19 +1,22 @@
 """`rsmi exact`: information of rules on windows small enough to be solved without samples."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from torch import Tensor
+
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
+from rsmi.cli.rules import named, named_tables
 from rsmi.errors import InputError
-from rsmi.learning import load_filter
 from rsmi.report import Quantity
 from rsmi.sampling import CRITICAL_COUPLING
 from rsmi.sampling.exact import WindowPosterior, exact_window
 
 DESCRIPTION = "Exact real-space mutual information of any rule, by enumeration or transfer matrix."
+OPTIMUM = "optimum"
 
 
 @dataclass(frozen=True)
@@ -62,29 +65,23 @@ class Exact:
 def main(arguments: Sequence[str]) -> None:
     """Parse and run."""
     task, execution = parse("exact", Exact, arguments, DESCRIPTION)
+    coupling, names = task.coupling, named(task.rules)
+    tables = named_tables([rule for rule in task.rules if rule != OPTIMUM], task.block)
     output = Output("exact", task, execution.out, execution.resume)
     size = " x ".join(map(str, task.shape))
-    with output.stage("exact", f"Solving {task.model} {size} at K = {task.coupling:.8g}"):
+    with output.stage("exact", f"Solving {task.model} {size} at K = {coupling:.8g}"):
         shape = [math.inf if extent == "inf" else extent for extent in task.shape]
-        solved = exact_window(shape, task.coupling, task.block, task.buffer)
-        full = Quantity.of("information.exact.full", solved.full())
-        quantities = [full, *(_judge(solved, rule, task) for rule in task.rules)]
+        solved = exact_window(shape, coupling, task.block, task.buffer)
+        quantities = [Quantity.of("information.exact.full", solved.full())]
+        quantities += [_judge(solved, name, tables, task) for name in names]
     output.finish(quantities, seed=None)
 
 
-def _judge(solved: WindowPosterior, rule: str, task: Exact) -> Quantity:
+def _judge(
+    solved: WindowPosterior, name: str, tables: Mapping[str, Tensor], task: Exact
+) -> Quantity:
     """Information of one rule on the solved window."""
-    if rule == "optimum":
+    if name == OPTIMUM:
         _, value = solved.optimum(task.n_hidden, task.z2)
         return Quantity.of("information.exact.optimum", value, z2=task.z2, n_hidden=task.n_hidden)
-    table = load_filter(rule, task.block).table()
-    return Quantity.of(f"information.exact.{rule_name(rule)}", solved.rule(table))
-
-
-def rule_name(rule: str) -> str:
-    """The last part of a rule's path, to stand in a quantity's name.
-
-    >>> rule_name("models/ising2d_2x2/")
-    'ising2d_2x2'
-    """
-    return rule.rstrip("/").rsplit("/", 1)[-1]
+    return Quantity.of(f"information.exact.{name}", solved.rule(tables[name]))

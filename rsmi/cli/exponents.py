@@ -1,18 +1,18 @@
 """`rsmi exponents`: Monte Carlo RG with any rule, from a file of configurations."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from rsmi.cli.exact import rule_name
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
 from rsmi.cli.progress import counting
+from rsmi.cli.rules import rule_name
 from rsmi.cli.settings import Exponents
 from rsmi.learning import TableFilter, load_filter
 from rsmi.renormalization import MCRGResult, ScanEntry, renormalise
 from rsmi.report import Quantity
 from rsmi.sampling.exact.criticality import exact_exponents
-from rsmi.storage import Samples, open_samples
+from rsmi.storage import Samples, Selection
 
 DESCRIPTION = "Critical exponents from the stability matrix of a rule applied again and again."
 
@@ -23,22 +23,22 @@ class ExponentsTask:
 
     Args:
         data: A file of configurations: of this project, of mcising, or `.npy`/`.npz`.
+        select: Which of its samples, where it is a collection or an mcising file.
         rule: `majority`, `decimation`, or the directory of a trained rule.
         block: Extents of the block, for a rule known by name.
         levels: Coarse-graining steps; as many as the lattice allows without a number.
         reach: Largest distance between two spins of an interaction, in lattice constants.
         blocks: Independent blocks of samples for the jackknife.
-        temperature: Which temperature of an mcising file.
         seed: Of the random entries of the rule.
     """
 
     data: str
+    select: Selection = field(default_factory=Selection)
     rule: str = "majority"
     block: tuple[int, ...] | None = None
     levels: int | None = None
     reach: float = Exponents.reach
     blocks: int = Exponents.blocks
-    temperature: float | None = None
     seed: int = 0
 
 
@@ -46,12 +46,28 @@ def main(arguments: Sequence[str]) -> None:
     """Parse and run."""
     task, execution = parse("exponents", ExponentsTask, arguments, DESCRIPTION)
     filter = load_filter(task.rule, task.block)
-    output = Output("exponents", task, execution.out, execution.resume)
     settings = Exponents((task.rule,), task.levels, task.reach, task.blocks)
-    with open_samples(task.data, task.temperature) as samples:
+    with task.select.open(task.data) as samples:
+        output = Output("exponents", task, execution.out, execution.resume)
         found = iterate_rule(samples, filter, settings, task.seed, execution, output, task.rule)
-        reference = exact_exponents(samples.model, len(samples.shape))
+        reference = references(samples, output)
     output.finish(quantities(found, rule_name(task.rule), "exponents", reference), task.seed)
+
+
+def references(samples: Samples, output: Output) -> Mapping[str, float]:
+    """Known exponents of the samples' model; says why there are none at a known temperature."""
+    known = exact_exponents(samples.model, len(samples.shape))
+    if samples.model is not None and not known:
+        output.say(
+            f"{_describe(samples.model)} is not at a critical point known here, so no exact values "
+            "stand beside these; away from criticality they are no critical exponents"
+        )
+    return known
+
+
+def _describe(model: Mapping[str, str | float]) -> str:
+    name, *facts = (f"{key} {value}" if key != "model" else value for key, value in model.items())
+    return f"the model {name} at {', '.join(map(str, facts))}"
 
 
 def iterate_rule(

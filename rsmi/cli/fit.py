@@ -1,5 +1,7 @@
 """`rsmi fit`: training with all options of model, data and Trainer (LightningCLI)."""
 
+import logging
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ from pytorch_lightning.loggers import CSVLogger
 
 from rsmi.cli.learning import RULE
 from rsmi.cli.output import Output
-from rsmi.cli.parsing import Explaining
+from rsmi.cli.parsing import Explaining, with_config
 from rsmi.learning import save_filter
 from rsmi.learning.data import WindowData
 from rsmi.learning.learn import TRAINER_DEFAULTS, learn, quiet_lightning, training_callbacks
@@ -54,9 +56,12 @@ class FitCLI(LightningCLI):
 
 def main(arguments: Sequence[str]) -> None:
     """Parse, train, save the rule and its held-out information."""
+    logging.getLogger("lightning_fabric.utilities.seed").setLevel(logging.WARNING)
     with quiet_lightning(), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Lightning's calls of jsonargparse
         cli = _parse(arguments)
+    with cli.datamodule.open() as samples:
+        cli.datamodule.window.check(samples.shape)
     output = Output("fit", yaml.safe_load(cli.parser.dump(cli.config)), cli.config["out"])
     with output.stage("learning", "Learning a rule"):
         learned = learn(cli.model, cli.datamodule, cli.trainer)
@@ -66,16 +71,15 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _parse(arguments: Sequence[str]) -> FitCLI:
-    if arguments and not arguments[0].startswith("-"):
-        arguments = ["--config", *arguments]
     return FitCLI(
         RSMI,
         WindowData,
-        args=list(arguments),
+        args=with_config(arguments),
         run=False,
         subclass_mode_model=True,
         save_config_callback=None,
         seed_everything_default=0,
-        trainer_defaults=TRAINER_DEFAULTS | {"max_epochs": 12},
+        trainer_defaults=TRAINER_DEFAULTS
+        | {"max_epochs": 12, "enable_progress_bar": sys.stderr.isatty()},
         parser_kwargs={"prog": "rsmi fit", "description": __doc__},
     )

@@ -12,7 +12,7 @@ from rsmi.cli.parsing import parse
 from rsmi.learning import load_filter, read_card
 from rsmi.learning.store import DEFINITION
 from rsmi.report import read_result
-from rsmi.storage import verify
+from rsmi.storage import FileReport, Samples, Selection, verify
 
 DESCRIPTION = (
     "Check a sample file, a trained rule or a result.json from end to end and describe it."
@@ -26,12 +26,12 @@ def main(arguments: Sequence[str]) -> None:
     parse("info", info, arguments, DESCRIPTION)
 
 
-def info(file: str, temperature: float | None = None) -> None:
+def info(file: str, select: Selection = Selection()) -> None:  # noqa: B008, it is frozen
     """Describe a file.
 
     Args:
         file: A file of configurations, a directory with a trained rule, or a `result.json`.
-        temperature: Which temperature of an mcising file.
+        select: Which samples to describe, of a collection or an mcising file.
     """
     path = Path(file)
     if (path / DEFINITION).is_file():
@@ -39,20 +39,27 @@ def info(file: str, temperature: float | None = None) -> None:
     elif path.suffix == ".json":
         Console().print(read_result(path).table())
     else:
-        _print_samples(path, temperature)
+        _print_samples(path, select)
 
 
-def _print_samples(path: Path, temperature: float | None) -> None:
-    report = verify(path, temperature)
-    facts = {
-        "configurations": f"{report.n} in {report.chains} chains",
-        "lattice": " x ".join(map(str, report.shape)) or "several",
-        "model": "unknown" if report.model is None else _pairs(report.model),
-        **{name: str(value) for name, value in report.attributes.items()},
-    }
-    _print(report.source, facts)
+def _print_samples(path: Path, select: Selection) -> None:
+    report = verify(path, select.temperature)
+    if select == Selection():
+        facts = {name: str(value) for name, value in report.attributes.items()}
+        _print(report.source, _facts(report) | facts)
+    else:
+        with select.open(path) as samples:
+            _print(samples.source, _facts(samples))
     for check in report.checks:
-        Console().print(f"  {check}", markup=False, highlight=False)
+        Console().print(f"  {check}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _facts(samples: FileReport | Samples) -> dict[str, str]:
+    return {
+        "configurations": f"{samples.n} in {samples.chains} chains",
+        "lattice": " x ".join(map(str, samples.shape)) or "several",
+        "model": "unknown" if samples.model is None else _pairs(samples.model),
+    }
 
 
 def _print_rule(path: Path) -> None:
@@ -69,6 +76,8 @@ def _print(title: str, facts: dict[str, str]) -> None:
     console = Console(highlight=False)
     console.print(title, markup=False, style="bold", soft_wrap=True)
     table = Table(show_header=False, box=None)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in facts.items():
         table.add_row(name, Text(value))
     console.print(table)

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import torch
 
-from rsmi.cli.exact import rule_name
-from rsmi.cli.learning import Training
+from rsmi.cli.learning import Source, Training
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
-from rsmi.cli.settings import Learning
+from rsmi.cli.rules import named_tables
+from rsmi.cli.settings import Learning, check_seed
 from rsmi.cli.valuing import ExactConditionals, bounds
+from rsmi.errors import InputError
 from rsmi.lattice import Window
-from rsmi.learning import load_filter
+from rsmi.storage import Selection
 
 DESCRIPTION = (
     "Held-out information of rules, bounded from samples and exact where the model is known."
@@ -27,6 +28,7 @@ class Information:
 
     Args:
         data: A file of configurations: of this project, of mcising, or `.npy`/`.npz`.
+        select: Which of its samples, where it is a collection or an mcising file.
         rules: `majority`, `decimation`, or directories of trained rules.
         window: Visible block, buffer and environment.
         learning: How the posterior q(v|e) behind the bounds is learned.
@@ -34,19 +36,31 @@ class Information:
     """
 
     data: str
+    select: Selection = field(default_factory=Selection)
     rules: tuple[str, ...] = ("majority", "decimation")
     window: Window = field(default_factory=lambda: Window((2, 2), 1))
     learning: Learning = field(default_factory=Learning)
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+        if self.learning.method != "posterior":
+            raise InputError(
+                f"learning.method is {self.learning.method!r}; only a posterior q(v|e) values "
+                "rules that were not learned with it; set learning.method: posterior"
+            )
+
 
 def main(arguments: Sequence[str]) -> None:
     """Parse and run."""
     task, execution = parse("information", Information, arguments, DESCRIPTION)
-    tables = {rule_name(r): load_filter(r, task.window.block).table() for r in task.rules}
+    tables = named_tables(task.rules, task.window.block)
+    source = Source(Path(task.data), task.select)
+    with source.open() as samples:
+        task.window.check(samples.shape)
     output = Output("information", task, execution.out, execution.resume)
     with tempfile.TemporaryDirectory() as scratch:
-        training = Training(Path(task.data), task.window, task.learning, task.seed, Path(scratch))
+        training = Training(source, task.window, task.learning, task.seed, Path(scratch))
         with output.stage("learning", "Learning the posterior of a block given its environment"):
             training.run(output.console.is_terminal)
     with output.stage("information", "Valuing rules on configurations never trained on"):

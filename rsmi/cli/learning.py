@@ -1,6 +1,6 @@
 """Learning a rule inside the pipeline: from settings to a rule with its held-out value."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -13,15 +13,33 @@ from rsmi.learning.data import WindowData
 from rsmi.learning.learn import Learned, learn, make_trainer
 from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI, ceiling
 from rsmi.report import Quantity
+from rsmi.storage import Samples, Selection
 
 RULE = "rule"
 
 
-class Training:
-    """One training on one sample file.
+@dataclass(frozen=True)
+class Source:
+    """Where the configurations are.
 
     Args:
         path: The sample file.
+        select: Which of its samples.
+    """
+
+    path: Path
+    select: Selection = field(default_factory=Selection)
+
+    def open(self) -> Samples:
+        """The samples that are meant."""
+        return self.select.open(self.path)
+
+
+class Training:
+    """One training on one set of samples.
+
+    Args:
+        source: The samples.
         window: Block, buffer and environment.
         settings: How to learn.
         seed: Of weights and windows.
@@ -31,7 +49,7 @@ class Training:
 
     def __init__(
         self,
-        path: Path,
+        source: Source,
         window: Window,
         settings: Learning,
         seed: int,
@@ -41,7 +59,7 @@ class Training:
         pl.seed_everything(seed, verbose=False)
         self.model = _module(window, settings)
         self.data = WindowData(
-            str(path),
+            str(source.path),
             window,
             settings.batch_size,
             settings.steps_per_epoch,
@@ -49,6 +67,7 @@ class Training:
             settings.windows_per_configuration,
             seed,
             shuffle,
+            source.select,
         )
         self._settings, self._directory = settings, directory
 
@@ -60,11 +79,11 @@ class Training:
 
 
 def train_rule(
-    path: Path, window: Window, settings: Learning, seed: int, directory: Path, output: Output
+    source: Source, window: Window, settings: Learning, seed: int, directory: Path, output: Output
 ) -> tuple[Training, Learned, list[Quantity]]:
     """Learn a rule, and once more on the null; save the rule in `directory`/rule."""
     progress = output.console.is_terminal
-    training = Training(path, window, settings, seed, directory / "training")
+    training = Training(source, window, settings, seed, directory / "training")
     with output.stage("learning", f"Learning a rule for blocks of {list(window.block)}"):
         learned = training.run(progress)
         output.say(f"I(H:E) >= {learned.information} on configurations never trained on")
@@ -74,10 +93,10 @@ def train_rule(
     ]
     if settings.null:
         with output.stage("null", "Learning again on environments of other configurations"):
-            null = Training(path, window, settings, seed, directory / "null", True).run(progress)
+            null = Training(source, window, settings, seed, directory / "null", True).run(progress)
             output.say(f"{null.information}; the true value is 0")
         quantities.append(Quantity.of("information.learned.null", null.information, 0.0))
-    save_filter(learned.rule, directory / RULE, _card(path, window, settings, seed, learned))
+    save_filter(learned.rule, directory / RULE, _card(source, window, settings, seed, learned))
     return training, learned, quantities
 
 
@@ -89,7 +108,7 @@ def _module(window: Window, settings: Learning) -> RSMI:
 
 
 def _card(
-    path: Path, window: Window, settings: Learning, seed: int, learned: Learned
+    source: Source, window: Window, settings: Learning, seed: int, learned: Learned
 ) -> dict[str, object]:
     """What is recorded beside a trained rule."""
     value = learned.information
@@ -97,7 +116,7 @@ def _card(
         "window": {
             key: list(v) if isinstance(v, tuple) else v for key, v in asdict(window).items()
         },
-        "samples": path.name,
+        "samples": source.path.name,
         "learning": asdict(settings) | {"hidden": list(settings.hidden)},
         "seed": seed,
         "information": {"value": value.value, "error": value.error, "kind": value.kind},

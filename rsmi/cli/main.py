@@ -75,8 +75,8 @@ def _complain(program: str, message: str, code: int) -> int:
 
 def _unknown(command: str) -> str:
     close = difflib.get_close_matches(command, COMMANDS, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
-    return f"unknown command '{command}'{hint} Commands: {', '.join(COMMANDS)}"
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return f"unknown command '{command}'; {hint}expected one of {', '.join(COMMANDS)}"
 
 
 def _help() -> str:

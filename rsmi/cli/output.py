@@ -58,10 +58,14 @@ class Output:
 
     @contextmanager
     def stage(self, name: str, text: str) -> Iterator[None]:
-        """Announce a stage and measure how long it takes."""
-        self.console.print(f"[bold]{text}[/bold]")
+        """Announce a stage and measure how long it takes; bad input leaves no directory behind."""
+        self.console.print(text, style="bold", markup=False)
         start = time.perf_counter()
-        yield
+        try:
+            yield
+        except InputError:
+            self._withdraw()
+            raise
         self.timings[name] = time.perf_counter() - start
 
     def say(self, text: object) -> None:
@@ -89,6 +93,12 @@ class Output:
     def _command_line(self) -> str:
         return " ".join(["rsmi", *sys.argv[1:]]) if len(sys.argv) > 1 else f"rsmi {self.command}"
 
+    def _withdraw(self) -> None:
+        """Take back the claim on a directory that holds nothing else yet."""
+        if self.directory is not None and os.listdir(self.directory) == [CONFIG_NAME]:
+            (self.directory / CONFIG_NAME).unlink()
+            self.directory.rmdir()
+
     def _claim(self, directory: Path, resume: bool) -> None:
         """Make the directory ours, or explain why it cannot be."""
         text = yaml.safe_dump({"command": self.command} | self.settings, sort_keys=False)
@@ -99,10 +109,15 @@ class Output:
         if directory.exists() and any(p.suffix != ".part" for p in directory.iterdir()):
             _check_same(directory, config, text, resume)
             return
-        directory.mkdir(parents=True, exist_ok=True)
         part = config.with_suffix(".part")
-        part.write_text(text)
-        os.replace(part, config)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            part.write_text(text)
+            os.replace(part, config)
+        except OSError as error:
+            raise InputError(
+                f"{directory} cannot be written to ({error.strerror}); choose another --out"
+            ) from None
 
 
 def _check_same(directory: Path, config: Path, text: str, resume: bool) -> None:

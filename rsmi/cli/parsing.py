@@ -3,11 +3,14 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
+from rsmi.cli.complaints import check_config, plain
 from rsmi.errors import InputError
+from rsmi.sampling.select import AUTO, check_device
 
 
 @dataclass(frozen=True)
@@ -18,11 +21,13 @@ class Execution:
         out: Directory for everything the command leaves behind.
         resume: Whether to go on with an interrupted run.
         workers: Threads for sampling and measuring.
+        device: Where samples are drawn.
     """
 
     out: str | None
     resume: bool
     workers: int
+    device: str = AUTO
 
 
 class Explaining(ArgumentParser):
@@ -31,11 +36,18 @@ class Explaining(ArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> None:  # type: ignore[override]
         """Report bad arguments."""
         ours = _input_error(ex)
-        raise InputError(ours or f"{message.strip()}\nSee `{self.prog} --help`.") from None
+        # A parser within the parser has the name of the script alone.
+        help = f"\nSee `{self.prog} --help`." if self.prog.startswith("rsmi ") else ""
+        options = [action.dest for action in self._actions]
+        raise InputError(ours or plain(message, options) + help) from None
 
 
 def parse(
-    command: str, target: Callable[..., Any], arguments: Sequence[str], description: str
+    command: str,
+    target: Callable[..., Any],
+    arguments: Sequence[str],
+    description: str,
+    sampling: bool = False,
 ) -> tuple[Any, Execution]:
     """Parse arguments into what a function or dataclass takes.
 
@@ -47,6 +59,7 @@ def parse(
         target: Function or dataclass; its signature says which options exist.
         arguments: The command's arguments.
         description: One sentence for `--help`.
+        sampling: Whether the command draws samples, so that there is a device to choose.
 
     Returns:
         The dataclass built, or the function with its parameters bound; and how to execute.
@@ -61,15 +74,30 @@ def parse(
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count(), help="threads; they change no number"
     )
+    if sampling:
+        parser.add_argument(
+            "--device", default=AUTO, help="where samples are drawn: auto, cpu, cuda or cuda:1"
+        )
     add = parser.add_class_arguments if isinstance(target, type) else parser.add_function_arguments
     names = add(target)
     values = _values(parser, arguments)
     return _call(target, names, values), _execution(values)
 
 
+def with_config(arguments: Sequence[str]) -> list[str]:
+    """A first argument that is no option as the config that it names.
+
+    Raises:
+        InputError: Where it cannot be one.
+    """
+    if not arguments or arguments[0].startswith("-"):
+        return list(arguments)
+    check_config(Path(arguments[0]))
+    return ["--config", *arguments]
+
+
 def _values(parser: Explaining, arguments: Sequence[str]) -> Namespace:
-    if arguments and not arguments[0].startswith("-"):
-        arguments = ["--config", *arguments]
+    arguments = with_config(arguments)
     parsed = parser.parse_args(list(arguments))
     try:
         return parser.instantiate(parsed)
@@ -87,7 +115,10 @@ def _call(target: Callable[..., Any], names: Sequence[str], values: Namespace) -
 def _execution(values: Namespace) -> Execution:
     if values["workers"] < 1:
         raise InputError(f"workers is {values['workers']}; expected a whole number of at least 1")
-    return Execution(values["out"], values["resume"], values["workers"])
+    device = values.get("device", AUTO)
+    if device != AUTO:
+        check_device(device)
+    return Execution(values["out"], values["resume"], values["workers"], device)
 
 
 def _input_error(error: BaseException | None) -> str | None:

@@ -11,7 +11,7 @@ from rsmi.learning import TableFilter
 from rsmi.learning.learn import Learned
 from rsmi.renormalization import MCRGResult, ScanEntry, coarse_grain
 from rsmi.report import Figure, Quantity, Result, figures, write_report
-from rsmi.storage import open_samples
+from rsmi.storage import Samples
 
 _HEADLINE = (
     "information.learned",
@@ -39,7 +39,7 @@ class Pictures:
 
 def draw_report(
     directory: Path,
-    samples: Path,
+    samples: Samples,
     learned: Learned,
     flows: Mapping[str, MCRGResult],
     quantities: Sequence[Quantity],
@@ -78,10 +78,9 @@ def draw_report(
     return Pictures(directory, drawn)
 
 
-def _levels(target: Path, path: Path, rule: TableFilter) -> Figure:
+def _levels(target: Path, samples: Samples, rule: TableFilter) -> Figure:
     """One configuration and what the rule makes of it."""
-    with open_samples(path) as samples:
-        first = samples.read(0, min(samples.n, 256))
+    first = samples.read(0, min(samples.n, 256))
     balanced = int(first.flatten(1).sum(1, dtype=torch.int64).abs().argmin())
     levels = [first[balanced : balanced + 1]]
     while rule.n_hidden == 1 and _divisible(levels[-1], rule.block) and len(levels) < 4:

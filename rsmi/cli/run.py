@@ -1,27 +1,24 @@
 """`rsmi run`: from a config to samples, a learned rule, its information, exponents and a report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from torch import Tensor
-
-from rsmi.cli.exact import rule_name
-from rsmi.cli.exponents import iterate_rule, quantities
-from rsmi.cli.learning import train_rule
+from rsmi.cli.exponents import iterate_rule, quantities, references
+from rsmi.cli.learning import Source, train_rule
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
 from rsmi.cli.pictures import draw_report
+from rsmi.cli.rules import named_tables, rule_name
 from rsmi.cli.sample import describe, draw
 from rsmi.cli.settings import Run
 from rsmi.cli.valuing import ExactConditionals, bounds
 from rsmi.errors import InputError
 from rsmi.learning import TableFilter, load_filter
 from rsmi.learning.learn import Learned
-from rsmi.renormalization import MCRGResult
+from rsmi.renormalization import MCRGResult, check_model
 from rsmi.report import Quantity
-from rsmi.sampling.exact.criticality import exact_exponents
-from rsmi.storage import open_samples
+from rsmi.storage import Selection
 
 DESCRIPTION = "Run the whole pipeline of a config and write result.json, report.html and figures."
 LEARNED = "learned"
@@ -30,10 +27,10 @@ CLASSICAL = ("majority", "decimation")
 
 def main(arguments: Sequence[str]) -> None:
     """Parse and run."""
-    task, execution = parse("run", Run, arguments, DESCRIPTION)
+    task, execution = parse("run", Run, arguments, DESCRIPTION, sampling=True)
     _check(task)
     if execution.out is None:
-        execution = Execution(_default_out(arguments), execution.resume, execution.workers)
+        execution = replace(execution, out=_default_out(arguments))
     Pipeline(task, execution).run()
 
 
@@ -53,32 +50,33 @@ class Pipeline:
 
     def run(self) -> None:
         """Carry out all steps."""
-        path = self._samples()
-        learned = self._learn(path)
-        flows = self._iterate(path, learned.rule)
-        with self.output.stage("figures", "Drawing"):
-            pictures = draw_report(self.directory, path, learned, flows, self.quantities)
+        source = self._samples()
+        learned = self._learn(source)
+        flows = self._iterate(source, learned.rule)
+        with self.output.stage("figures", "Drawing"), source.open() as samples:
+            pictures = draw_report(self.directory, samples, learned, flows, self.quantities)
         result = self.output.finish(self.quantities, self.task.seed)
         pictures.write(result)
         self.output.say(self.directory / "report.html")
 
-    def _samples(self) -> Path:
+    def _samples(self) -> Source:
         """Draw the samples, or take those that were brought."""
         if self.task.samples is None:
-            return Path(str(self.task.data))
-        path = draw(self.task.samples, self.execution, self.output)
-        with open_samples(path) as samples:
+            return _brought(self.task)
+        source = Source(draw(self.task.samples, self.execution, self.output))
+        with source.open() as samples:
             self.quantities += describe(samples)
-        return path
+        return source
 
-    def _learn(self, path: Path) -> Learned:
+    def _learn(self, source: Source) -> Learned:
         """Learn the rule and value it beside the classical ones."""
         task = self.task
         training, learned, found = train_rule(
-            path, task.window, task.learning, task.seed, self.directory, self.output
+            source, task.window, task.learning, task.seed, self.directory, self.output
         )
         self.quantities += found
-        tables = _tables(task.window.block) if task.learning.n_hidden == 1 else {}
+        one_bit = task.learning.n_hidden == 1
+        tables = named_tables(CLASSICAL, task.window.block) if one_bit else {}
         with self.output.stage("information", "Valuing the rules on held-out configurations"):
             if task.learning.method == "posterior":
                 self.quantities += bounds(training.model, training.data.test_windows(), tables)
@@ -101,13 +99,13 @@ class Pipeline:
             replace(q, reference=value) if q.name == name else q for q in self.quantities
         ]
 
-    def _iterate(self, path: Path, learned: TableFilter) -> dict[str, MCRGResult]:
+    def _iterate(self, source: Source, learned: TableFilter) -> dict[str, MCRGResult]:
         """Exponents of every rule that was asked for."""
         task, flows = self.task, {}
         for name in task.exponents.rules:
             filter = learned if name == LEARNED else load_filter(name, task.window.block)
-            with open_samples(path) as samples:
-                reference = exact_exponents(samples.model, len(samples.shape))
+            with source.open() as samples:
+                reference = references(samples, self.output)
                 flow = iterate_rule(
                     samples, filter, task.exponents, task.seed, self.execution, self.output, name
                 )
@@ -119,8 +117,8 @@ class Pipeline:
         return flows
 
 
-def _tables(block: tuple[int, ...]) -> dict[str, Tensor]:
-    return {name: load_filter(name, block).table() for name in CLASSICAL}
+def _brought(task: Run) -> Source:
+    return Source(Path(str(task.data)), task.select)
 
 
 def _default_out(arguments: Sequence[str]) -> str:
@@ -142,6 +140,15 @@ def _check_amount(task: Run) -> None:
         )
 
 
+def _check_lattice(
+    task: Run, shape: tuple[int, ...], model: Mapping[str, str | float] | None
+) -> None:
+    """Refuse a window or an iteration that these configurations cannot give."""
+    if task.exponents.rules:
+        check_model(model)
+    task.window.check(shape)
+
+
 def _check(task: Run) -> None:
     """Refuse settings that contradict each other before any work is done."""
     if (task.samples is None) == (task.data is None):
@@ -149,10 +156,18 @@ def _check(task: Run) -> None:
             "give either `samples` (a recipe to draw) or `data` (a file you have), not "
             f"{'both' if task.samples else 'neither'}"
         )
-    if task.samples is not None:
-        task.window.check(task.samples.shape)
+    if task.samples is None:
+        with _brought(task).open() as samples:
+            _check_lattice(task, samples.shape, samples.model)
+    elif task.select != Selection():
+        raise InputError(
+            "`select` chooses among the samples of `data`; leave it out where `samples` is a recipe"
+        )
+    else:
+        _check_lattice(task, task.samples.shape, {"model": task.samples.model})
     if not task.exponents.rules:
         return
+    named_tables([rule for rule in task.exponents.rules if rule != LEARNED], task.window.block)
     _check_amount(task)
     if task.learning.z2 == "allow" and LEARNED in task.exponents.rules:
         raise InputError(

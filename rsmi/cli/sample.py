@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> None:
 
         draw_grid(arguments)
         return
-    recipe, execution = parse("sample", SampleRecipe, arguments, DESCRIPTION)
+    recipe, execution = parse("sample", SampleRecipe, arguments, DESCRIPTION, sampling=True)
     if execution.out is None:
         raise InputError("no output directory; give --out DIR")
     output = Output("sample", recipe, execution.out, execution.resume)
@@ -60,9 +60,11 @@ def draw(recipe: SampleRecipe, execution: Execution, output: Output) -> Path:
         output.stage("sampling", f"Sampling {total} configurations of {recipe.model} {size}"),
         counting(output.console, "configurations") as progress,
     ):
-        generate(recipe, path, execution.workers, execution.resume, progress)
+        generate(recipe, path, execution.workers, execution.resume, progress, execution.device)
     with Hdf5Samples(path) as samples:
-        output.say(samples.attributes["equilibration_report"])
+        facts = samples.attributes
+    output.say(facts["equilibration_report"])
+    output.say(f"drawn by {recipe.update}, method {facts['method']} on {facts['device']}")
     return path
 
 

@@ -51,7 +51,7 @@ class Job:
 
 def draw_grid(arguments: Sequence[str]) -> None:
     """Parse and run."""
-    settings, execution = parse("sample", _settings(), arguments, DESCRIPTION)
+    settings, execution = parse("sample", _settings(), arguments, DESCRIPTION, sampling=True)
     grid, cluster = _grid(settings), _cluster(settings)
     if execution.out is None:
         raise InputError("no output directory; give --out DIR")
@@ -79,6 +79,7 @@ def _draw(
             execution.resume,
             cluster,
             progress,
+            execution.device,
         )
     output.say(f"{path} shows all {len(cells)} shards")
 

@@ -1,10 +1,20 @@
 """What a config may say: one dataclass per step, so every key is typed and documented once."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rsmi.errors import InputError
 from rsmi.lattice import Window
-from rsmi.storage import SampleRecipe
+from rsmi.storage import SampleRecipe, Selection
+
+_MOST_SEED = 2**32 - 1  # of NumPy's generator, which Lightning seeds
+
+
+def check_seed(seed: int) -> None:
+    """Raise InputError for a seed that learning cannot use."""
+    if not 0 <= seed <= _MOST_SEED:
+        raise InputError(f"seed is {seed}; expected a whole number from 0 to {_MOST_SEED}")
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,21 @@ class Learning:
     null: bool = True
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if type(value) is int and value < 1:
+                raise InputError(
+                    f"learning.{name} is {value}; expected a whole number of at least 1"
+                )
+        if min(self.hidden, default=1) < 1:
+            raise InputError(
+                f"learning.hidden is {list(self.hidden)}; expected widths of 1 or more"
+            )
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise InputError(
+                f"learning.learning_rate is {self.learning_rate}; expected a number above 0"
+            )
+
 
 @dataclass(frozen=True)
 class Exponents:
@@ -72,6 +97,7 @@ class Run:
         samples: The recipe of the samples to draw; leave it out where `data` is given.
         data: A file of configurations from elsewhere (`.npy`, `.npz`, HDF5 of this project or
             of mcising).
+        select: Which samples of `data`, where it is a collection or an mcising file.
         window: Visible block, buffer and environment.
         learning: How the rule is learned.
         exponents: How exponents are measured.
@@ -80,7 +106,11 @@ class Run:
 
     samples: SampleRecipe | None = None
     data: str | None = None
+    select: Selection = field(default_factory=Selection)
     window: Window = field(default_factory=lambda: Window((2, 2), 1))
     learning: Learning = field(default_factory=Learning)
     exponents: Exponents = field(default_factory=Exponents)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)

@@ -21,7 +21,6 @@ from rsmi.learning.rsmi import RSMI
 from rsmi.learning.windowed import HeldOut
 from rsmi.report import Quantity
 from rsmi.sampling.exact import ring_posterior
-from rsmi.storage import open_samples
 
 _MOST_RINGS = 1 << 18
 
@@ -53,7 +52,7 @@ class ExactConditionals:
     @staticmethod
     def of(data: WindowData) -> "ExactConditionals | None":
         """Solve the windows, or None where the Hamiltonian is not known."""
-        with open_samples(data.path) as samples:
+        with data.open() as samples:
             model, dimension = samples.model, len(samples.shape)
         if model is None or model["model"] != "ising" or dimension != 2:
             return None

@@ -7,6 +7,7 @@ from rsmi.information.assignments import Z2, complete, free_states, to_tables
 from rsmi.information.discrete import rule_information
 
 _STARTS = 64
+_POLISHED = 8  # joint optima, the best ones, from which single moves go on
 _STEPS = 200
 _TINY = 1e-300
 _GAIN = 1e-12
@@ -38,8 +39,9 @@ def ascend(posterior: Tensor, weights: Tensor, n_symbols: int, z2: Z2, seed: int
     ]
     free = torch.cat(starts)
     values = _values(posterior, weights, free, n_symbols, z2)
-    best = _single_moves(posterior, weights, free[values.argmax()], n_symbols, z2)
-    return complete(best[None], n_symbols, z2)[0]
+    leaders = free[values.topk(_POLISHED).indices]
+    ends = [_single_moves(posterior, weights, leader, n_symbols, z2) for leader in leaders]
+    return complete(max(ends, key=lambda end: end[1])[0][None], n_symbols, z2)[0]
 
 
 def _joint_steps(p: Tensor, weights: Tensor, free: Tensor, n_symbols: int, z2: Z2) -> Tensor:
@@ -62,16 +64,18 @@ def _joint_steps(p: Tensor, weights: Tensor, free: Tensor, n_symbols: int, z2: Z
     return free
 
 
-def _single_moves(p: Tensor, weights: Tensor, free: Tensor, n_symbols: int, z2: Z2) -> Tensor:
-    """Take the best change of a single free state until none gains."""
-    value = _values(p, weights, free[None], n_symbols, z2)[0]
+def _single_moves(
+    p: Tensor, weights: Tensor, free: Tensor, n_symbols: int, z2: Z2
+) -> tuple[Tensor, float]:
+    """Take the best change of one free state until none gains; the end and its value."""
+    value = float(_values(p, weights, free[None], n_symbols, z2)[0])
     for _ in range(_STEPS):
         moves = _neighbours(free, n_symbols)
         values = _values(p, weights, moves, n_symbols, z2)
         if values.max() <= value + _GAIN:
             break
-        free, value = moves[values.argmax()], values.max()
-    return free
+        free, value = moves[values.argmax()], float(values.max())
+    return free, value
 
 
 def _neighbours(free: Tensor, n_symbols: int) -> Tensor:

@@ -10,7 +10,7 @@ from rsmi.errors import InputError
 _MAX_BLOCKS = 1024
 
 
-def block_labels(n: int, chains: int = 1, blocks: int = 64) -> Tensor:
+def block_labels(n: int, chains: int = 1, blocks: int = 64, most: int | None = None) -> Tensor:
     """Assign observations to blocks: contiguous stretches of one Markov chain each.
 
     Observation i belongs to chain `i % chains` and is its record `i // chains`. Blocks much
@@ -21,15 +21,18 @@ def block_labels(n: int, chains: int = 1, blocks: int = 64) -> Tensor:
         n: Number of observations.
         chains: Number of independent chains they are interleaved from.
         blocks: Least number of blocks to make, where the data suffice.
+        most: Join neighbouring blocks, whole chains among them, until at most so many are left.
 
     Returns:
-        (n,) int64 labels.
+        (n,) int64 labels 0, 1, ...
 
     Raises:
         InputError: For numbers below 1.
 
     >>> block_labels(8, chains=2, blocks=4).tolist()
     [0, 2, 0, 2, 1, 3, 1, 3]
+    >>> block_labels(8, chains=4, blocks=2, most=2).tolist()
+    [0, 0, 1, 1, 0, 0, 1, 1]
     """
     if min(n, chains, blocks) < 1:
         raise InputError(
@@ -38,7 +41,9 @@ def block_labels(n: int, chains: int = 1, blocks: int = 64) -> Tensor:
     records = -(-n // chains)
     per_chain = min(-(-blocks // chains), records)
     index = torch.arange(n)
-    return (index % chains) * per_chain + (index // chains) * per_chain // records
+    labels = (index % chains) * per_chain + (index // chains) * per_chain // records
+    count = chains * per_chain
+    return labels if most is None or count <= most else labels * most // count
 
 
 def block_sums(values: Tensor, groups: Tensor | None = None) -> Tensor:

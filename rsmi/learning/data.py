@@ -11,7 +11,7 @@ from rsmi.information import block_labels
 from rsmi.lattice import Window
 from rsmi.learning.windowed import TRAINING, Batch, WindowedData, at_least_one
 from rsmi.learning.windows import WindowPool
-from rsmi.storage import Samples, Subset, open_samples, split
+from rsmi.storage import Samples, Selection, Subset, split
 
 _FRACTIONS = (0.7, 0.1, 0.2)
 _READ = 4096  # configurations read at once
@@ -25,7 +25,7 @@ class WindowData(WindowedData):
     drawn afresh in every epoch, from all translations and all symmetries of the block.
 
     Args:
-        path: Sample file: of this project, of `mcising`, or `.npy`/`.npz`.
+        path: Sample file or collection of this project, file of `mcising`, or `.npy`/`.npz`.
         window: Block, buffer and environment.
         batch_size: Windows per training step.
         steps_per_epoch: Training steps between two validations.
@@ -36,6 +36,7 @@ class WindowData(WindowedData):
         seed: Of all random choices.
         shuffle_environments: Permute the environments among the configurations, for the null
             in which block and environment are independent.
+        select: Which samples of a collection, or which temperature of an `mcising` file.
     """
 
     def __init__(
@@ -48,13 +49,14 @@ class WindowData(WindowedData):
         windows_per_configuration: int = 64,
         seed: int = 0,
         shuffle_environments: bool = False,
+        select: Selection = Selection(),  # noqa: B008, it is frozen
     ) -> None:
         super().__init__(
             window, batch_size, steps_per_epoch, windows_per_configuration, seed,
             shuffle_environments,
         )  # fmt: skip
         at_least_one(configurations=configurations)
-        self.path = path
+        self.path, self.select = path, select
         self.configurations = configurations
         self._parts: tuple[Subset, ...] = ()
 
@@ -62,9 +64,13 @@ class WindowData(WindowedData):
         """Open the file and divide it."""
         if self._parts:
             return
-        samples = open_samples(self.path)
+        samples = self.open()
         self.window.check(samples.shape)
         self._parts = split(samples, _FRACTIONS)
+
+    def open(self) -> Samples:
+        """The samples that the windows are cut from."""
+        return self.select.open(self.path)
 
     def stream(self) -> Iterator[Batch]:
         """Fresh random windows, from other configurations of a large file in every epoch."""

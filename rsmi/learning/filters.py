@@ -26,13 +26,10 @@ class Filter(nn.Module):
 
     def __init__(self, block: Sequence[int], n_hidden: int = 1) -> None:
         super().__init__()
-        self.block = tuple(block)
+        self.block = check_block(block)
         self.n_hidden = n_hidden
-        if not 1 <= math.prod(self.block) <= MAX_BLOCK_SITES or n_hidden < 1:
-            raise InputError(
-                f"a filter of block {list(self.block)} with {n_hidden} coarse bits; expected "
-                f"1 to {MAX_BLOCK_SITES} sites and at least one bit"
-            )
+        if n_hidden < 1:
+            raise InputError(f"a filter with {n_hidden} coarse bits; expected at least one")
 
     @property
     def n_visible(self) -> int:
@@ -82,12 +79,14 @@ class TableFilter(Filter):
     def __init__(
         self, block: Sequence[int], table: Tensor | None = None, n_hidden: int | None = None
     ) -> None:
-        symbols = (1 << (n_hidden or 1)) if table is None else table.shape[-1]
-        super().__init__(block, max(symbols.bit_length() - 1, 0))
-        rows = 1 << self.n_visible
+        if table is not None:
+            table = check_table(table, block)
+            n_hidden = table.shape[1].bit_length() - 1
+        super().__init__(block, n_hidden or 1)
         if table is None:
-            table = torch.full((rows, symbols), 1 / symbols)
-        self.register_buffer("probabilities", _checked(table.double(), rows, self.n_symbols))
+            shape = (1 << self.n_visible, self.n_symbols)
+            table = torch.full(shape, 1 / self.n_symbols, dtype=torch.float64)
+        self.register_buffer("probabilities", table)
 
     def log_prob(self, v: Tensor) -> Tensor:
         """log p(h|v), looked up; impossible symbols have -inf."""
@@ -157,7 +156,7 @@ def majority(block: Sequence[int]) -> TableFilter:
     >>> majority((2,)).table()[:, 1].tolist()
     [0.0, 0.5, 0.5, 1.0]
     """
-    total = states(math.prod(block)).sum(-1)
+    total = states(math.prod(check_block(block))).sum(-1)
     up = 0.5 * (1 + total.sign().double())
     return TableFilter(block, torch.stack([1 - up, up], -1))
 
@@ -168,7 +167,7 @@ def decimation(block: Sequence[int]) -> TableFilter:
     >>> decimation((2,)).table()[:, 1].tolist()
     [0.0, 1.0, 0.0, 1.0]
     """
-    up = 0.5 * (1 + states(math.prod(block))[:, 0].double())
+    up = 0.5 * (1 + states(math.prod(check_block(block)))[:, 0].double())
     return TableFilter(block, torch.stack([1 - up, up], -1))
 
 
@@ -196,15 +195,45 @@ def oriented(table: Tensor) -> Tensor:
     return table[:, torch.arange(table.shape[1]) ^ turned]
 
 
-def _checked(table: Tensor, rows: int, symbols: int) -> Tensor:
-    if tuple(table.shape) != (rows, symbols):
+def check_block(block: Sequence[int]) -> tuple[int, ...]:
+    """The extents of a block, if a rule for it can be written down.
+
+    Raises:
+        InputError: For an extent below 1, or more sites than a table can have rows for.
+    """
+    extents = tuple(block)
+    if min(extents, default=0) < 1 or math.prod(extents) > MAX_BLOCK_SITES:
         raise InputError(
-            f"the rule's table has shape {list(table.shape)}; expected [{rows}, {symbols}]: one "
-            "row per state of the block, one column per joint value of the coarse bits"
+            f"the block is {list(extents)}; expected extents of at least 1 and 1 to "
+            f"{MAX_BLOCK_SITES} sites, such as [2, 2]"
         )
-    if not (bool((table >= 0).all()) and torch.allclose(table.sum(-1), table.new_ones(rows))):
+    return extents
+
+
+def check_table(table: Tensor, block: Sequence[int]) -> Tensor:
+    """A rule table p(h|v) in double precision, if it is one for this block.
+
+    Args:
+        table: (2**n_v, 2**n_hidden).
+        block: Extents of the block, of n_v sites.
+
+    Raises:
+        InputError: For another shape, negative entries or rows that do not sum to 1.
+    """
+    rows = 1 << math.prod(check_block(block))
+    shape = tuple(table.shape)
+    bits = shape[-1].bit_length() - 1 if shape else 0
+    if bits < 1 or shape != (rows, 1 << bits):
         raise InputError(
-            "the rule's table holds no probabilities: every entry must be >= 0 and every row "
-            "must sum to 1"
+            f"the table of a rule for blocks of {list(block)} has shape {list(shape)}; expected "
+            f"[{rows}, 2], or [{rows}, 2**k] for k coarse bits: one row per state of the block, "
+            "one column per joint value of the coarse bits"
         )
-    return table
+    p, sums = table.double(), table.double().sum(1)
+    if not (bool((p >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-6)):
+        raise InputError(
+            "the rows of a rule's table are probabilities p(h|v): every entry must be >= 0 and "
+            f"every row must sum to 1; got entries from {float(p.min()):.6g} and rows that sum to "
+            f"{float(sums.min()):.6g} ... {float(sums.max()):.6g}"
+        )
+    return p

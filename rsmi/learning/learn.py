@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor
 
+from rsmi.errors import InputError
 from rsmi.information import Estimate, predictive_estimate, predictive_sums
 from rsmi.lattice import state_index
 from rsmi.learning.filters import TableFilter
@@ -82,11 +83,16 @@ def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
 
     Returns:
         The rule of the best validation, with its value on the test part.
+
+    Raises:
+        InputError: Where the trainer makes no step.
     """
     with quiet_lightning():
         trainer.validate(model, data, verbose=False)  # the untrained value, where the curve begins
         trainer.fit(model, data)
     best = str(getattr(trainer.checkpoint_callback, "best_model_path", ""))
+    if not best:
+        raise InputError("training made no step; give max_epochs and steps_per_epoch of at least 1")
     state = torch.load(best, weights_only=True, map_location="cpu")
     model.load_state_dict(state["state_dict"])
     information = held_out_information(model, data.test_windows(), model.rule().table())

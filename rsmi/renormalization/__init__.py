@@ -4,6 +4,7 @@ from rsmi.renormalization.coarse_grain import coarse_grain
 from rsmi.renormalization.couplings import Interaction, generate_interactions
 from rsmi.renormalization.exponents import Exponent
 from rsmi.renormalization.measure import measure
+from rsmi.renormalization.models import check_model
 from rsmi.renormalization.monte_carlo_rg import MCRGResult, renormalise
 from rsmi.renormalization.stability import ScanEntry, stability_matrix
 
@@ -12,6 +13,7 @@ __all__ = [
     "Interaction",
     "MCRGResult",
     "ScanEntry",
+    "check_model",
     "coarse_grain",
     "generate_interactions",
     "measure",

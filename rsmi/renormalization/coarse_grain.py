@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.lattice import coarse_shape, tile
+from rsmi.learning.filters import check_table
 from rsmi.sampling.random import Stream, check_seed, philox4x32
 
 _CERTAIN = 1 << 32
@@ -81,8 +82,13 @@ class Rule:
     @classmethod
     def of(cls, table: Tensor, block: tuple[int, ...], seed: int) -> "Rule":
         """Check a rule table (2**n_v, 2) against its block and turn it into thresholds."""
-        check_table(table, block)
-        threshold = torch.round(table[:, 1].double() * _CERTAIN).long().numpy()
+        probabilities = check_table(table, block)
+        if probabilities.shape[1] != 2:
+            raise InputError(
+                f"the rule has {probabilities.shape[1]} symbols per block; a rule can be iterated "
+                "only if its output is again one spin (two symbols); learn it with n_hidden = 1"
+            )
+        threshold = torch.round(probabilities[:, 1] * _CERTAIN).long().numpy()
         return cls(threshold, tuple(block), check_seed(seed))
 
     def apply(
@@ -100,31 +106,6 @@ class Rule:
         low, high = self.seed & 0xFFFFFFFF, self.seed >> 32
         _apply(spins, sites, self.threshold, first_index, level, low, high, out)
         return out
-
-
-def check_table(table: Tensor, block: tuple[int, ...]) -> None:
-    """Refuse a table that is not a one-bit rule p(h|v) for this block.
-
-    Raises:
-        InputError: For the wrong shape, negative entries or rows that do not sum to 1.
-    """
-    n_v = math.prod(block)
-    if table.ndim != 2 or table.shape[0] != 1 << n_v:
-        raise InputError(
-            f"a rule for a block of {list(block)} needs a table of shape ({1 << n_v}, 2); "
-            f"got {tuple(table.shape)}"
-        )
-    if table.shape[1] != 2:
-        raise InputError(
-            f"the rule has {table.shape[1]} symbols per block; a rule can be iterated only if "
-            "its output is again one spin (two symbols); learn it with n_hidden = 1"
-        )
-    rows = table.double().sum(1)
-    if not (bool((table >= 0).all()) and torch.allclose(rows, torch.ones_like(rows), atol=1e-6)):
-        raise InputError(
-            "the rows of a rule table are probabilities p(h|v): entries >= 0 that sum to 1; "
-            f"got rows that sum to {float(rows.min()):.6g} ... {float(rows.max()):.6g}"
-        )
 
 
 def block_sites(shape: tuple[int, ...], block: tuple[int, ...]) -> NDArray[np.int32]:

@@ -12,10 +12,13 @@ from rsmi.errors import InputError
 from rsmi.renormalization.coarse_grain import Rule
 from rsmi.renormalization.couplings import Interaction, Parity, generate_interactions
 from rsmi.renormalization.exponents import Exponent, critical_exponents
+from rsmi.renormalization.models import check_model
+from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stability import ScanEntry, scan
 from rsmi.renormalization.stream import Progress, Source, accumulate, silent
 
 _SAMPLES_PER_COUPLING = 20
+_LEAST_STEPS = {3: 3}  # by dimension, so that a truncation error can be stated
 
 
 @dataclass(frozen=True)
@@ -55,52 +58,53 @@ def renormalise(
 ) -> MCRGResult:
     """Iterate a rule on samples and read critical exponents off its stability matrix.
 
-    The samples are streamed once; memory does not grow with their number, and neither the
-    number of workers nor the size of the pieces changes a digit of the result.
+    The samples are streamed once; neither memory nor any digit depends on pieces or workers.
 
     Args:
-        samples: Configurations at the critical point.
+        samples: Configurations of Ising spins at the critical point.
         table: (2**n_v, 2) float64 p(h|v), odd under the flip of all spins.
         block: Extents of the block, all equal.
         levels: Steps; without it as many as leave a lattice at least 4 sites wide.
         reach: Largest distance between two spins of an interaction, in lattice constants.
         n_even: Keep the first so many even interactions; without it all within reach.
-        n_odd: The same for odd ones.
+        n_odd: As n_even, odd.
         seed: Of the random entries of the rule.
         workers: Threads; without it one for each processor.
         blocks: Independent blocks of the data for the jackknife.
         progress: Called with (configurations done, configurations in all).
 
-    Returns:
-        Scan and exponents.
-
     Raises:
-        InputError: For a rule that cannot be iterated, a lattice that cannot be tiled so
-            often, or too few samples.
+        InputError: For samples of another model, a rule that cannot be iterated, a lattice that
+            cannot be tiled so often, or too few samples.
         AnalysisError: If the samples do not fluctuate.
     """
-    block = tuple(block)
-    _check_rule(table, block)
-    shapes = _shapes(tuple(samples.shape), block, levels)
-    bases = _bases(reach, len(block), {"even": n_even, "odd": n_odd})
+    check_model(getattr(samples, "model", None))
+    rule = _rule(table, tuple(block), seed)
+    shapes = _shapes(tuple(samples.shape), rule.block, levels)
+    bases = _bases(reach, len(rule.block), {"even": n_even, "odd": n_odd})
     _check_amount(len(samples), samples.chains, max(map(len, bases.values())), blocks)
+    steps, threads = len(shapes) - 1, workers or os.cpu_count() or 1
     moments = accumulate(
-        samples,
-        Rule.of(table, block, seed),
-        bases,
-        levels=len(shapes) - 1,
-        blocks=blocks,
-        workers=workers or os.cpu_count() or 1,
-        progress=progress,
+        samples, rule, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
     )
+    return _result(samples, shapes, bases, moments, rule.block)
+
+
+def _result(
+    samples: Source,
+    shapes: tuple[tuple[int, ...], ...],
+    bases: dict[Parity, tuple[Interaction, ...]],
+    moments: dict[Parity, Moments],
+    block: tuple[int, ...],
+) -> MCRGResult:
     even, odd = scan(moments["even"], block[0]), scan(moments["odd"], block[0])
     exponents = critical_exponents(even, odd, len(block))
     used = len(moments["even"].count)
     return MCRGResult(shapes, bases, even + odd, exponents, len(samples), used)
 
 
-def _check_rule(table: Tensor, block: tuple[int, ...]) -> None:
-    Rule.of(table, block, 0)
+def _rule(table: Tensor, block: tuple[int, ...], seed: int) -> Rule:
+    rule = Rule.of(table, block, seed)
     if len(set(block)) != 1 or block[0] < 2:
         raise InputError(
             f"block {list(block)} does not rescale all directions alike; exponents need equal "
@@ -111,15 +115,21 @@ def _check_rule(table: Tensor, block: tuple[int, ...]) -> None:
             "the rule is not odd under the flip of all spins, p(h|v) != p(-h|-v), so it mixes the "
             "even and odd sectors; learn it with z2: impose, or use (table + table.flip(0, 1)) / 2"
         )
+    return rule
 
 
 def _shapes(
     shape: tuple[int, ...], block: tuple[int, ...], levels: int | None
 ) -> tuple[tuple[int, ...], ...]:
     """Lattice shapes of all levels; as deep as useful where the depth is left open."""
+    if len(shape) != len(block):
+        raise InputError(
+            f"the lattice {list(shape)} has {len(shape)} axes, the block {list(block)} has "
+            f"{len(block)}; give one extent for each axis, such as {[2] * len(shape)}"
+        )
     least = 4 if levels is None else 2
     shapes = [shape]
-    while len(shape) == len(block) and all(
+    while all(
         extent % b == 0 and extent // b >= least
         for extent, b in zip(shapes[-1], block, strict=True)
     ):
@@ -129,8 +139,15 @@ def _shapes(
     if not 1 <= wanted <= possible:
         raise InputError(
             f"a lattice of shape {list(shape)} can be tiled with blocks of {list(block)} "
-            f"{possible} times before it is narrower than {least} sites; asked for {wanted}; "
+            f"{possible} times before it is narrower than {least} sites, asked for was {wanted}; "
             "use fewer levels or a lattice whose extents are multiples of powers of the block's"
+        )
+    if wanted < _LEAST_STEPS.get(len(shape), 1):
+        raise InputError(
+            f"{wanted} steps were asked for, or possible, on a lattice of shape {list(shape)}; in "
+            f"three dimensions the flow nears its fixed point slowly, and with fewer than "
+            f"{_LEAST_STEPS[3]} steps the error cannot be told; use a larger lattice, such as "
+            f"{[32] * 3} with blocks of {[2] * 3}, or more levels"
         )
     return tuple(shapes[: wanted + 1])
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rsmi.information import block_labels
 from rsmi.lattice import coarse_shape
 from rsmi.renormalization.coarse_grain import Rule, aligned_sites, block_sites
 from rsmi.renormalization.couplings import Interaction, Parity
@@ -71,7 +72,7 @@ def accumulate(
         Moments for each parity.
     """
     ladder = Ladder.of(samples.shape, rule, [i for basis in bases.values() for i in basis], levels)
-    labels = block_labels(len(samples), samples.chains, blocks)
+    labels = block_labels(len(samples), samples.chains, blocks, most=blocks).numpy()
     total = int(labels.max()) + 1
     moments = {
         parity: Moments.zeros(basis, ladder.shapes, ladder.images, total)
@@ -147,23 +148,6 @@ def level_shapes(
     for _ in range(levels):
         shapes.append(coarse_shape(shapes[-1], block))
     return tuple(shapes)
-
-
-def block_labels(n: int, chains: int, blocks: int) -> NDArray[np.int64]:
-    """Block of each configuration: groups of chains, or runs of records where chains are few.
-
-    Configuration i is record i // chains of chain i % chains.
-
-    >>> block_labels(8, 4, 2).tolist()
-    [0, 0, 1, 1, 0, 0, 1, 1]
-    >>> block_labels(6, 1, 2).tolist()
-    [0, 0, 0, 1, 1, 1]
-    """
-    record, chain = np.divmod(np.arange(n), chains)
-    groups = min(chains, blocks)
-    runs = blocks // groups
-    label: NDArray[np.int64] = chain * groups // chains * runs + record * runs // -(-n // chains)
-    return label
 
 
 def _add(

@@ -28,15 +28,16 @@ def recipe(tmp_path: Path, **changes: str) -> Path:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"chians": "3"}, "'chians' is not accepted"),
-        ({"chains": "many"}, "Expected a <class 'int'>. Got value: many"),
+        ({"chians": "3"}, "the key 'chians' is not accepted; did you mean 'chains'?"),
+        ({"chains": "many"}, "chains is many; expected a whole number"),
+        ({"shape": "8"}, "shape is 8; expected a list such as [2,2]"),
         ({"chains": "0"}, "chains is 0; expected a whole number, at least 1"),
         ({"temperature": ".nan"}, "expected a number above 0"),
         ({"temperature": "-1"}, "expected a number above 0"),
         ({"temperature": "warm"}, "temperature is 'warm'"),
         ({"shape": "[16, 0]"}, "each extent of shape is 0"),
         ({"update": "wolf"}, "update is 'wolf'; expected"),
-        ({"seed": "[1"}, "problems parsing config"),
+        ({"seed": "[1"}, "is not valid YAML"),
     ],
 )
 def test_bad_recipe(changes: dict[str, str], words: str, rsmi: Rsmi, tmp_path: Path) -> None:
@@ -50,6 +51,49 @@ def test_config_that_is_missing(rsmi: Rsmi, tmp_path: Path) -> None:
     said = rsmi("run", tmp_path / "nothing.yaml")
     assert said.code == 2
     assert "does not exist" in said.err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "holds no options; expected `key: value` lines"),
+        (b"- a\n- b\n", "holds no options"),
+        (b"\x89HDF\xff\xfe", "is no text, so no config; a file of samples is given with --data"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "fit", "exponents"])
+def test_configs_that_are_none(
+    command: str, content: bytes, words: str, rsmi: Rsmi, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.h5"
+    path.write_bytes(content)
+    said = rsmi(command, path, "--out", tmp_path / "out")
+    assert said.code == 2
+    assert words in said.err
+
+
+def test_a_directory_as_config(rsmi: Rsmi, tmp_path: Path) -> None:
+    said = rsmi("run", tmp_path)
+    assert said.code == 2
+    assert "is a directory; name the YAML file in it" in said.err
+
+
+def test_an_output_directory_that_cannot_be(rsmi: Rsmi, samples: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    out = tmp_path / "file" / "out"
+    said = rsmi("exponents", "--data", samples, "--block", "[2,2]", "--out", out)
+    assert said.code == 2
+    assert "cannot be written to (Not a directory); choose another --out" in said.err
+
+
+def test_bad_input_leaves_no_directory_so_that_the_next_try_can_use_it(
+    rsmi: Rsmi, samples: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    arguments = ("exponents", "--data", samples, "--blocks", "16", "--reach", "1.5", "--out", out)
+    assert rsmi(*arguments, "--block", "[3,3]").code == 2
+    assert not out.exists()
+    assert rsmi(*arguments, "--block", "[2,2]").code == 0
 
 
 def test_output_directory_with_other_content(rsmi: Rsmi, tmp_path: Path) -> None:
@@ -68,6 +112,13 @@ def test_output_directory_with_other_content(rsmi: Rsmi, tmp_path: Path) -> None
         (["--levels", "9"], "use fewer levels"),
         (["--rule", "median", "--block", "[2,2]"], "expected majority, decimation"),
         ([], "needs a block; give --block"),
+        (["--block", "[2,-2]"], "the block is [2, -2]; expected extents of at least 1"),
+        (["--block", "[-2,-2]"], "the block is [-2, -2]; expected extents of at least 1"),
+        (["--block", "[9,9]"], "1 to 20 sites"),
+        (["--block", "2"], "block is 2; expected a list such as [2,2]"),
+        (["--levels", "two"], "levels is two; expected a whole number"),
+        (["--reach", "nan"], "reach is nan; expected a number"),
+        (["--seed", "-1"], "seed is -1"),
         (["--block", "[2,2]", "--blocks", "1000"], "too few"),
         (["--block", "[2,2]", "--workers", "0"], "workers is 0"),
     ],
@@ -135,13 +186,23 @@ def test_damaged_sample_files(damage: str, rsmi: Rsmi, samples: Path, tmp_path: 
     [
         (["--window.block", "[2,2]", "--window.buffer", "9"], "the window needs"),
         (["--window.block", "[2,2]", "--window.buffer", "-1"], "buffer >= 0"),
-        (["--learning.method", "magic"], "magic"),
+        (
+            ["--learning.method", "magic"],
+            "learning.method is magic; expected one of posterior, joint",
+        ),
+        (["--learning.method", "joint"], "only a posterior q(v|e) values rules"),
+        (["--learning.max_epochs", "0"], "max_epochs is 0; expected a whole number of at least 1"),
+        (["--learning.hidden", "[0]"], "hidden is [0]; expected widths of 1 or more"),
+        (["--learning.learning_rate", "-1"], "learning_rate is -1.0; expected a number above 0"),
+        (["--seed", "-1"], "seed is -1; expected a whole number from 0"),
+        (["--rules", "[a/rule,rule]"], "would both be reported as 'rule'"),
     ],
 )
 def test_windows_and_methods_that_do_not_fit(
     arguments: list[str], words: str, rsmi: Rsmi, samples: Path
 ) -> None:
-    said = rsmi("information", "--data", samples, "--rules", "[]", *arguments)
+    rules = [] if "--rules" in arguments else ["--rules", "[]"]
+    said = rsmi("information", "--data", samples, *rules, *arguments)
     assert said.code == 2, said.err
     assert words in said.err
 

@@ -81,7 +81,7 @@ def test_tables_that_are_no_rules_are_refused(table: torch.Tensor, message: str)
 
 
 def test_block_too_large_for_a_table_is_refused() -> None:
-    with pytest.raises(InputError, match="expected 1 to 20 sites"):
+    with pytest.raises(InputError, match="1 to 20 sites"):
         LinearFilter((5, 5))
 
 

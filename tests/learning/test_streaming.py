@@ -11,7 +11,6 @@ import torch
 
 from rsmi.errors import InputError
 from rsmi.lattice import Window
-from rsmi.learning import data as data_module
 from rsmi.learning.data import WindowData
 from rsmi.learning.learn import learn, make_trainer
 from rsmi.learning.prefetch import Prefetch
@@ -225,11 +224,11 @@ def test_a_file_larger_than_memory_is_read_in_small_parts(
     generate(recipe, tmp_path / "s.h5")
     watched: list[Watched] = []
 
-    def opened(path: str) -> Watched:
-        watched.append(Watched(path))
+    def opened(data: WindowData) -> Watched:
+        watched.append(Watched(data.path))
         return watched[-1]
 
-    monkeypatch.setattr(data_module, "open_samples", opened)
+    monkeypatch.setattr(WindowData, "open", opened)
     data = WindowData(
         str(tmp_path / "s.h5"), WINDOW, batch_size=64, steps_per_epoch=5, configurations=200
     )

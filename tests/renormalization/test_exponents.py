@@ -5,8 +5,8 @@ from rsmi.renormalization.exponents import choose, critical_exponents, truncatio
 from rsmi.renormalization.stability import ScanEntry
 
 
-def _entry(parity, level, n, y, diameter2):
-    shape, coarse = (64 >> level,) * 2, (32 >> level,) * 2
+def _entry(parity, level, n, y, diameter2, axes=2):
+    shape, coarse = (64 >> level,) * axes, (32 >> level,) * axes
     number = Estimate(y, 0.002, "estimate", unit="1")
     return ScanEntry(parity, level, shape, coarse, n, "", diameter2, number, number)
 
@@ -41,6 +41,20 @@ def test_a_step_that_changes_little_by_chance_is_not_trusted():
 def test_a_single_step_states_the_whole_change_of_the_basis():
     even = EVEN[:3]
     assert truncation_error(even, choose(even)) == pytest.approx(0.01 + 0.07)
+
+
+def test_a_single_step_that_counts_is_held_against_the_one_after_it():
+    even = _scan("even", [[0.96, 0.97, 0.97], [0.9, 0.9, 0.9]])
+    chosen = next(entry for entry in even if (entry.level, entry.n_couplings) == (0, 3))
+    assert truncation_error(even, chosen) == pytest.approx(0.07)
+
+
+def test_in_three_dimensions_the_slow_correction_is_counted():
+    even = [
+        _entry("even", level, 1, y, 1, axes=3) for level, y in enumerate([1.4, 1.5, 1.55, 1.53])
+    ]
+    left = 2**-0.83
+    assert truncation_error(even, even[2]) == pytest.approx(0.1 * left / (1 - left))
 
 
 def test_all_exponents_follow_from_two():

@@ -6,14 +6,15 @@ from rsmi.errors import AnalysisError, InputError
 from rsmi.renormalization import generate_interactions, renormalise
 from rsmi.renormalization.coarse_grain import Rule
 from rsmi.renormalization.moments import Moments
-from rsmi.renormalization.stream import accumulate, block_labels
+from rsmi.renormalization.stream import accumulate
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
+from rsmi.sampling.exact.criticality import CRITICAL_COUPLING_3D
 
 
-def _accumulate(samples, kit, workers):
+def _accumulate(samples, kit, workers, levels=3, blocks=8):
     bases = {"even": tuple(i for i in generate_interactions(2.0) if i.parity == "even")}
     rule = Rule.of(kit.majority_table(), (2, 2), 1)
-    return accumulate(samples, rule, bases, levels=3, blocks=8, workers=workers)["even"]
+    return accumulate(samples, rule, bases, levels=levels, blocks=blocks, workers=workers)["even"]
 
 
 def test_workers_and_pieces_do_not_change_a_digit(kit, monkeypatch):
@@ -40,11 +41,13 @@ def test_moments_agree_with_the_definition(kit):
     np.testing.assert_allclose(left_out.same[1, 0], np.cov(fine[:20, 0].T, bias=True), atol=1e-12)
 
 
-def test_blocks_of_the_data_hold_whole_chains_or_runs_of_one():
-    assert np.bincount(block_labels(640, 128, 64)).tolist() == [10] * 64
-    labels = block_labels(1000, 4, 64)
-    assert np.bincount(labels).min() >= 15
-    assert all((np.diff(labels[chain::4]) >= 0).all() for chain in range(4))
+def test_blocks_of_the_data_hold_whole_chains_or_runs_of_one(kit):
+    samples = kit.InMemory(kit.random_spins((640, 8, 8)), chains=128)
+    assert _accumulate(samples, kit, 1, levels=1, blocks=64).count.tolist() == [10] * 64
+    few = kit.InMemory(kit.random_spins((1000, 8, 8)), chains=4)
+    count = _accumulate(few, kit, 1, levels=1, blocks=64).count
+    assert len(count) == 64
+    assert count.min() >= 15
 
 
 def _simulate(coupling):
@@ -87,7 +90,7 @@ def test_samples_away_from_criticality_do_not_pass(kit):
 BAD = [
     ({"levels": 4}, (64, 16, 16), "can be tiled with blocks of .2, 2. 3 times"),
     ({}, (64, 15, 15), "can be tiled"),
-    ({"levels": 0}, (64, 16, 16), "asked for 0"),
+    ({"levels": 0}, (64, 16, 16), "asked for was 0"),
     ({}, (100, 16, 16), "100 samples are too few"),
     ({"blocks": 2}, (64, 16, 16), "2 jackknife blocks"),
     ({"n_even": 99}, (64, 16, 16), "99 even interactions"),
@@ -112,6 +115,61 @@ def test_an_oblong_block_is_refused(kit):
     samples = kit.InMemory(kit.random_spins((200, 8, 8)))
     with pytest.raises(InputError, match="does not rescale all directions alike"):
         renormalise(samples, kit.majority_table(2), (2, 1))
+
+
+def test_a_block_of_another_dimension_is_refused(kit):
+    samples = kit.InMemory(kit.random_spins((200, 8, 8, 8)))
+    with pytest.raises(InputError, match=r"has 3 axes, the block \[2, 2\] has 2; .* \[2, 2, 2\]"):
+        renormalise(samples, kit.majority_table(), (2, 2))
+
+
+def test_too_few_steps_in_three_dimensions_are_refused(kit):
+    samples = kit.InMemory(kit.random_spins((200, 16, 16, 16)))
+    with pytest.raises(InputError, match="with fewer than 3 steps the error cannot be told"):
+        renormalise(samples, kit.majority_table(8), (2, 2, 2))
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("potts", "breaks the symmetry among the states"),
+        ("blume_capel", "has no vacancies"),
+        ("ising_graph", "draw with model ising"),
+        ("dimers", "bonds, not spins"),
+        ("mazes", "its sites are independent"),
+        ("tfim", "blocks would rescale space alone"),
+        ("clock", "nothing is known here"),
+    ],
+)
+def test_other_models_are_refused_with_the_reason(model, reason, kit):
+    samples = kit.InMemory(kit.random_spins((200, 16, 16)))
+    samples.model = {"model": model, "coupling": 1.0}
+    with pytest.raises(InputError, match=f"samples are of the model {model}; .*{reason}"):
+        renormalise(samples, kit.majority_table(), (2, 2), blocks=8)
+
+
+@pytest.fixture(scope="module")
+def cubic():
+    """Swendsen-Wang configurations of the critical 32^3 torus."""
+    sampler = SwendsenWang(Ising((32, 32, 32), CRITICAL_COUPLING_3D), seed=5, workers=2)
+    state = sampler.initial(chains=32)
+    sampler.advance(state, first_sweep=0, sweeps=60)
+    records = []
+    for record in range(20):
+        sampler.advance(state, first_sweep=60 + 3 * record, sweeps=3)
+        records.append(state.clone())
+    return torch.cat(records)
+
+
+def test_exponents_in_three_dimensions_within_their_own_errors(cubic, kit):
+    result = renormalise(
+        kit.InMemory(cubic, chains=32), kit.majority_table(8), (2, 2, 2), reach=1.8, blocks=16
+    )
+    # Bootstrap values: Kos, Poland, Simmons-Duffin, Vichi (2016), arXiv:1603.04436.
+    for name, exact in {"y_t": 1.587375, "y_h": 2.481851}.items():
+        assert abs(result.exponents[name].value.deviation(exact)) < 4.9
+    assert result.exponents["y_t"].value.error < 0.25
+    assert result.exponents["y_h"].value.error < 0.06
 
 
 def test_constant_samples_are_refused(kit):

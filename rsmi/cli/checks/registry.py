@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from rsmi.cli.checks.check import Check
+from rsmi.cli.checks.dimers import dimers
 from rsmi.cli.checks.information import information
 from rsmi.cli.checks.layers import layers
 from rsmi.cli.checks.learning import learning
@@ -14,6 +15,7 @@ from rsmi.cli.checks.thermodynamics import thermodynamics
 SECTIONS: Mapping[str, Callable[[], list[Check]]] = {
     "thermodynamics": thermodynamics,
     "information": information,
+    "dimers": dimers,
     "sampling": sampling,
     "storage": storage,
     "renormalization": renormalization,
