@@ -17,6 +17,7 @@ NAMES = (
     "pipeline",
     "storage",
     "streaming",
+    "layers",
 )
 
 

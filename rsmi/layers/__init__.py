@@ -3,45 +3,40 @@
 `LayerCallback` needs Lightning and is imported by name: `rsmi.layers.callback`.
 """
 
-from rsmi.layers.accumulate import collect
-from rsmi.layers.analyse import Options, analyse_layers
-from rsmi.layers.audit import Ceiling, SeedAverage, over_seeds, scale_sweep, scale_verdict
-from rsmi.layers.autoregressive import Autoregressive, Training
-from rsmi.layers.block_layers import RGLayer, rg_network, without_ties
-from rsmi.layers.checkpoint import load_weights
-from rsmi.layers.controls import independent_labels, shuffled_labels, untrained
+from rsmi.layers.analyse import analyse_layers
+from rsmi.layers.audit.ceilings import Ceiling
+from rsmi.layers.audit.seeds import SeedAverage, over_seeds
+from rsmi.layers.audit.sweeps import scale_sweep, scale_verdict
 from rsmi.layers.estimators import Estimators
-from rsmi.layers.folding import folding_entropy, folding_entropy_1d, mean_log_jacobian
-from rsmi.layers.inputs import (
-    Batch,
-    Inputs,
-    file_inputs,
-    finite_inputs,
-    loader_inputs,
-    sampled_inputs,
-)
+from rsmi.layers.folding.entropy import folding_entropy, folding_entropy_1d, mean_log_jacobian
+from rsmi.layers.folding.preimages import Abs
+from rsmi.layers.inputs.batches import Batch, Inputs
+from rsmi.layers.inputs.controls import independent_labels, shuffled_labels
+from rsmi.layers.inputs.finite import finite_inputs
+from rsmi.layers.inputs.samples import file_inputs, loader_inputs, sampled_inputs
 from rsmi.layers.interval import Interval
-from rsmi.layers.known import Check, known_answers
-from rsmi.layers.noisy import GaussianNoise, linear_gaussian_information, with_noise
-from rsmi.layers.noisy_information import noisy_information
-from rsmi.layers.physical import (
-    enumerated_ising,
-    far_block_labels,
-    ising_entropy,
-    sampled_ising,
-)
-from rsmi.layers.preimages import Abs
-from rsmi.layers.probe import Probe
-from rsmi.layers.quantised import Quantise, quantise
+from rsmi.layers.known.answers import known_answers
+from rsmi.layers.known.check import Check
+from rsmi.layers.network.checkpoint import load_weights
+from rsmi.layers.network.noise import GaussianNoise, with_noise
+from rsmi.layers.network.quantised import Quantise, quantise
+from rsmi.layers.network.selection import select_layers
+from rsmi.layers.network.untrained import untrained
+from rsmi.layers.noisy.gaussian import linear_gaussian_information
+from rsmi.layers.noisy.information import noisy_information
+from rsmi.layers.options import Options
+from rsmi.layers.physics.entropies import dimer_entropy, integrated_entropy, ising_entropy
+from rsmi.layers.physics.enumerated import enumerated_dimers, enumerated_ising, far_block_labels
+from rsmi.layers.physics.rg import RGLayer, rg_network, without_ties
+from rsmi.layers.physics.row_transfer import coarse_distribution
+from rsmi.layers.physics.sampled import sampled_dimers, sampled_ising
+from rsmi.layers.probe.collecting import collect
+from rsmi.layers.probe.hooks import Probe
 from rsmi.layers.report import Finding, LayerReport, LayerRow
-from rsmi.layers.row_transfer import coarse_distribution
-from rsmi.layers.sandwich import (
-    Codes,
-    conditional_bound,
-    conditional_entropy_bounds,
-    entropy_bound,
-)
-from rsmi.layers.selection import select_layers
+from rsmi.layers.sandwich.autoregressive import Autoregressive
+from rsmi.layers.sandwich.bounds import conditional_bound, conditional_entropy_bounds, entropy_bound
+from rsmi.layers.sandwich.codes import Codes
+from rsmi.layers.sandwich.training import Training
 from rsmi.layers.setting import Setting
 
 __all__ = [
@@ -70,7 +65,9 @@ __all__ = [
     "collect",
     "conditional_bound",
     "conditional_entropy_bounds",
+    "dimer_entropy",
     "entropy_bound",
+    "enumerated_dimers",
     "enumerated_ising",
     "far_block_labels",
     "file_inputs",
@@ -78,6 +75,7 @@ __all__ = [
     "folding_entropy",
     "folding_entropy_1d",
     "independent_labels",
+    "integrated_entropy",
     "ising_entropy",
     "known_answers",
     "linear_gaussian_information",
@@ -88,6 +86,7 @@ __all__ = [
     "over_seeds",
     "quantise",
     "rg_network",
+    "sampled_dimers",
     "sampled_inputs",
     "sampled_ising",
     "scale_sweep",

@@ -7,11 +7,12 @@ from pytorch_lightning.callbacks import Callback
 from torch import nn
 
 from rsmi.errors import InputError
-from rsmi.layers.analyse import Options, analyse_layers
-from rsmi.layers.inputs import Inputs
+from rsmi.layers.analyse import analyse_layers
+from rsmi.layers.inputs.batches import Inputs
 from rsmi.layers.interval import Interval
+from rsmi.layers.network.selection import Selector
+from rsmi.layers.options import Options
 from rsmi.layers.report import LayerReport
-from rsmi.layers.selection import Selector
 from rsmi.layers.setting import Setting
 
 

@@ -1,11 +1,16 @@
 """A quantity known to lie between two values, each with its own error."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Self
 
 from rsmi.errors import InputError
 from rsmi.information import Estimate
+
+SIGMAS = 3.0
+"""Standard errors from which on two values disagree and are not only scattered."""
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,17 @@ class Interval:
         estimate = Estimate(max(value, 0.0), 0.0, "exact", n=n)
         return cls(estimate, estimate)
 
+    @classmethod
+    def around(cls, known: Estimate) -> Self:
+        """Both ends are one known number with its error, such as a measured H(X).
+
+        >>> print(Interval.around(Estimate(4.0, 0.1, "estimate")))
+        4.00(10) .. 4.00(10) nats
+        """
+        if known.kind == "exact":
+            return cls(known, known)
+        return cls(replace(known, kind="lower"), replace(known, kind="upper"))
+
     @property
     def is_exact(self) -> bool:
         """Whether both ends are one exact value."""
@@ -84,21 +100,49 @@ class Interval:
         slack = 1e-9 * max(1.0, abs(value))
         return low - slack <= value <= high + slack
 
-    def within(self, low: float, high: float) -> Self:
-        """Cut off by bounds that hold without any error, such as 0 and ln K."""
-        return type(self)(
-            self.lower if self.lower.value > low else Estimate(low, 0.0, "lower"),
-            self.upper if self.upper.value < high else Estimate(high, 0.0, "upper"),
-        )
+    def above(self, limit: Estimate) -> Self:
+        """With another lower value where that is the better one, see `better`."""
+        return type(self)(replace(better(self.lower, limit, 1), kind="lower"), self.upper)
 
-    def subtracted_from(self, total: "Interval") -> Self:
-        """`total` minus this quantity: the ends change sides, the errors add up.
+    def below(self, limit: Estimate) -> Self:
+        """With another upper value where that is the better one, see `better`."""
+        return type(self)(self.lower, replace(better(self.upper, limit, -1), kind="upper"))
 
-        The two errors may be correlated, so they are added and not combined in quadrature.
+    def disagreement(self) -> float:
+        """By how much the lower value exceeds the upper one, in their common standard error.
+
+        0 where it does not; infinite where neither has an error.
+
+        >>> Interval(Estimate(2.0, 0.3, "lower"), Estimate(1.0, 0.4, "upper")).disagreement()
+        2.0
         """
+        excess = self.lower.value - self.upper.value
+        if excess <= _ROUNDING:
+            return 0.0
+        error = math.hypot(self.lower.error, self.upper.error)
+        return excess / error if error else math.inf
+
+    def ordered(self) -> Self:
+        """The lower value not above the upper one, unless they disagree.
+
+        Two ends that have crossed by at most 3 of their common standard errors are scatter. A
+        certain end then stays and the other one moves to it; of two uncertain ends each takes
+        the other's place, which keeps both valid. Beyond that nothing is changed, so that the
+        disagreement is seen.
+
+        >>> print(Interval(Estimate(1.1, 0.1, "lower"), Estimate(1.0, 0.0, "upper")).ordered())
+        1.00(10) .. 1 nats
+        """
+        low, high = self.lower, self.upper
+        if low.value <= high.value or self.disagreement() > SIGMAS:
+            return self
+        if high.error == 0:
+            return type(self)(replace(low, value=high.value), high)
+        if low.error == 0:
+            return type(self)(low, replace(high, value=low.value))
+        error = max(low.error, high.error)
         return type(self)(
-            _difference(total.lower, self.upper, "lower"),
-            _difference(total.upper, self.lower, "upper"),
+            replace(low, value=high.value, error=error), replace(high, value=low.value, error=error)
         )
 
     def __str__(self) -> str:
@@ -108,8 +152,22 @@ class Interval:
         return f"{low} .. {high} {self.lower.unit}"
 
 
-def _difference(a: Estimate, b: Estimate, side: str) -> Estimate:
-    value, error = a.value - b.value, a.error + b.error
-    if a.kind == b.kind == "exact":
-        return Estimate(value, 0.0, "exact", a.unit)
-    return Estimate(value, error, "lower" if side == "lower" else "upper", a.unit)
+def better(now: Estimate | None, other: Estimate, sign: int) -> Estimate:
+    """The better of two lower values (sign 1) or upper values (sign -1).
+
+    A value without error is compared as it is. Of two with errors the better one has to lead by
+    3 of their common standard errors; else the one with the smaller error is taken, since the
+    best of values that only scatter would not keep its promise.
+
+    >>> a, b = Estimate(1.0, 0.1, "lower"), Estimate(1.1, 0.2, "lower")
+    >>> better(a, b, 1).value, better(a, Estimate(2.0, 0.2, "lower"), 1).value
+    (1.0, 2.0)
+    """
+    if now is None:
+        return other
+    lead = sign * (other.value - now.value)
+    if now.error == 0 or other.error == 0:
+        return other if lead > 0 else now
+    if abs(lead) > SIGMAS * math.hypot(now.error, other.error):
+        return other if lead > 0 else now
+    return other if other.error < now.error else now

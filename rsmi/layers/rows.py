@@ -7,26 +7,28 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from rsmi.information import Estimate
-from rsmi.layers.accumulate import Collected
-from rsmi.layers.autoregressive import Training
-from rsmi.layers.bounds import Sample, label_interval, sampled_quantities
-from rsmi.layers.certificates import Kept, certified, label_bound
-from rsmi.layers.counting import Labels, label_entropy
+from rsmi.layers.certain import Known, certain_quantities
+from rsmi.layers.counting.entropies import label_entropy
+from rsmi.layers.counting.labels import Labels
 from rsmi.layers.estimators import Estimators, KeptRows, estimator_column
-from rsmi.layers.followed import Followed
-from rsmi.layers.inputs import Inputs
+from rsmi.layers.inputs.batches import Inputs
 from rsmi.layers.interval import Interval
-from rsmi.layers.noisy_information import noisy_information
-from rsmi.layers.quantised import Quantise
+from rsmi.layers.network.followed import output_module
+from rsmi.layers.network.quantised import Quantise
+from rsmi.layers.network.selection import layer_names
+from rsmi.layers.noisy.draws import Draws, drawn_activations, independent_draws
+from rsmi.layers.noisy.information import is_chain, noisy_information
+from rsmi.layers.probe.collecting import Collected
 from rsmi.layers.report import LayerRow, Value
-from rsmi.layers.selection import layer_names
+from rsmi.layers.sandwich.kept import Kept, label_bound, upper_values
+from rsmi.layers.sandwich.sample import Sample, label_interval, sampled_quantities
+from rsmi.layers.sandwich.training import Training
 from rsmi.layers.setting import WITHOUT_LABELS, LayerKind, Setting
 
 _SHUFFLE_SEED = 20180101
-_NOISY_ROWS = 4096
 _NOISY_BATCH = 512
 
 
@@ -58,70 +60,74 @@ class Rows:
         column = self._column(name) if self.estimators else {}
         return LayerRow(name, kind, self.found.layers[name].width, quantities, refused, column)
 
-    def entropy_y(self) -> Value | None:
+    @cached_property
+    def entropy_y(self) -> Interval | None:
         """H(Y), exact for a finite set."""
         if not self.found.labelled:
             return None
-        y = self.found.y
+        y, order, chains = self.found.y, self._order, self.inputs.chains or 1
         if self.inputs.kind == "finite":
             return Interval.exact(label_entropy(y, self.found.weights))
-        return label_interval(y[self._order], np.zeros_like(y), self.inputs.chains or 1)
+        return label_interval(y[order], np.zeros_like(y), chains).ordered()
 
     def log_capacity(self, name: str) -> float:
         """ln of the number of values of a quantised layer; infinite for others."""
-        module = layer_names(self.model)[name.split(":")[0]]
-        last = module.after if isinstance(module, Followed) else module
+        last = output_module(layer_names(self.model)[name.split(":")[0]])
         if not isinstance(last, Quantise):
             return math.inf
         return self.found.layers[name].width * math.log(last.levels)
 
     def _quantities(self, name: str, kind: LayerKind) -> Mapping[str, Value]:
-        if kind == "noisy":
-            return self._noisy(name)
-        if self.inputs.kind == "finite":
+        if kind != "noisy" and self.inputs.kind == "finite":
             values = self.found.counted(name).quantities()
             wanted = values if self.found.labelled else WITHOUT_LABELS
             return {q: Interval.exact(values[q]) for q in wanted}
-        sample = self._sample(name)
-        if not len(self.found.kept):
-            return sampled_quantities(sample)
-        return certified(sample, self._kept(name), self.training)
+        known = Known(self.inputs.entropy, self.entropy_y, self.log_capacity(name), kind == "noisy")
+        measured = self._noisy(name) if kind == "noisy" else self._sampled(name)
+        return certain_quantities(measured, known)
+
+    def _sampled(self, name: str) -> dict[str, Value]:
+        """Counts of all rows, with the upper values that the kept ones give."""
+        result = sampled_quantities(self._sample(name))
+        tighter = upper_values(self._kept(name), self.training) if len(self.found.kept) else {}
+        for quantity, upper in tighter.items():
+            value = result[quantity]
+            if isinstance(value, Estimate):
+                result[quantity] = Interval(value, upper)
+            else:
+                result[quantity] = value.below(upper)
+        return result
 
     def _noisy(self, name: str) -> dict[str, Value]:
-        information = self._noisy_information[name]
-        result: dict[str, Value] = {"I(X;T)": information}
-        known = self.inputs.entropy
-        if known is not None:
-            total = Interval(
-                Estimate(known.value, known.error, "lower"),
-                Estimate(known.value, known.error, "upper"),
-            )
-            result["H(X|T)"] = information.subtracted_from(total).within(0.0, known.value)
-        total_y = self.entropy_y()
-        if self.training and isinstance(total_y, Interval):
-            upper = label_bound(self._kept(name), self.training)
-            forgotten = Interval(Estimate(0.0, 0.0, "lower"), upper)
-            result["H(Y|T)"] = forgotten
-            kept = forgotten.subtracted_from(total_y)
-            result["I(T;Y)"] = kept.within(0.0, total_y.upper.value)
+        result: dict[str, Value] = {"I(X;T)": self._noisy_information[name]}
+        if self.training and self.found.labelled:
+            upper = label_bound(self._drawn(name), self.training)
+            result["H(Y|T)"] = Interval(Estimate(0.0, 0.0, "lower"), upper)
         return result
 
     @cached_property
     def _noisy_information(self) -> dict[str, Interval]:
-        return noisy_information(self.model, self._draws(), batch=self._noisy_batch())
+        return noisy_information(
+            self.model, self._draws.x, batch=self.noisy_batch, chain=is_chain(self.model)
+        )
 
-    def _noisy_batch(self) -> int:
+    @property
+    def noisy_batch(self) -> int:
+        """Samples that noisy layers are told apart among."""
+        if self.inputs.kind == "finite":
+            return _NOISY_BATCH
         return min(_NOISY_BATCH, len(self.found.kept) // 2)
 
-    def _draws(self) -> Tensor:
-        """Independent samples of X from the kept rows."""
-        generator = torch.Generator().manual_seed(_SHUFFLE_SEED)
-        if self.inputs.kind == "finite":
-            weights = torch.from_numpy(self.found.weights[self.found.kept])
-            chosen = torch.multinomial(weights, _NOISY_ROWS, True, generator=generator)
-        else:
-            chosen = torch.randperm(len(self.found.kept), generator=generator)[:_NOISY_ROWS]
-        return self.found.kept_x[chosen]
+    @cached_property
+    def _draws(self) -> Draws:
+        return independent_draws(self.inputs, self.found)
+
+    def _drawn(self, name: str) -> Kept:
+        """Independent samples with their activations; of a finite set with its probabilities."""
+        if self.inputs.kind != "finite":
+            return self._kept(name)
+        x, y = self._draws.x, self._draws.y
+        return Kept(x, y, drawn_activations(self.model, name, x), 1)
 
     @cached_property
     def _order(self) -> Labels:
@@ -138,8 +144,6 @@ class Rows:
             found.y[order] if found.labelled else None,
             found.layers[name].labels()[order],
             self.inputs.chains or 1,
-            self.inputs.entropy,
-            self.log_capacity(name),
         )
 
     def _kept(self, name: str) -> Kept:

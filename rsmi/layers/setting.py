@@ -7,11 +7,11 @@ from typing import Literal
 from torch import nn
 
 from rsmi.errors import InputError
-from rsmi.layers.followed import Followed
-from rsmi.layers.inputs import InputKind
-from rsmi.layers.noisy import GaussianNoise
-from rsmi.layers.quantised import Quantise
-from rsmi.layers.selection import layer_names
+from rsmi.layers.inputs.batches import InputKind
+from rsmi.layers.network.followed import output_module
+from rsmi.layers.network.noise import GaussianNoise
+from rsmi.layers.network.quantised import Quantise
+from rsmi.layers.network.selection import layer_names
 
 LayerKind = Literal["deterministic", "quantised", "noisy"]
 
@@ -89,12 +89,12 @@ class Setting:
 def layer_kind(model: nn.Module, name: str) -> LayerKind:
     """What a layer is by the way it is built: its own quantisation or noise.
 
-    >>> from rsmi.layers.quantised import quantise
+    >>> from rsmi.layers.network.quantised import quantise
     >>> layer_kind(quantise(nn.Sequential(nn.Tanh()), "0", 4), "0")
     'quantised'
     """
     module = layer_names(model)[name]
-    last = module.after if isinstance(module, Followed) else module
+    last = output_module(module)
     if isinstance(last, GaussianNoise):
         return "noisy"
     if isinstance(last, Quantise):

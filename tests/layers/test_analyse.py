@@ -23,7 +23,7 @@ from rsmi.layers import (
     sampled_inputs,
     with_noise,
 )
-from rsmi.layers.known_networks import StateMap
+from rsmi.layers.known.networks import StateMap
 
 BIT = math.log(2)
 

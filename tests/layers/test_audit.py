@@ -22,10 +22,10 @@ from rsmi.layers import (
     shuffled_labels,
     untrained,
 )
-from rsmi.layers.accumulate import rounding_sensitivity
-from rsmi.layers.audit import data_processing_findings
+from rsmi.layers.audit.data_processing import data_processing_findings
 from rsmi.layers.interval import Interval
-from rsmi.layers.probe import Probe
+from rsmi.layers.probe.hooks import Probe
+from rsmi.layers.probe.rounding import rounding_sensitivity
 
 BIT = math.log(2)
 
@@ -184,9 +184,9 @@ def test_rounding_that_depends_on_the_batch_is_seen():
 
 def test_intervals():
     a = Interval(Estimate(1.0, 0.1, "lower"), Estimate(2.0, 0.1, "upper"))
-    difference = a.subtracted_from(Interval.exact(5.0))
-    assert (difference.lower.value, difference.upper.value) == (3.0, 4.0)
-    assert a.within(1.5, 1.8).lower.value == 1.5
+    cut = a.above(Estimate(1.5, 0.0, "exact")).below(Estimate(1.8, 0.0, "exact"))
+    assert (cut.lower.value, cut.upper.value) == (1.5, 1.8)
+    assert Interval.around(Estimate(1.0, 0.0, "exact")).is_exact
     assert str(Interval.exact(2.0)) == "2 nats (exact)"
     with pytest.raises(InputError, match="expected a lower"):
         Interval(Estimate(1.0, 0.1, "upper"), Estimate(2.0, 0.1, "upper"))

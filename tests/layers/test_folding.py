@@ -15,7 +15,7 @@ from rsmi.layers import (
     folding_entropy_1d,
     mean_log_jacobian,
 )
-from rsmi.layers.known_networks import sawtooth
+from rsmi.layers.known.networks import sawtooth
 
 BIT = math.log(2)
 

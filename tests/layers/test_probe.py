@@ -3,7 +3,14 @@ import torch
 from torch import nn
 
 from rsmi.errors import InputError
-from rsmi.layers import Probe, select_layers
+from rsmi.layers import (
+    Options,
+    Probe,
+    analyse_layers,
+    finite_inputs,
+    quantise,
+    select_layers,
+)
 
 
 def net():
@@ -133,8 +140,20 @@ def test_calls_that_change_from_batch_to_batch():
 
 
 def test_autocast():
-    with Probe(net(), autocast=torch.bfloat16) as probe:
-        assert probe(torch.randn(5, 3))["0"].dtype == torch.bfloat16
+    """Half precision has fewer values, and the entropies are those of the network that uses it."""
+    model, x = net(), torch.randn(2000, 3)
+    with Probe(model, autocast=torch.bfloat16) as probe:
+        found = probe(x)["2"]
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        expected = model(x)
+    assert found.dtype == torch.bfloat16
+    assert torch.equal(found, expected)
+    inputs, half = finite_inputs(x), Options(autocast=torch.bfloat16)
+    report = analyse_layers(model, inputs, layers="2", options=half)
+    distinct, times = expected.unique(dim=0, return_counts=True)
+    assert len(distinct) < 2000
+    by_hand = float(torch.special.entr(times / 2000.0).sum())
+    assert report["2"].interval("H(T)").middle == pytest.approx(by_hand, abs=1e-5)
 
 
 @pytest.mark.gpu
@@ -142,3 +161,16 @@ def test_autocast():
 def test_on_a_gpu():
     with Probe(net().cuda()) as probe:
         assert probe(torch.randn(5, 3))["0"].device.type == "cuda"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_entropies_on_a_gpu_are_those_of_the_cpu():
+    """Quantised to few levels, so that another order of sums changes no value."""
+    x = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 3)
+    model = quantise(net(), "2", levels=3)
+    here = analyse_layers(model, finite_inputs(x), layers="2")["2"]
+    there = analyse_layers(model.cuda(), finite_inputs(x), layers="2")["2"]
+    half = Options(autocast=torch.float16)
+    assert there.quantities == here.quantities
+    assert analyse_layers(model, finite_inputs(x), layers="2", options=half)["2"].quantities

@@ -1,0 +1,1 @@
+"""Checks that catch nonsense before it is believed."""

@@ -1,0 +1,1 @@
+"""Equal rows by hashes, and entropies by counting them."""

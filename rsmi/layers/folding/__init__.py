@@ -1,0 +1,1 @@
+"""What deterministic layers of continuous inputs forget."""

@@ -1,0 +1,1 @@
+"""Choose, change and load the network that is measured."""

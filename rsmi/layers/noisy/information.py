@@ -1,0 +1,125 @@
+"""I(X;T) of a network with known Gaussian noise, between two certified values."""
+
+import torch
+from torch import Tensor, nn
+
+from rsmi.errors import InputError
+from rsmi.information import infonce, leave_one_out
+from rsmi.layers.interval import Interval
+from rsmi.layers.network.followed import Followed
+from rsmi.layers.network.noise import GaussianNoise
+from rsmi.layers.network.selection import layer_names, unwrapped
+from rsmi.layers.probe.hooks import Probe
+
+Run = dict[str, tuple[Tensor, Tensor]]
+
+
+def noisy_layers(model: nn.Module) -> dict[str, GaussianNoise]:
+    """The layers that carry noise of their own, with it, by name."""
+    found = layer_names(model).items()
+    return {
+        name: module.after
+        for name, module in found
+        if isinstance(module, Followed) and isinstance(module.after, GaussianNoise)
+    }
+
+
+def is_chain(model: nn.Module) -> bool:
+    """Whether every noisy layer sees the input only through the one before.
+
+    So it is for the modules of one `nn.Sequential`; of other networks it is not known.
+    """
+    inner = unwrapped(model)
+    return isinstance(inner, nn.Sequential) and not any("." in n for n in noisy_layers(inner))
+
+
+def noisy_information(
+    model: nn.Module, x: Tensor, *, batch: int = 512, draws: int = 8, chain: bool = False
+) -> dict[str, Interval]:
+    r"""Lower and upper value of I(X;T) for every noisy layer.
+
+    Below: InfoNCE whose critic is the mean of p(t|x, noise of earlier layers) over `draws`
+    draws of that noise, independent of the one that made t. Above: leave-one-out for
+    I(M;T), M the layer's activation before its own noise, which X reaches T through. In the
+    first noisy layer M is a function of X, and both have the true conditional.
+
+    Args:
+        model: From `with_noise`.
+        x: (n, ...) independent samples of X, cut into batches of K; n >= 2 K.
+        batch: K; the lower value cannot exceed ln K. Takes n K time.
+        draws: Draws of the earlier noise for the critic.
+        chain: Whether each noisy layer sees the input only through the one before (no skip
+            connections); then no layer's upper value exceeds that of the layer before.
+
+    Returns:
+        Nats, by layer.
+
+    Raises:
+        InputError: For a network without noise or too few samples.
+
+    Source: Poole et al. (2019), arXiv:1905.06922.
+    """
+    names = list(noisy_layers(model))
+    if not names:
+        raise InputError(
+            "no layer of this network carries noise; put it in with with_noise(model, layers, "
+            "sigma)"
+        )
+    if draws < 1:
+        raise InputError(f"{draws} draws of the earlier noise; expected at least 1")
+    if len(x) < 2 * batch or batch < 2:
+        raise InputError(
+            f"{len(x)} samples in batches of {batch}; the bounds need at least two batches: give "
+            "more samples or a smaller batch"
+        )
+    scores = _scores(model, x[: len(x) // batch * batch], batch, draws)
+    return _intervals(scores, chain)
+
+
+def _intervals(scores: dict[str, tuple[Tensor, Tensor]], chain: bool) -> dict[str, Interval]:
+    result: dict[str, Interval] = {}
+    previous = None
+    for name, (critic, conditional) in scores.items():
+        upper = leave_one_out(conditional)
+        if chain and previous is not None and previous.value < upper.value:
+            upper = previous
+        result[name] = Interval(infonce(critic), upper)
+        previous = upper
+    return result
+
+
+def _scores(
+    model: nn.Module, x: Tensor, batch: int, draws: int
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Critic and conditional of each layer, (batches, K, K): rows are t, columns are x."""
+    noise = noisy_layers(model)
+    parts: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    with Probe(model, list(noise)) as probe:
+        for inputs in x.split(batch):
+            truth = _run(probe, noise, inputs)
+            others = [_run(probe, noise, inputs) for _ in range(draws if len(noise) > 1 else 0)]
+            for place, (name, (mean, t)) in enumerate(truth.items()):
+                conditional = critic = _log_kernel(t, mean, noise[name].sigma)
+                if place:  # the mean of the first noisy layer is the same in every draw
+                    means = [other[name][0] for other in others]
+                    critic = _log_mixture(t, means, noise[name].sigma)
+                parts.setdefault(name, []).append((critic, conditional))
+    return {
+        name: (torch.stack([c for c, _ in pairs]), torch.stack([p for _, p in pairs]))
+        for name, pairs in parts.items()
+    }
+
+
+def _run(probe: Probe, noise: dict[str, GaussianNoise], inputs: Tensor) -> Run:
+    """Activation before and after the noise, by layer in order of use."""
+    return {name: (noise[name].mean.flatten(1), t) for name, t in probe(inputs).items()}
+
+
+def _log_mixture(t: Tensor, means: list[Tensor], sigma: float) -> Tensor:
+    return torch.stack([_log_kernel(t, mean, sigma) for mean in means]).logsumexp(0)
+
+
+def _log_kernel(t: Tensor, mean: Tensor, sigma: float) -> Tensor:
+    """ln p(t_i | mean_j) up to a constant that cancels in both bounds, (K, K)."""
+    squares = torch.cdist(t.double(), mean.double(), compute_mode="donot_use_mm_for_euclid_dist")
+    return (-squares.square() / (2 * sigma**2)).cpu()

@@ -1,0 +1,1 @@
+"""Inputs and layers from physics whose entropies are known."""

@@ -1,0 +1,1 @@
+"""Stream activations of chosen layers and keep their codes."""

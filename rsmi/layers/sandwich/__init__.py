@@ -1,0 +1,1 @@
+"""Certified lower and upper values from samples."""
