@@ -50,11 +50,12 @@ GLOSSARY = {
     "layers.<name>.I(X;T)": Entry("I(X;T)", "what the layer keeps of the input"),
     "layers.<name>.H(Y|T)": Entry("H(Y|T)", "what the layer does not tell about the label"),
     "layers.<name>.I(T;Y)": Entry("I(T;Y)", "what the layer tells about the label"),
+    "layers.<name>.I(T;E)": Entry("I(T;E)", "what one coarse spin tells about its environment"),
     "layers.<name>.H(X|T,Y)": Entry("H(X|T,Y)", "what layer and label together leave open"),
     "layers.<name>.<estimator>": Entry("", "an estimator's column, which depends on its scale"),
     "layers.findings": Entry("", "remarks of the audit"),
-    "layers.study.learned": Entry("", "networks that learned the rule"),
-    "layers.study.accuracy": Entry("", "accuracy on images never trained on"),
+    "layers.study.learned": Entry("", "networks that learned the task"),
+    "layers.study.accuracy": Entry("", "share of right answers of trained networks"),
     "layers.claim.fixed_bins.<unit>": Entry(
         "&Delta;I<sub>bins</sub>", "gain of I(X;T) in training, bins of fixed width"
     ),
@@ -70,8 +71,11 @@ GLOSSARY = {
     "layers.claim.late_inputs_quantised.<unit>": Entry(
         "&Delta;H(X|T)", "gain of the last hidden layers in training, quantised"
     ),
+    "layers.claim.late_inputs_refilled.<unit>": Entry(
+        "&Delta;H(X|T)", "gain of the last hidden layers after its least value, quantised"
+    ),
     "layers.claim.late_labels.<unit>": Entry(
-        "-&Delta;H(Y|T)", "fall of the last hidden layers in training, quantised"
+        "&minus;&Delta;H(Y|T)", "fall of the last hidden layers in training, quantised"
     ),
     "sampling.energy": Entry("&lang;E&rang;/N", "energy per site"),
     "sampling.magnetisation": Entry("&lang;|M|&rang;/N", "absolute magnetisation per site"),
@@ -83,14 +87,14 @@ GLOSSARY = {
     ),
 }
 """Every documented name; `<rule>` stands for the name of a rule, `<name>` for that of a layer,
-`<unit>` for a unit function. `docs/results.md` says more."""
+`<unit>` for a kind of network. `docs/results.md` says more."""
 
 _PATTERNS = (
     (r"^information\.exact\.[^.]+$", "information.exact.<rule>"),
     (r"^layers\.claim\.([^.]+)\.[^.]+$", r"layers.claim.\1.<unit>"),
     (r"^layers\..*\(.*\)\.[HI]\([XYT|;,]+\)$", "layers.<name>.<estimator>"),
     (r"^layers\..*(?:renyi|nearest_neighbour)\.I\([XYT;]+\)$", "layers.<name>.<estimator>"),
-    (r"^layers\..+\.([HI]\([XYT|;,]+\))$", r"layers.<name>.\1"),
+    (r"^layers\..+\.([HI]\([XYTE|;,]+\))$", r"layers.<name>.\1"),
 )
 """Names that are made of parts, and the entry that explains them; the first that fits counts."""
 

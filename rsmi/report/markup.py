@@ -45,9 +45,10 @@ def pairs(entries: Mapping[str, str]) -> str:
     return element("dl", "".join(lines), class_="pairs")
 
 
-def section(identifier: str, title: str, parts: Iterable[str]) -> str:
-    """A section of the page under its heading."""
+def section(title: str, parts: Iterable[str]) -> str:
+    """A section of the page under its heading, which a link `#its-title` finds."""
     heading = element("h2", text(title))
+    identifier = title.lower().replace(" ", "-")
     return element("section", heading + "\n".join(parts), id=identifier)
 
 

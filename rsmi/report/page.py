@@ -11,6 +11,7 @@ from rsmi.report.listing import listing
 from rsmi.report.markup import element, pairs, picture, section, text
 from rsmi.report.plain import Plain
 from rsmi.report.result import Result
+from rsmi.report.sheet import Sheet, sheet
 
 FILE_NAME = "report.html"
 
@@ -36,8 +37,9 @@ def write_report(
     figures: Sequence[Figure],
     headline: Sequence[str],
     title: str | None = None,
+    tables: Sequence[Sheet] = (),
 ) -> Path:
-    """Write `report.html`: headline numbers, figures, all quantities, how to repeat the run.
+    """Write `report.html`: headline numbers, tables, figures, all quantities, how to repeat it.
 
     The page needs no network and no script, and reads on a phone and on paper.
 
@@ -47,6 +49,7 @@ def write_report(
         figures: In the order in which they are to stand.
         headline: Dotted names of the quantities shown first.
         title: Title of the page; the command unless given.
+        tables: In the order in which they are to stand, above the figures.
 
     Returns:
         Path of the page.
@@ -56,15 +59,14 @@ def write_report(
         OSError: When the disk refuses; an older page is then still intact.
     """
     name = title or result.command
-    body = "\n".join(
-        [
-            _head(result, name, headline),
-            section("figures", "Figures", [_figure(figure) for figure in figures]),
-            section("quantities", "All quantities", [listing(result.quantities)]),
-            section("reproduce", "How to repeat this run", _reproduce(result)),
-        ]
-    )
-    page = _document(name, element("main", body))
+    sections = {
+        "Tables": [sheet(table) for table in tables],
+        "Figures": [_figure(figure) for figure in figures],
+        "All quantities": [listing(result.quantities)],
+        "How to repeat this run": _reproduce(result),
+    }
+    shown = [section(title, parts) for title, parts in sections.items() if parts]
+    page = _document(name, element("main", "\n".join([_head(result, name, headline), *shown])))
     return write_whole(Path(directory) / FILE_NAME, page.encode())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rsmi.report import Figure, Result, figures, write_report
+from rsmi.report import Figure, Result, Sheet, figures, write_report
 
 CHROMIUM = shutil.which("chromium")
 
@@ -41,7 +41,9 @@ def page(result: Result, tmp_path: Path) -> Path:
     path = figures.save(drawn, tmp_path / "information.png")
     headline = ["information.learned", "information.learned.null", "exponents.y_t"]
     figure = Figure(path, "Information", "Learned and exact.")
-    return write_report(tmp_path, result, [figure], headline)
+    columns = ["layer", *(f"H(X|T) after {10**k} epochs" for k in range(9))]
+    table = Sheet("Wider than any page", columns, [["T1", *["0.25(1)"] * 9]])
+    return write_report(tmp_path, result, [figure], headline, tables=[table])
 
 
 def test_browser_shows_the_headline(page: Path) -> None:

@@ -13,6 +13,7 @@ LAYERS = ["T1", "T2", "output"]
 EXACT = figures.Depth("network", [0.0, 1.0, 2.0], [0.0, 1.0, 2.0])
 LOOSE = figures.Depth("samples", [0.0, 0.5, math.nan], [0.2, 1.5, math.nan], [0.1, 0.1, 0.0])
 CONTROL = figures.Depth("untrained", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0], None, True)
+SHORT = figures.Depth("network", [0.0, 1.0], [0.0, 1.0])
 PATHS = [figures.Path("T1", [1.0, 2.0, 1.5], [0.1, 0.4, 0.6]), figures.Path("T2", [1.0], [0.2])]
 
 DRAWINGS: dict[str, tuple[Callable[[], Figure], int]] = {
@@ -20,7 +21,7 @@ DRAWINGS: dict[str, tuple[Callable[[], Figure], int]] = {
     "depth": (lambda: figures.depth(LAYERS, {"H(X|T)": [EXACT, LOOSE], "H(Y|T)": [CONTROL]}), 2),
     "plane": (lambda: figures.plane({"tanh": PATHS}, limits=(2.5, 0.69)), 1),
     "plane, three": (lambda: figures.plane({"a": PATHS, "b": PATHS, "c": PATHS[:1]}), 4),
-    "table": (lambda: figures.table(["layer", "a\nb"], [["tanh"], ["T1", "1"]]), 1),
+    "depth, titles": (lambda: figures.depth(["0", "9"], {"a": [SHORT]}, "H(X|T)", "epoch"), 1),
 }
 
 
@@ -48,6 +49,16 @@ def test_exact_values_have_no_bars() -> None:
     assert not axes.containers[0][2]
 
 
+def test_axes_say_what_they_show() -> None:
+    left, right = figures.depth(["0", "9"], {"a": [SHORT], "b": [SHORT]}, "H(X|T)", "epoch").axes
+    assert (left.get_ylabel(), right.get_ylabel()) == ("H(X|T) (nats)", "")
+    assert (left.get_title(loc="left"), left.get_xlabel()) == ("a", "epoch")
+    assert figures.depth(LAYERS, {"H(X|T)": [EXACT]}).axes[0].get_ylabel() == "H(X|T) (nats)"
+    figure = figures.plane({"a": PATHS}, axes=("H(X|T)", "I(T;E)"))
+    words = {text.get_text() for text in figure.texts}
+    assert words >= {"H(X|T) (nats)", "I(T;E) (nats)"}
+
+
 def test_a_network_keeps_its_colour_in_all_panels() -> None:
     figure = figures.depth(LAYERS, {"a": [EXACT, CONTROL], "b": [CONTROL]})
     first, second = (axes.containers[-1][0].get_color() for axes in figure.axes)
@@ -73,7 +84,6 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "nothing": (lambda: figures.depth(LAYERS, {"a": []}), "no value to draw"),
     "no path": (lambda: figures.plane({"a": []}), "0 paths"),
     "empty path": (lambda: figures.plane({"a": [figures.Path("T", [], [])]}), "with points"),
-    "table": (lambda: figures.table(["a", "b"], [["1", "2", "3"]]), "a cell for every column"),
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rsmi.errors import InputError
-from rsmi.report import Figure, Result, figures, write_report
+from rsmi.report import Figure, Quantity, Result, Sheet, figures, write_report
 
 HEADLINE = ["information.learned", "exponents.y_t", "exponents.y_h"]
 
@@ -95,6 +95,42 @@ def test_missing_or_foreign_figure_is_refused(
         path.write_bytes(content)
     with pytest.raises(InputError, match=message):
         write_report(tmp_path, result, [Figure(path, "a", "b")], [])
+
+
+ROWS = [["tanh"], ["T1 <b>", "-0.5(1)", "2"], ["relu"], ["T1", "3", "4"]]
+
+
+def test_tables_can_be_read_aloud_and_copied(result: Result, tmp_path: Path) -> None:
+    table = Sheet("What is forgotten", ["layer", "H(X|T)", "H(Y|T)"], ROWS, "Nats & more.")
+    page = write_report(tmp_path, result, [], [], tables=[table]).read_text(encoding="utf-8")
+    reader = Reader(page.partition("All quantities")[0])
+    scopes = [value for tag, name, value in reader.attributes if (tag, name) == ("th", "scope")]
+    assert scopes == ["col"] * 3 + ["rowgroup", "row"] * 2
+    assert reader.tags.count("tbody") == 2
+    assert ("th", "colspan", "3") in reader.attributes
+    assert ("div", "tabindex", "0") in reader.attributes
+    words = {"What is forgotten", "T1 <b>", "\N{MINUS SIGN}0.5(1)", "Nats & more.", "Tables"}
+    assert words <= set(reader.words)
+    assert "b" not in reader.tags
+
+
+@pytest.mark.parametrize("rows", [[], [["T1", "1"]], [["T1", "1", "2", "3"]]])
+def test_a_table_of_uneven_rows_is_refused(rows: list[list[str]]) -> None:
+    with pytest.raises(InputError, match=rf"'a' has {len(rows)} rows under 3 columns"):
+        Sheet("a", ["layer", "H(X|T)", "H(Y|T)"], rows)
+
+
+def test_values_layer_by_layer_are_folded_away(tmp_path: Path) -> None:
+    names = ["layers.T1.H(X|T)", "layers.H(X)", "layers.study.accuracy", "exponents.scan.y_t"]
+    found = [Quantity(name, 1.0, 0.0, "exact", "1") for name in names]
+    result = Result("rsmi layers", {}, None, "cpu", {}, found)
+    page = write_report(tmp_path, result, [], []).read_text(encoding="utf-8")
+    shown, _, folded = page.partition("<details>")
+    assert "layers.study.accuracy" in shown
+    assert not any(name in shown for name in (names[0], names[1], names[3]))
+    assert all(name in folded for name in (names[0], names[1], names[3]))
+    assert "Layer by layer (2 values)" in folded
+    assert "deviation" not in page
 
 
 def test_import_is_light() -> None:

@@ -1,6 +1,6 @@
 """The command itself: a user's own network, or a study named in the config."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -11,6 +11,7 @@ from rsmi.cli.layers.network import build, check_forward, dtype_of, quantised
 from rsmi.cli.layers.pictures import depth_figure
 from rsmi.cli.layers.printing import report_table
 from rsmi.cli.layers.quantities import report_quantities
+from rsmi.cli.layers.sheets import page_sheets
 from rsmi.cli.layers.task import Layers
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
@@ -60,7 +61,9 @@ class Measurement:
         if task.untrained:
             self.networks["untrained"] = untrained(network, task.seed)
         dtype = dtype_of(network, task.dtype)
-        self.inputs = read_inputs(task.data, dtype, task.labels, task.inputs, task.entropy)
+        self.inputs = read_inputs(
+            task.data, dtype, task.labels, task.inputs, task.entropy, task.select
+        )
         check_forward(network, self.inputs, task.accelerator)
         self.output = Output("layers", task, execution.out, execution.resume)
 
@@ -78,9 +81,8 @@ class Measurement:
         result = self.output.finish(quantities, task.seed, device, report_table(reports))
         if directory is not None:
             drawn = [] if figure is None else [figure]
-            self.output.say(
-                write_report(directory, result, drawn, [], f"rsmi layers: {task.model}")
-            )
+            title, tables = f"rsmi layers: {task.model}", page_sheets(reports)
+            self.output.say(write_report(directory, result, drawn, [], title, tables))
 
     def _measure(self, name: str, network: nn.Module) -> LayerReport:
         with (
@@ -104,7 +106,7 @@ class Measurement:
             return with_noise(network, task.layers, task.noise, task.seed)
         return network
 
-    def _options(self, progress: object) -> Options:
+    def _options(self, progress: Callable[[int], None]) -> Options:
         task = self.task
         wanted = task.estimators != Estimators()
         return Options(
@@ -115,7 +117,7 @@ class Measurement:
             keep=task.keep,
             training=task.training,
             estimators=task.estimators if wanted else None,
-            progress=progress,  # type: ignore[arg-type]
+            progress=progress,
         )
 
 

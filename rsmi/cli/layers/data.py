@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -14,8 +14,9 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.information import Estimate
 from rsmi.layers import Batch, Inputs, file_inputs, finite_inputs, sampled_inputs
-from rsmi.layers.inputs import InputKind
+from rsmi.storage import Selection
 
+InputKind = Literal["finite", "discrete", "continuous"]
 _HDF5 = (".h5", ".hdf5")
 
 
@@ -40,6 +41,7 @@ def read_inputs(
     labels: str | None = None,
     kind: InputKind | None = None,
     entropy: float | None = None,
+    select: Selection = Selection(),  # noqa: B008, it is frozen
 ) -> Inputs:
     """Inputs of a network from a file.
 
@@ -49,6 +51,7 @@ def read_inputs(
         labels: `.npy` file of labels.
         kind: As in `Inputs`; seen from the numbers without.
         entropy: Known H(X) in nats.
+        select: Which samples of a collection or an mcising file.
 
     Raises:
         InputError: For a file that is missing or damaged, or arrays that do not fit.
@@ -59,7 +62,7 @@ def read_inputs(
         raise InputError(f"there is no file {path}; give --data a file of inputs")
     arrays = _hdf5(file) if file.suffix in _HDF5 else _numpy(file)
     if arrays is None:
-        return _spins(path, labels, kind, known)
+        return _spins(path, labels, kind, known, select)
     y = arrays.y if labels is None else _load(Path(labels))
     if arrays.x.ndim < 1 or not len(arrays.x):
         raise InputError(
@@ -120,7 +123,11 @@ def _load(path: Path) -> NDArray[Any]:
 
 
 def _spins(
-    path: str, labels: str | None, kind: InputKind | None, entropy: Estimate | None
+    path: str,
+    labels: str | None,
+    kind: InputKind | None,
+    entropy: Estimate | None,
+    select: Selection,
 ) -> Inputs:
     if kind not in (None, "discrete"):
         raise InputError(f"{path} holds samples of spins, which are discrete, not {kind}")
@@ -129,7 +136,7 @@ def _spins(
             f"{path} is a file of configurations without labels; to measure with labels, save x "
             "and y in one .npz"
         )
-    return file_inputs(path, entropy)
+    return file_inputs(path, entropy, vars(select))
 
 
 def _streamed(

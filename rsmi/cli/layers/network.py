@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from rsmi.errors import InputError
-from rsmi.layers import Inputs, Probe, load_weights, quantise, with_noise
+from rsmi.layers import Inputs, Probe, load_weights, quantise
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64, "int64": torch.int64}
 Layers = Sequence[str] | None
@@ -99,11 +99,6 @@ def ranges(
         name: (low, high) if low < high else (low - 0.5, low + 0.5)
         for name, (low, high) in found.items()
     }
-
-
-def noisy(network: nn.Module, layers: Layers, sigma: float, seed: int) -> nn.Module:
-    """A copy with Gaussian noise in the layers chosen."""
-    return with_noise(network, layers, sigma, seed)
 
 
 def _imported(path: str) -> Callable[..., Any]:

@@ -1,13 +1,12 @@
-"""Figures of layers and the page that shows them."""
+"""The figure of one's own network."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
+from rsmi.cli.layers.cells import Value
 from rsmi.information import Estimate
 from rsmi.layers import Interval, LayerReport
-from rsmi.layers.report import Value
-from rsmi.layers.setting import QUANTITIES
 from rsmi.report import Figure, figures
 
 _SHOWN = ("H(X|T)", "H(Y|T)", "I(X;T)", "I(T;Y)")
@@ -17,8 +16,9 @@ def depth_figure(target: Path, reports: Mapping[str, LayerReport]) -> Figure | N
     """Quantities of all networks against depth; None where nothing can be drawn."""
     first = next(iter(reports.values()))
     names = [row.name for row in first.rows]
-    known = {q for report in reports.values() for row in report.rows for q in row.quantities}
-    shown = [q for q in _SHOWN if q in known] or [q for q in QUANTITIES if q in known]
+    rows = [row for report in reports.values() for row in report.rows]
+    known = list(dict.fromkeys(quantity for row in rows for quantity in row.quantities))
+    shown = [quantity for quantity in _SHOWN if quantity in known] or known
     if not shown:
         return None
     panels = {
@@ -42,21 +42,6 @@ def series(label: str, report: LayerReport, quantity: str, dashed: bool = False)
     values = [row.quantities.get(quantity) for row in report.rows]
     lower, upper, errors = zip(*map(_ends, values), strict=True)
     return figures.Depth(label, lower, upper, errors, dashed)
-
-
-def plane_figure(
-    target: Path,
-    name: str,
-    panels: Mapping[str, Sequence[figures.Path]],
-    limits: tuple[float | None, float | None],
-    caption: str,
-) -> Figure:
-    """The information plane over training."""
-    return Figure(
-        figures.save(figures.plane(panels, limits=limits), target / f"{name}.png"),
-        "The information plane over training",
-        caption,
-    )
 
 
 def _ends(value: Value | None) -> tuple[float, float, float]:

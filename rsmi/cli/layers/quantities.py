@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from rsmi.cli.layers.cells import Value
 from rsmi.information import Estimate
 from rsmi.layers import Interval, LayerReport
-from rsmi.layers.report import Value
 from rsmi.report import Quantity
 from rsmi.report.plain import Plain
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from rsmi.errors import InputError
 from rsmi.layers import Estimators, Training
+from rsmi.storage import Selection
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Layers:
             importable from the current directory.
         data: Inputs: `.npz` or HDF5 with `x` and optionally labels `y` and probabilities `p`,
             `.npy`, or a file of configurations of this project.
+        select: Which of its samples, where it is a collection or an mcising file.
         init_args: Arguments of the class, by name.
         weights: Checkpoint of the network: safetensors, a state dict, or one of Lightning.
         labels: `.npy` file of labels (n,), where the data hold none.
@@ -43,6 +45,7 @@ class Layers:
 
     model: str
     data: str
+    select: Selection = field(default_factory=Selection)
     init_args: dict[str, Any] = field(default_factory=dict)
     weights: str | None = None
     labels: str | None = None

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-from rsmi.information import Estimate
-from rsmi.layers import LayerReport, SeedAverage, over_seeds
-from rsmi.layers.report import Value
+from rsmi.cli.layers.cells import Value, cell, number
+from rsmi.information import Estimate, format_with_error
+from rsmi.layers import LayerReport, LayerRow, SeedAverage, over_seeds
 from rsmi.report import Quantity, figures
 from rsmi.report.plain import Plain
 
 Reports = Sequence[LayerReport]
 
 _ROUNDING = 1e-12
+_OPEN = 1e-9
+"""An interval this wide has two ends."""
 
 
 def values(reports: Reports, layer: str, name: str) -> list[Value]:
@@ -19,6 +21,11 @@ def values(reports: Reports, layer: str, name: str) -> list[Value]:
     return [
         row.quantities[name] if name in row.quantities else row.estimators[name] for row in rows
     ]
+
+
+def middle(value: Value) -> float:
+    """A number, or the middle of an interval."""
+    return value.value if isinstance(value, Estimate) else value.middle
 
 
 def mean(reports: Reports, layer: str, name: str) -> Estimate:
@@ -32,14 +39,55 @@ def layer_names(reports: Reports) -> list[str]:
     return [row.name for row in reports[0].rows]
 
 
+def averaged_row(reports: Reports, layer: str) -> LayerRow:
+    """A layer whose estimators are means over seeds with the error of the seeds."""
+    row = reports[0][layer]
+    column = {name: mean(reports, layer, name) for name in row.estimators}
+    return LayerRow(row.name, row.kind, row.width, {}, {}, column)
+
+
+def averaged_cell(reports: Reports, layer: str, name: str) -> str:
+    """Mean with the error of the seeds; `lower..upper` where these are further apart.
+
+    Where they are not, half their distance is added to the error.
+    """
+    row = reports[0][layer]
+    if name not in row.quantities and name not in row.estimators:
+        return "-"
+    found = values(reports, layer, name)
+    if len(found) == 1:
+        return _single(found[0])
+    average = over_seeds(found)
+    return _bracketed(average.mean, average.half_width, _error(average))
+
+
+def _single(value: Value) -> str:
+    if isinstance(value, Estimate) or value.is_exact:
+        return cell(value)
+    error = max(value.lower.error, value.upper.error)
+    return _bracketed(value.middle, 0.5 * abs(value.width), error)
+
+
+def _bracketed(middle: float, half: float, error: float) -> str:
+    """One number, or two ends.
+
+    >>> _bracketed(7.82, 0.01, 0.1), _bracketed(5.0, 1.0, 0.1)
+    ('7.82(11)', '4.00..6.00')
+    """
+    if half > max(error, _OPEN):
+        return f"{middle - half:.2f}..{middle + half:.2f}"
+    return number(Estimate(middle, error + half if half > _OPEN else error, "estimate"))
+
+
 def averaged_quantities(reports: Reports, **context: Plain) -> list[Quantity]:
     """Every quantity of every layer, averaged over seeds."""
     found = []
     for row in reports[0].rows:
         for name in [*row.quantities, *row.estimators]:
             average = over_seeds(values(reports, row.name, name))
-            about = {"estimator_error": average.estimator_error, "half_width": average.half_width}
-            own: dict[str, Plain] = {**context, "layer_kind": row.kind, "seeds": average.n, **about}
+            own: dict[str, Plain] = {**context, "layer_kind": row.kind, "seeds": average.n}
+            parts = {"estimator_error": average.estimator_error, "half_width": average.half_width}
+            own |= {part: size for part, size in parts.items() if size > _ROUNDING}
             estimate = Estimate(average.mean, _error(average), "estimate")
             found.append(Quantity.of(f"layers.{row.name}.{name}", estimate, **own))
     return found
@@ -79,23 +127,39 @@ def change(before: Reports, after: Reports, layers: Sequence[str], name: str) ->
 
     The change is taken seed by seed, so that what the seeds differ in at both times drops out.
     """
-    per_seed = [
-        sum(_middle(late) - _middle(early) for early, late in zip(*pair, strict=True)) / len(layers)
-        for pair in zip(_by_seed(before, layers, name), _by_seed(after, layers, name), strict=True)
-    ]
+    early, late = _layer_means(before, layers, name), _layer_means(after, layers, name)
+    return _over([b - a for a, b in zip(early, late, strict=True)])
+
+
+def rise(reports: Reports, first: str, last: str, name: str) -> Estimate:
+    """How much a quantity rises from one layer to another, with the error of the seeds."""
+    low, high = (_layer_means(reports, [layer], name) for layer in (first, last))
+    return _over([b - a for a, b in zip(low, high, strict=True)])
+
+
+def signed(value: Estimate) -> str:
+    """A change as text, with its sign and the error of the seeds.
+
+    >>> signed(Estimate(0.5, 0.1, "estimate")), signed(Estimate(0.0, 0.0, "exact"))
+    ('+0.50(10)', '0')
+    """
+    if value.error == 0:
+        return "0" if abs(value.value) < _ROUNDING else f"{value.value:+.2f}"
+    text = format_with_error(value.value, value.error)
+    return text if value.value < 0 else f"+{text}"
+
+
+def _over(per_seed: Sequence[float]) -> Estimate:
     average = over_seeds([Estimate(value, 0.0, "estimate") for value in per_seed])
     return Estimate(average.mean, _error(average), "estimate", n=average.n)
+
+
+def _layer_means(reports: Reports, layers: Sequence[str], name: str) -> list[float]:
+    """Mean over layers of one quantity, seed by seed."""
+    columns = [values(reports, layer, name) for layer in layers]
+    return [sum(map(middle, seed)) / len(layers) for seed in zip(*columns, strict=True)]
 
 
 def _error(average: SeedAverage) -> float:
     """The error of the seeds, without what is rounding."""
     return average.seed_error if average.seed_error > _ROUNDING else 0.0
-
-
-def _by_seed(reports: Reports, layers: Sequence[str], name: str) -> list[list[Value]]:
-    by_layer = [values(reports, layer, name) for layer in layers]
-    return [list(column) for column in zip(*by_layer, strict=True)]
-
-
-def _middle(value: Value) -> float:
-    return value.value if isinstance(value, Estimate) else value.middle

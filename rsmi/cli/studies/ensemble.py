@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -10,9 +11,14 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
 from rsmi.errors import AnalysisError
-from rsmi.layers import Quantise
+from rsmi.report import Quantity
+from rsmi.report.plain import Plain
 
 Progress = Callable[[int, int], None]
+Tensors = dict[str, Tensor]
+
+_NEAR = 0.95
+"""Share of the best accuracy from which a network counts as having learned."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +36,34 @@ class Fit:
     learning_rate: float = 3e-3
 
 
+@dataclass(frozen=True)
+class Labelled:
+    """Rows to learn from.
+
+    Args:
+        x: (n, ...) inputs.
+        y: (n,) int64 labels.
+        weights: (n,) probabilities of the rows, from which batches are drawn; each row once per
+            epoch without.
+    """
+
+    x: Tensor
+    y: Tensor
+    weights: Tensor | None = None
+
+    def order(self, generator: torch.Generator) -> Tensor:
+        """Rows (n,) of one epoch."""
+        if self.weights is None:
+            return torch.randperm(len(self.x), generator=generator)
+        return torch.multinomial(self.weights, len(self.x), True, generator=generator)
+
+
 def train_together(
     make: Callable[[], nn.Module],
     seeds: Sequence[int],
-    x: Tensor,
-    y: Tensor,
+    data: Labelled,
     fit: Fit,
     at: Sequence[int],
-    weights: Tensor | None = None,
     progress: Progress | None = None,
 ) -> dict[int, list[nn.Module]]:
     """Minimise the cross entropy of the labels for all seeds at once.
@@ -48,12 +74,9 @@ def train_together(
     Args:
         make: Makes one network whose output is (n, classes) logits.
         seeds: Of the weights; the first one also seeds the order of rows.
-        x: (n, ...) inputs.
-        y: (n,) int64 labels.
+        data: What they learn.
         fit: How long and how fast.
         at: Epochs at which the networks are kept; 0 is before training.
-        weights: (n,) probabilities of the rows, from which batches are drawn; each row once per
-            epoch without.
         progress: Called with (epochs done, all epochs).
 
     Returns:
@@ -62,82 +85,132 @@ def train_together(
     Raises:
         AnalysisError: For a training that diverges.
     """
-    members = [_fresh(make, seed) for seed in seeds]
-    base = copy.deepcopy(members[0])
-    state, buffers = stack_module_state(members)
+    team = _Team([_fresh(make, seed) for seed in seeds])
+    step = _stepper(team, fit, fit.epochs * -(-len(data.x) // fit.batch_size))
     generator = torch.Generator().manual_seed(seeds[0])
-    optimiser = torch.optim.Adam(state.values(), fit.learning_rate)
-    steps = -(-len(x) // fit.batch_size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-        optimiser, max(fit.epochs * steps, 1), 0.1 * fit.learning_rate
-    )
-
-    together = _side_by_side(base)
-    kept = {0: _members(base, state, len(seeds))} if 0 in at else {}
+    kept = {0: team.members()} if 0 in at else {}
     for epoch in range(1, fit.epochs + 1):
-        orders = torch.stack([_order(len(x), weights, generator) for _ in seeds])
-        for rows in orders.split(fit.batch_size, 1):
-            loss = F.cross_entropy(
-                together(state, buffers, x[rows]).flatten(0, 1), y[rows].flatten()
-            )
-            optimiser.zero_grad()
-            (loss * len(seeds)).backward()
-            optimiser.step()
-            schedule.step()
-        if not bool(loss.isfinite()):
+        orders = torch.stack([data.order(generator) for _ in seeds])
+        losses = [step(data.x[rows], data.y[rows]) for rows in orders.split(fit.batch_size, 1)]
+        if not bool(losses[-1].isfinite()):
             raise AnalysisError(
-                f"training diverged in epoch {epoch} (loss {float(loss)}); lower fit.learning_rate"
+                f"training diverged in epoch {epoch} (loss {float(losses[-1])}); lower "
+                "fit.learning_rate"
             )
         if epoch in at:
-            kept[epoch] = _members(base, state, len(seeds))
+            kept[epoch] = team.members()
         if progress:
             progress(epoch, fit.epochs)
     return kept
 
 
-def accuracy(network: nn.Module, x: Tensor, y: Tensor, weights: Tensor | None = None) -> float:
+class _Team:
+    """Networks of one architecture whose weights lie side by side.
+
+    Args:
+        members: The networks.
+    """
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        self.size, self.base = len(members), copy.deepcopy(members[0])
+        self.state, self.buffers = stack_module_state(list(members))
+        self._together = torch.vmap(self._logits)
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Logits (seeds, n, classes) of all networks for the rows of each, (seeds, n, ...)."""
+        return self._together(self.state, self.buffers, rows)
+
+    def members(self) -> list[nn.Module]:
+        """The networks as they are now, taken apart again."""
+        found = []
+        for place in range(self.size):
+            member = copy.deepcopy(self.base)
+            own = {name: tensor[place].detach().clone() for name, tensor in self.state.items()}
+            member.load_state_dict(own, strict=False)
+            found.append(member.eval())
+        return found
+
+    def _logits(self, state: Tensors, buffers: Tensors, rows: Tensor) -> Tensor:
+        return functional_call(self.base, (state, buffers), (rows,))
+
+
+def _stepper(team: _Team, fit: Fit, steps: int) -> Callable[[Tensor, Tensor], Tensor]:
+    """One step of all networks on their own batches, which returns the mean loss."""
+    optimiser = torch.optim.Adam(team.state.values(), fit.learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+        optimiser, max(steps, 1), 0.1 * fit.learning_rate
+    )
+
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        loss = F.cross_entropy(team(x).flatten(0, 1), y.flatten())
+        optimiser.zero_grad()
+        # Times the number of networks, so that each has the gradient of its own mean loss.
+        (loss * team.size).backward()
+        optimiser.step()
+        schedule.step()
+        return loss.detach()
+
+    return step
+
+
+def accuracy(network: nn.Module, data: Labelled) -> float:
     """Share of rows (or of probability) whose label has the largest logit."""
     with torch.no_grad():
-        right = (network(x).argmax(1) == y).double()
+        right = (network(data.x).argmax(1) == data.y).double()
+    weights = data.weights
     return float(right.mean() if weights is None else (right * weights).sum() / weights.sum())
 
 
-def _side_by_side(base: nn.Module) -> Callable[..., Tensor]:
-    """Logits (seeds, n, classes) of all networks for the rows of each, (seeds, n, ...)."""
+@dataclass(frozen=True)
+class Learners:
+    """Which networks learned, by what they reached.
 
-    def logits(state: dict[str, Tensor], buffers: dict[str, Tensor], rows: Tensor) -> Tensor:
-        return functional_call(base, (state, buffers), (rows,))
+    Args:
+        accuracies: Of all of them.
+    """
 
-    def one_by_one(state: dict[str, Tensor], buffers: dict[str, Tensor], rows: Tensor) -> Tensor:
-        parts = []
-        for place, own in enumerate(rows):
-            s, b = ({n: t[place] for n, t in group.items()} for group in (state, buffers))
-            parts.append(logits(s, b, own))
-        return torch.stack(parts)
+    accuracies: Sequence[float]
 
-    # Rounding passes gradients on only where it sees that they are wanted, which vmap hides.
-    rounds = any(isinstance(module, Quantise) for module in base.modules())
-    return one_by_one if rounds else torch.vmap(logits)
+    @classmethod
+    def of(cls, networks: Sequence[nn.Module], data: Labelled) -> Self:
+        """Send the rows through every network."""
+        return cls([round(accuracy(network, data), 6) for network in networks])
+
+    @property
+    def places(self) -> list[int]:
+        """Those whose accuracy came near the best one's."""
+        best = max(self.accuracies)
+        return [k for k, value in enumerate(self.accuracies) if value >= _NEAR * best]
+
+    @property
+    def text(self) -> str:
+        """One line for the person who watches."""
+        every = ", ".join(f"{value:.4f}" for value in self.accuracies)
+        return (
+            f"{len(self.places)} of {len(self.accuracies)} learn the task (accuracy {every}); "
+            "averages are over these"
+        )
+
+    def check(self, label: str) -> None:
+        """Refuse to average over fewer than two.
+
+        Raises:
+            AnalysisError: With what to do about it.
+        """
+        if len(self.places) < 2:
+            raise AnalysisError(
+                f"{len(self.places)} of {len(self.accuracies)} networks ({label}) learned the "
+                "task; train longer (fit.epochs) or give more seeds"
+            )
+
+    def quantity(self, **context: Plain) -> Quantity:
+        """How many learned, for `result.json`."""
+        about = {**context, "of": len(self.accuracies), "accuracies": list(self.accuracies)}
+        count = float(len(self.places))
+        return Quantity("layers.study.learned", count, 0.0, "exact", "1", None, about)
 
 
 def _fresh(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make()
-
-
-def _order(n: int, weights: Tensor | None, generator: torch.Generator) -> Tensor:
-    if weights is None:
-        return torch.randperm(n, generator=generator)
-    return torch.multinomial(weights, n, True, generator=generator)
-
-
-def _members(base: nn.Module, state: dict[str, Tensor], count: int) -> list[nn.Module]:
-    """The networks as they are now, taken apart again."""
-    members = []
-    for place in range(count):
-        member = copy.deepcopy(base)
-        own = {name: tensor[place].detach().clone() for name, tensor in state.items()}
-        member.load_state_dict(own)
-        members.append(member.eval())
-    return members

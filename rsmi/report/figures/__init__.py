@@ -12,7 +12,6 @@ from rsmi.report.figures.layers import Depth, Path, depth, plane
 from rsmi.report.figures.levels import levels
 from rsmi.report.figures.rule import rule
 from rsmi.report.figures.style import save
-from rsmi.report.figures.tabular import table
 from rsmi.report.figures.training import Curve, training
 
 __all__ = [
@@ -32,6 +31,5 @@ __all__ = [
     "plane",
     "rule",
     "save",
-    "table",
     "training",
 ]

@@ -1,4 +1,4 @@
-"""What layers of a network keep and forget: against depth, in training, and as a table."""
+"""What layers of a network keep and forget: against depth, and in training."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -42,14 +42,19 @@ class Depth:
 
 @styled
 def depth(
-    layers: Sequence[str], panels: Mapping[str, Sequence[Depth]], unit: str = "nats"
+    layers: Sequence[str],
+    panels: Mapping[str, Sequence[Depth]],
+    quantity: str | None = None,
+    place: str = "",
 ) -> "Figure":
-    """Draw quantities against depth; bars run from the lower to the upper value.
+    """Draw quantities in nats against depth; bars run from the lower to the upper value.
 
     Args:
-        layers: Names, from the input to the output.
+        layers: Names, from the input to the output; or epochs, or whatever else `place` says.
         panels: Series by quantity, such as `H(X|T)`; one label has one colour in all panels.
-        unit: Of all values.
+        quantity: What all panels show, where their names are titles instead; empty where these
+            say it.
+        place: What stands along the horizontal axis, where it is not layers.
 
     Returns:
         A figure with one panel per quantity, two in a row where there are several.
@@ -62,12 +67,18 @@ def depth(
     columns = 1 if len(panels) == 1 else 2
     rows = math.ceil(len(panels) / columns)
     figure = blank((3.9 if columns == 1 else 2.9) * rows + 0.6 + 0.3 * (len(labels) > 3))
-    for place, (quantity, series) in enumerate(panels.items()):
-        axes = figure.add_subplot(rows, columns, place + 1)
+    for number, (name, series) in enumerate(panels.items()):
+        axes = figure.add_subplot(rows, columns, number + 1)
         for one in series:
             _series(axes, one, labels.index(one.label), len(labels))
         _layer_axis(axes, layers)
-        axes.set_ylabel(f"{quantity} ({unit})")
+        if quantity is not None:
+            axes.set_title(name, loc="left", fontsize=12)
+        if quantity is None or number % columns == 0:
+            shown = name if quantity is None else quantity
+            axes.set_ylabel(f"{shown} (nats)" if shown else "nats")
+        if place and number >= len(panels) - columns:
+            axes.set_xlabel(place)
     if len(labels) > 1:
         legend(figure, 2 if len(labels) == 4 or max(map(len, labels)) > 17 else 3)
     return figure
@@ -141,15 +152,15 @@ class Path:
 @styled
 def plane(
     panels: Mapping[str, Sequence[Path]],
-    unit: str = "nats",
     limits: tuple[float | None, float | None] = (None, None),
+    axes: tuple[str, str] = ("I(X;T)", "I(T;Y)"),
 ) -> "Figure":
     """Draw the information plane over training: hollow at the start, filled at the end.
 
     Args:
         panels: Paths of the layers by what was measured, such as a network or an estimator.
-        unit: Of both axes.
-        limits: H(X) and H(Y), drawn as lines, where they are known.
+        limits: Limits of x and y, such as H(X) and H(Y), drawn as lines where they are known.
+        axes: What x and y are, in nats.
 
     Returns:
         A figure with one panel for each entry, two in a row.
@@ -165,16 +176,16 @@ def plane(
     rows = math.ceil(len(panels) / columns)
     figure = blank(2.9 * rows + 1.0)
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for axes, (title, group) in zip(grid.flat, panels.items(), strict=False):
-        axes.set_title(title, loc="left", fontsize=12)
+    for panel, (title, group) in zip(grid.flat, panels.items(), strict=False):
+        panel.set_title(title, loc="left", fontsize=12)
         for path in group:
-            _path(axes, path, names.index(path.layer))
-        _limits(axes, limits)
-        axes.margins(0.08)
-    for axes in grid.flat[len(panels) :]:
-        axes.set_visible(False)
-    figure.supxlabel(f"I(X;T) ({unit})", fontsize=13)
-    figure.supylabel(f"I(T;Y) ({unit})", fontsize=13)
+            _path(panel, path, names.index(path.layer))
+        _limits(panel, limits)
+        panel.margins(0.08)
+    for panel in grid.flat[len(panels) :]:
+        panel.set_visible(False)
+    figure.supxlabel(f"{axes[0]} (nats)", fontsize=13)
+    figure.supylabel(f"{axes[1]} (nats)", fontsize=13)
     legend(figure, min(len(names), 6))
     return figure
 

@@ -72,7 +72,7 @@ def _magnify(inset: "Axes", x: npt.NDArray[np.float64], values: npt.NDArray[np.f
     """Show the second half of the curve within 2 % of the largest value."""
     top = float(values.max())
     reach = 0.02 * abs(top) or 1.0
-    inset.set(xlim=(x[len(x) // 2], x[-1]), ylim=(top - reach, top + reach / 2))
+    inset.set(xlim=(x[(len(x) - 1) // 2], x[-1]), ylim=(top - reach, top + reach / 2))
     inset.locator_params(nbins=4)
     inset.tick_params(labelsize=10)
 
