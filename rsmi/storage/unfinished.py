@@ -77,11 +77,17 @@ class UnfinishedSpins:
 
     def _chunks(self, kept: NDArray[np.uint8], packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Whole chunks with their checksums; the first begins with what it held before."""
-        rows, total = self.places.rows, len(kept) + len(packed)
-        chunks = np.zeros((-(-total // rows), self.places.size), dtype=np.uint8)
-        cells = chunks[:, :-CHECKSUM_BYTES].reshape(len(chunks), rows, -1)
+        rows, flat = self.places.rows, packed.reshape(len(packed), -1)
+        first, rest = np.split(flat, [rows - len(kept)])
+        whole, tail = np.split(rest, [len(rest) // rows * rows])
+        count = -(-(len(kept) + len(flat)) // rows)
+        chunks = np.empty((count, self.places.size), dtype=np.uint8)
+        chunks[-1] = 0  # what is not written yet
+        cells = chunks[:, :-CHECKSUM_BYTES].reshape(count, rows, -1)
         cells[0, : len(kept)] = kept
-        cells[np.divmod(np.arange(len(kept), total), rows)] = packed.reshape(len(packed), -1)
+        cells[0, len(kept) : len(kept) + len(first)] = first
+        cells[1 : 1 + len(whole) // rows] = whole.reshape(-1, rows, flat.shape[1])
+        cells[-1:, : len(tail)] = tail
         sums = [fletcher32(chunk) for chunk in chunks[:, :-CHECKSUM_BYTES]]
         chunks[:, -CHECKSUM_BYTES:] = np.array(sums, "<u4").view(np.uint8).reshape(len(sums), -1)
         return chunks
