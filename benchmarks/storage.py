@@ -35,9 +35,11 @@ def main() -> Measurement:
         f"{n} configurations of {SIDE}^2: write {write:.2f} s ({size / write:.2f} G spins/s), read "
         f"{read:.2f} s ({size / read:.2f} G spins/s), {RANDOM} at random "
         f"{1e3 * float(np.median(times)):.1f} ms",
-        f"packed bits to disk with fsync {disk:.2f} s, np.packbits before it {numpy_way:.2f} s; copy of the spins in memory {memory:.2f} s, "
+        f"packed bits to disk with fsync {disk:.2f} s, np.packbits before it {numpy_way:.2f} s; "
+        f"copy of the spins in memory {memory:.2f} s, "
         f"{RANDOM} at random {1e3 * plain_random:.1f} ms",
-        f"write {write / disk:.1f} x the disk, {write / numpy_way:.2f} x np.packbits and disk, read {read / memory:.1f} x the memory",
+        f"write {write / disk:.1f} x the disk, {write / numpy_way:.2f} x np.packbits and disk, "
+        f"read {read / memory:.1f} x the memory",
     )
 
 
