@@ -18,6 +18,7 @@ NAMES = (
     "storage",
     "streaming",
     "layers",
+    "cores",
 )
 
 
