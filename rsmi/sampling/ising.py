@@ -9,13 +9,14 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.sampling.start import hot_and_cold
+from rsmi.sampling.torus import OnTorus, check_shape
 
 CRITICAL_COUPLING = math.log(1 + math.sqrt(2)) / 2
 """Critical coupling of the square lattice, ln(1 + sqrt 2) / 2 (Kramers, Wannier 1941)."""
 
 
 @dataclass(frozen=True)
-class Ising:
+class Ising(OnTorus):
     """Ising model with H = -J sum over bonds of s s' on a torus, at coupling K = J / T.
 
     Every site has one bond to the next site along each axis. An axis of length 2 therefore
@@ -37,11 +38,7 @@ class Ising:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
-        if not self.shape or any(type(side) is not int or side < 2 for side in self.shape):
-            raise InputError(
-                f"shape is {self.shape}; expected one integer of at least 2 for each axis; "
-                "give for example [64, 64]"
-            )
+        check_shape(self.shape)
         if not math.isfinite(self.coupling):
             raise InputError(
                 f"coupling is {self.coupling}; expected a finite number K = J / T; "
@@ -68,16 +65,6 @@ class Ising:
                 "of J; the square lattice is critical at 2.269185"
             )
         return cls(shape, 1 / temperature)
-
-    @property
-    def temperature(self) -> float:
-        """Temperature T = 1 / K in units of J, infinite at K = 0."""
-        return math.inf if self.coupling == 0 else 1 / self.coupling
-
-    @property
-    def n_sites(self) -> int:
-        """Number of spins."""
-        return math.prod(self.shape)
 
     def energy(self, configurations: Tensor) -> Tensor:
         """Total energy, E = - sum over bonds of s s', in units of J.

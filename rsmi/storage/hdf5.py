@@ -48,7 +48,7 @@ class Hdf5Samples(BaseSamples):
             )
         try:
             with reading(f"{path}: its attributes"):
-                self.attributes = {name: _plain(v) for name, v in self._file.attrs.items()}
+                self.attributes = {name: plain(v) for name, v in self._file.attrs.items()}
             self.header = _header(path, self._file, self.attributes)
             self._check_layout()
         except BaseException:
@@ -194,10 +194,13 @@ def _records(path: Path, n: int, chains: int) -> int:
 def _units(path: Path, file: Any) -> dict[str, str]:
     with reading(f"{path}: group {OBSERVABLES!r}"):
         group = file[OBSERVABLES]
-        return {name: _plain(group[name].attrs["unit"]) for name in group}
+        return {name: plain(group[name].attrs["unit"]) for name in group}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Attributes and columns as plain Python values."""
     if isinstance(value, bytes):
         return value.decode()
+    if isinstance(value, np.ndarray) and value.dtype.kind == "S":
+        return [text.decode() for text in value.tolist()]
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import h5py
-import numpy as np
 
 from rsmi.errors import InputError
 from rsmi.storage.base import reading
 from rsmi.storage.collection import SCHEMA, SHARDS
-from rsmi.storage.hdf5 import CACHE_BYTES, Hdf5Samples
+from rsmi.storage.hdf5 import CACHE_BYTES, Hdf5Samples, plain
 from rsmi.storage.interface import Samples
 from rsmi.storage.joined import Joined
 from rsmi.storage.layout import CONTENT_DIGEST
@@ -73,13 +72,13 @@ def read_collection(path: Path) -> tuple[dict[str, Any], tuple[Shard, ...]]:
         InputError: Where the file is damaged or of a newer schema.
     """
     with reading(str(path)), h5py.File(path, "r", locking="best-effort") as file:
-        facts = {name: _plain(value) for name, value in file.attrs.items()}
+        facts = {name: plain(value) for name, value in file.attrs.items()}
         if facts["schema"] != SCHEMA:
             raise InputError(
                 f"{path} has schema {facts['schema']!r}; this version of rsmi reads {SCHEMA!r}: "
                 "upgrade rsmi"
             )
-        table = {name: _plain(column[:]) for name, column in file[SHARDS].items()}
+        table = {name: plain(column[:]) for name, column in file[SHARDS].items()}
         return facts, tuple(_shard(path.parent, table, i) for i in range(len(table["path"])))
 
 
@@ -208,12 +207,3 @@ def _shard(directory: Path, table: dict[str, Any], i: int) -> Shard:
         chains=table["chains"][i],
         couplings={name: column[i] for name, column in table.items() if name not in fixed},
     )
-
-
-def _plain(value: Any) -> Any:
-    """Attributes and columns as plain Python values."""
-    if isinstance(value, bytes):
-        return value.decode()
-    if isinstance(value, np.ndarray) and value.dtype.kind == "S":
-        return [text.decode() for text in value.tolist()]
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value

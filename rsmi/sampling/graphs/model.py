@@ -13,6 +13,7 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.lattice.graphs import GraphLattice
 from rsmi.sampling.graphs.running import check_configurations, starting_values
+from rsmi.sampling.torus import AtCoupling
 
 Floats = NDArray[np.float64]
 Sites = NDArray[np.int64]
@@ -22,7 +23,7 @@ _EXACT = 2.0**53
 
 
 @dataclass(frozen=True, eq=False)
-class GraphIsing:
+class GraphIsing(AtCoupling):
     r"""Ising model on a graph at coupling K = J / T, with the Boltzmann weight exp(-K E).
 
     .. math:: E = - \sum_e b_e s_{e_1} s_{e_2} - \sum_i h_i s_i
@@ -79,11 +80,6 @@ class GraphIsing:
     def n_sites(self) -> int:
         """Number of sites, empty ones included."""
         return self.lattice.n_sites
-
-    @property
-    def temperature(self) -> float:
-        """Temperature T = 1 / K in units of J, infinite at K = 0."""
-        return math.inf if self.coupling == 0 else 1 / self.coupling
 
     @cached_property
     def strengths(self) -> Floats:

@@ -1,4 +1,4 @@
-"""What all updates on graphs share: checks of a state, starting states, chains on threads."""
+"""What models without a torus of Ising spins share: checks of configurations, starting values."""
 
 import numpy as np
 import torch
@@ -8,7 +8,6 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.sampling.graphs.streams import GraphStream
 from rsmi.sampling.random import fill_uint64
-from rsmi.sampling.start import check_sweeps
 
 _HALF = np.uint64(32)
 
@@ -39,22 +38,6 @@ def check_configurations(
             f"{lowest} to {highest}; they belong to another model"
         )
     return values
-
-
-def check_state(
-    state: Tensor,
-    shape: tuple[int, ...],
-    values: tuple[int, int],
-    first_sweep: int,
-    sweeps: int,
-) -> NDArray[np.int8]:
-    """The state as an array (chains, n_sites) in the same memory.
-
-    Raises:
-        InputError: the state does not fit, or the sweeps cannot be addressed.
-    """
-    check_sweeps(state, first_sweep, sweeps)
-    return check_configurations(state, shape, *values)
 
 
 def starting_values(n_sites: int, chains: int, values: int, cold: int, seed: int) -> Tensor:

@@ -9,11 +9,12 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.sampling.graphs.running import check_configurations, starting_values
-from rsmi.sampling.potts.model import check_shape, check_temperature
+from rsmi.sampling.potts.model import check_temperature
+from rsmi.sampling.torus import OnTorus, check_shape
 
 
 @dataclass(frozen=True)
-class BlumeCapel:
+class BlumeCapel(OnTorus):
     r"""Blume-Capel model, spins s = -1, 0, +1 with a crystal field D, on a torus at K = J / T.
 
     .. math:: E / J = - \sum_{\langle ij \rangle} s_i s_j + D \sum_i s_i^2
@@ -72,16 +73,6 @@ class BlumeCapel:
         """
         check_temperature(temperature)
         return cls(shape, 1 / temperature, crystal_field)
-
-    @property
-    def temperature(self) -> float:
-        """Temperature T = 1 / K in units of J, infinite at K = 0."""
-        return math.inf if self.coupling == 0 else 1 / self.coupling
-
-    @property
-    def n_sites(self) -> int:
-        """Number of sites."""
-        return math.prod(self.shape)
 
     def energy(self, configurations: Tensor) -> Tensor:
         """Total energy in units of J, float64 (n,).

@@ -11,13 +11,14 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.lattice import Hypercubic
 from rsmi.sampling.graphs.running import check_configurations, starting_values
+from rsmi.sampling.torus import OnTorus, check_shape
 
 MOST_STATES = 127
 LARGEST_EXPONENT = 600.0
 
 
 @dataclass(frozen=True)
-class Potts:
+class Potts(OnTorus):
     r"""Potts model at coupling K = J / T on a torus; a site holds one of the values 0 ... q - 1.
 
     .. math:: E = -J \sum_{\langle ij \rangle} \delta(s_i, s_j)
@@ -70,16 +71,6 @@ class Potts:
         check_temperature(temperature)
         return cls(shape, states, 1 / temperature)
 
-    @property
-    def temperature(self) -> float:
-        """Temperature T = 1 / K in units of J, infinite at K = 0."""
-        return math.inf if self.coupling == 0 else 1 / self.coupling
-
-    @property
-    def n_sites(self) -> int:
-        """Number of sites."""
-        return math.prod(self.shape)
-
     def energy(self, configurations: Tensor) -> Tensor:
         """Total energy, minus the number of equal neighbours, in units of J, int64 (n,).
 
@@ -124,15 +115,6 @@ class Potts:
         """
         states = starting_values(self.n_sites, chains, self.states, 0, seed)
         return states.reshape(chains, *self.shape)
-
-
-def check_shape(shape: tuple[int, ...]) -> None:
-    """Raise InputError unless every axis has at least two sites."""
-    if not shape or any(type(side) is not int or side < 2 for side in shape):
-        raise InputError(
-            f"shape is {shape}; expected one integer of at least 2 for each axis; "
-            "give for example [64, 64]"
-        )
 
 
 def check_temperature(temperature: float) -> None:

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.sampling.graphs.running import check_configurations
+from rsmi.sampling.graphs.streams import GraphStream
 from rsmi.sampling.quantum.chains import QuantumChain
 from rsmi.sampling.quantum.diagonalise import ground_state, hamiltonian, sector
+from rsmi.sampling.random import fill_uint64
 
 Spins = NDArray[np.int8]
 Floats = NDArray[np.float64]
@@ -55,8 +57,28 @@ class Wave(ABC):
         Raises:
             InputError: the configurations do not fit the chain.
         """
-        check_configurations(configurations, self.shape, -1, 1)
+        self.check(configurations)
         return configurations.sum(1, dtype=torch.int64)
+
+    def check(self, configurations: Tensor) -> None:
+        """Raise InputError unless the tensor is int8 (n, sites) on the CPU with values -1 to 1."""
+        check_configurations(configurations, self.shape, -1, 1)
+
+    def start(self, chains: int, seed: int) -> Tensor:
+        """Hot and cold starts in turn, int8 (chains, sites).
+
+        Raises:
+            InputError: fewer than one chain.
+        """
+        if chains < 1:
+            raise InputError(f"chains is {chains}; expected at least 1; give a positive number")
+        sites = self.chain.sites
+        words = np.empty((chains, sites + sites % 2), dtype=np.uint64)
+        for number in range(chains):
+            fill_uint64(words[number], 0, number, 0, int(GraphStream.INITIAL), np.uint64(seed))
+        spins = self.chain.hot(words[:, :sites])
+        spins[1::2] = self.chain.cold()
+        return torch.from_numpy(np.ascontiguousarray(spins))
 
 
 @dataclass(frozen=True, eq=False)
