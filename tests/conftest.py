@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,3 +47,18 @@ def p_value() -> Callable[[Numbers, Numbers], float]:
         return float(chi2.sf(statistic, len(observed) - 1))
 
     return test
+
+
+@pytest.fixture(scope="session")
+def after() -> Callable[[Any, int, list[int]], torch.Tensor]:
+    """The state of some chains after calls of so many sweeps each, one behind the other."""
+
+    def run(sampler: Any, chains: int, calls: list[int]) -> torch.Tensor:
+        state = sampler.initial(chains)
+        done = 0
+        for sweeps in calls:
+            sampler.advance(state, done, sweeps)
+            done += sweeps
+        return state
+
+    return run

@@ -1,5 +1,6 @@
 """Bytes depend on the seed alone: not on workers, on calls or on other chains."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from rsmi.errors import InputError
 from rsmi.sampling import equilibrate
 from rsmi.sampling.dimers import DecoratedDimers, DecoratedWorm, Dimers, Wilson, Worm
 
+After = Callable[..., torch.Tensor]
 CASES = [
     (Worm, Dimers((6, 8))),
     (Worm, Dimers((6, 8), 1.2)),
@@ -19,17 +21,8 @@ CASES = [
 ]
 
 
-def after(sampler: Any, chains: int, calls: list[int]) -> torch.Tensor:
-    state = sampler.initial(chains)
-    done = 0
-    for sweeps in calls:
-        sampler.advance(state, done, sweeps)
-        done += sweeps
-    return state
-
-
 @pytest.mark.parametrize(("kind", "model"), CASES, ids=str)
-def test_bytes(kind: Any, model: Any) -> None:
+def test_bytes(kind: Any, model: Any, after: After) -> None:
     sampler = kind(model, 4)
     alone = after(sampler, 6, [12])
     assert torch.equal(alone, after(sampler, 6, [1, 4, 0, 7]))

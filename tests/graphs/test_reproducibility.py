@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from rsmi.sampling.graphs import (
     registry,
 )
 
+After = Callable[..., torch.Tensor]
 KAGOME = graph_lattice("kagome", (4, 3))
 DILUTED = GraphIsing(KAGOME, 0.5, occupied=dilute_sites(KAGOME, 0.8, 1))
 GLASS = GraphIsing(KAGOME, 1.0, bonds=gaussian_bonds(KAGOME, 1))
@@ -37,17 +39,8 @@ def make(name: str, seed: int = 4, workers: int = 1) -> Sampler:
     return registry[name](MODELS[name], seed, workers=workers)
 
 
-def after(sampler: Sampler, chains: int, calls: list[int]) -> torch.Tensor:
-    state = sampler.initial(chains)
-    done = 0
-    for sweeps in calls:
-        sampler.advance(state, done, sweeps)
-        done += sweeps
-    return state
-
-
 @pytest.mark.parametrize("name", registry)
-def test_calls_and_other_chains_and_workers_do_not_matter(name: str) -> None:
+def test_calls_and_other_chains_and_workers_do_not_matter(name: str, after: After) -> None:
     alone = after(make(name), 5, [12])
     assert torch.equal(alone, after(make(name), 5, [1, 4, 0, 7]))
     assert torch.equal(alone[:3], after(make(name), 3, [12]))

@@ -28,6 +28,7 @@ from rsmi.sampling.potts.exact import (
     critical_energy,
 )
 
+After = Callable[..., torch.Tensor]
 Update = Callable[..., Sampler]
 POTTS = Potts((5, 7), 4, 0.9)
 SPIN_ONE = BlumeCapel((3, 4, 3), 0.6, 1.5)
@@ -38,17 +39,10 @@ CASES: list[tuple[Update, Model]] = [
 ]
 
 
-def after(sampler: Sampler, chains: int, calls: list[int]) -> torch.Tensor:
-    state = sampler.initial(chains)
-    done = 0
-    for sweeps in calls:
-        sampler.advance(state, done, sweeps)
-        done += sweeps
-    return state
-
-
 @pytest.mark.parametrize(("update", "model"), CASES)
-def test_calls_and_other_chains_and_workers_do_not_matter(update: Update, model: Model) -> None:
+def test_calls_and_other_chains_and_workers_do_not_matter(
+    update: Update, model: Model, after: After
+) -> None:
     alone = after(update(model, 4), 5, [12])
     assert torch.equal(alone, after(update(model, 4), 5, [1, 4, 0, 7]))
     assert torch.equal(alone[:3], after(update(model, 4), 3, [12]))

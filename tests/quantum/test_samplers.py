@@ -153,19 +153,14 @@ SAMPLERS = [
 
 
 @pytest.mark.parametrize("make", SAMPLERS)
-def test_calls_and_other_chains_and_workers_do_not_matter(make: Callable[..., Sampler]) -> None:
-    def after(chains: int, calls: list[int], workers: int = 1) -> torch.Tensor:
-        sampler = make(4, workers)
-        state = sampler.initial(chains)
-        for first, sweeps in zip(itertools.accumulate([0, *calls]), calls, strict=False):
-            sampler.advance(state, first, sweeps)
-        return state
-
-    alone = after(9, [12])
-    assert torch.equal(alone, after(9, [1, 4, 7, 0]))
-    assert torch.equal(alone[:4], after(4, [12]))
+def test_calls_and_other_chains_and_workers_do_not_matter(
+    make: Callable[..., Sampler], after: Callable[..., torch.Tensor]
+) -> None:
+    alone = after(make(4, 1), 9, [12])
+    assert torch.equal(alone, after(make(4, 1), 9, [1, 4, 7, 0]))
+    assert torch.equal(alone[:4], after(make(4, 1), 4, [12]))
     for workers in (2, 4):
-        assert torch.equal(alone, after(9, [12], workers))
+        assert torch.equal(alone, after(make(4, workers), 9, [12]))
     assert not torch.equal(alone, make(5, 1).initial(9))
 
 

@@ -1,7 +1,7 @@
 """Bytes depend on the seed alone: not on workers, on calls, on blocks or on other chains."""
 
 import itertools
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -18,20 +18,12 @@ from rsmi.sampling import (
     sample_blocks,
 )
 
+After = Callable[..., torch.Tensor]
 MODEL = Ising((6, 10), 0.42)
 
 
-def after(sampler: Any, chains: int, calls: list[int]) -> torch.Tensor:
-    state = sampler.initial(chains)
-    done = 0
-    for sweeps in calls:
-        sampler.advance(state, done, sweeps)
-        done += sweeps
-    return state
-
-
 @pytest.mark.parametrize("name", registry)
-def test_calls_do_not_matter(name: str) -> None:
+def test_calls_do_not_matter(name: str, after: After) -> None:
     sampler = registry[name](MODEL, 4)
     assert torch.equal(after(sampler, 5, [12]), after(sampler, 5, [1, 4, 0, 7]))
 
@@ -49,7 +41,7 @@ def test_seeds_and_sweeps_matter(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", registry)
-def test_other_chains_do_not_matter(name: str) -> None:
+def test_other_chains_do_not_matter(name: str, after: After) -> None:
     sampler = registry[name](MODEL, 4)
     few = after(sampler, 3, [9])
     assert torch.equal(few, after(sampler, 8, [9])[:3])
@@ -58,7 +50,7 @@ def test_other_chains_do_not_matter(name: str) -> None:
 
 @pytest.mark.parametrize("shape", [(8, 8), (5, 7), (3, 3, 5)])
 @pytest.mark.parametrize("workers", [2, 4, 7])
-def test_workers_do_not_matter(shape: tuple[int, ...], workers: int) -> None:
+def test_workers_do_not_matter(shape: tuple[int, ...], workers: int, after: After) -> None:
     model = Ising(shape, 0.3)
     for name in ("swendsen_wang", "wolff"):
         alone = after(registry[name](model, 4), 6, [10])
@@ -67,7 +59,9 @@ def test_workers_do_not_matter(shape: tuple[int, ...], workers: int) -> None:
 
 @pytest.mark.parametrize("shape", [(8, 8), (10,), (4, 4, 6), (64, 16)])
 @pytest.mark.parametrize("workers", [2, 4, 7])
-def test_workers_do_not_matter_to_packed_chains(shape: tuple[int, ...], workers: int) -> None:
+def test_workers_do_not_matter_to_packed_chains(
+    shape: tuple[int, ...], workers: int, after: After
+) -> None:
     model = Ising(shape, 0.3)
     alone = after(Multispin(model, 4), 170, [10])
     assert torch.equal(alone, after(Multispin(model, 4, workers), 170, [10]))
@@ -92,7 +86,7 @@ def test_a_run_goes_on_from_its_last_record(name: str) -> None:
     assert torch.equal(resumed, second)
 
 
-def test_blocks_are_in_record_major_order_with_their_observables() -> None:
+def test_blocks_are_in_record_major_order_with_their_observables(after: After) -> None:
     sampler = SwendsenWang(MODEL, 4)
     spins, seen = next(sample_blocks(sampler, sampler.initial(3), 0, 2, 4))
     state = after(sampler, 3, [4])
@@ -143,7 +137,7 @@ def test_bad_samplers() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_metropolis_gives_the_same_bytes_on_cuda() -> None:
+def test_metropolis_gives_the_same_bytes_on_cuda(after: After) -> None:
     sampler = Metropolis(MODEL, 4)
     state = sampler.initial(5).cuda()
     sampler.advance(state, 0, 30)
