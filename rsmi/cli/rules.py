@@ -1,11 +1,13 @@
 """Rules as a command names them."""
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.learning import load_filter
+from rsmi.learning.filters import decimation_table, plurality_table
 
 
 def rule_name(rule: str) -> str:
@@ -38,10 +40,27 @@ def named(rules: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def named_tables(rules: Sequence[str], block: Sequence[int]) -> dict[str, Tensor]:
-    """Tables p(h|v) of rules for a block, by name.
+def named_tables(
+    rules: Sequence[str], block: Sequence[int], n_letters: int = 2
+) -> dict[str, Tensor]:
+    """Tables p(h|v) of rules for a block of letters, by name.
 
     Raises:
-        InputError: For two rules of one name, an unknown rule, or one of another block.
+        InputError: For two rules of one name, an unknown rule, or one of another block or
+            alphabet.
     """
-    return {name: load_filter(rule, block).table() for name, rule in named(rules).items()}
+    return {name: _table(rule, block, n_letters) for name, rule in named(rules).items()}
+
+
+def _table(rule: str, block: Sequence[int], n_letters: int) -> Tensor:
+    if n_letters == 2:
+        return load_filter(rule, block).table()
+    if rule not in _ANY_LETTERS:
+        raise InputError(
+            f"the rule '{rule}' is for two letters, the model has {n_letters}; expected one of "
+            f"{', '.join(_ANY_LETTERS)}"
+        )
+    return _ANY_LETTERS[rule](n_letters, math.prod(block))
+
+
+_ANY_LETTERS = {"plurality": plurality_table, "decimation": decimation_table}

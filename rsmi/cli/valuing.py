@@ -62,7 +62,7 @@ class ExactConditionals:
         self, tables: Mapping[str, Tensor], n_hidden: int, z2: Literal["impose", "allow"]
     ) -> list[Quantity]:
         """I(H:E) of the whole block, the best rule and given rules; only e is sampled."""
-        optimum, _ = best_rule(self.posterior, n_hidden=n_hidden, z2=z2)
+        optimum, _ = best_rule(self.posterior, n_symbols=1 << n_hidden, z2=z2)
         whole = torch.eye(self.posterior.shape[1], dtype=torch.float64)
         named = {"full": whole, "optimum": optimum, **tables}
         return [

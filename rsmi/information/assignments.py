@@ -32,6 +32,21 @@ def free_states(n_states: int, z2: Z2) -> int:
     return n_states // 2 if z2 == "impose" else n_states
 
 
+def check_symbols(n_symbols: int, z2: Z2) -> None:
+    """Refuse a coarse alphabet of one symbol, or one whose symbols are no coarse bits to flip.
+
+    Raises:
+        InputError: For fewer than 2 symbols, or with `impose` another number than a power of 2.
+    """
+    if n_symbols < 2:
+        raise InputError(f"{n_symbols} coarse symbols were asked for; expected at least 2")
+    if z2 == "impose" and n_symbols & (n_symbols - 1):
+        raise InputError(
+            f"z2 'impose' flips coarse bits, and {n_symbols} symbols are not those of bits; take "
+            "2, 4, 8 or 16 symbols, or z2 'allow'"
+        )
+
+
 def complete(free: Tensor, n_symbols: int, z2: Z2) -> Tensor:
     """Extend the free choices to all block states: (b, free) to (b, V) int64.
 
@@ -67,9 +82,14 @@ def to_tables(assignments: Tensor, n_symbols: int) -> Tensor:
 
 
 def oriented(assignment: Tensor, n_symbols: int) -> Tensor:
-    """Relabel an assignment (V,) so that the block with every spin up has every bit up.
+    """Relabel an assignment (V,) so that the last state has the last symbol.
+
+    For bits that is the block with every spin up, whose bits are all up. Bits are turned one by
+    one, so that an odd rule stays odd; other symbols are counted on around a circle.
 
     >>> oriented(torch.tensor([1, 0]), 2).tolist()
     [0, 1]
     """
-    return assignment ^ (assignment[-1] ^ (n_symbols - 1))
+    if n_symbols & (n_symbols - 1) == 0:
+        return assignment ^ (assignment[-1] ^ (n_symbols - 1))
+    return (assignment - assignment[-1] - 1) % n_symbols

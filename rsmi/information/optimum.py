@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from rsmi.errors import InputError
 from rsmi.information.ascent import ascend
 from rsmi.information.assignments import (
     Z2,
     all_assignments,
+    check_symbols,
     complete,
     free_states,
     oriented,
@@ -25,7 +25,7 @@ _AFFORDABLE = 1 << 24  # pairs of rules and environments evaluated without such 
 def best_rule(
     posterior: Tensor,
     weights: Tensor | None = None,
-    n_hidden: int = 1,
+    n_symbols: int = 2,
     z2: Z2 = "impose",
     seed: int = 0,
 ) -> tuple[Tensor, Estimate]:
@@ -38,7 +38,7 @@ def best_rule(
     Args:
         posterior: (n, V) float64, row e is p(v|e).
         weights: (n,) weights of the environments; equal without.
-        n_hidden: Number of coarse bits; K = 2**n_hidden.
+        n_symbols: Number K of coarse symbols; a power of 2 with `impose`.
         z2: `impose` rules odd under a global spin flip, or `allow` all.
         seed: Of the random starts.
 
@@ -54,18 +54,16 @@ def best_rule(
     >>> table.tolist(), str(value)
     ([[1.0, 0.0], [0.0, 1.0]], '0.3680642072 nats (exact)')
     """
-    if n_hidden < 1:
-        raise InputError(f"n_hidden is {n_hidden}; expected at least one coarse bit")
-    symbols = 1 << n_hidden
+    check_symbols(n_symbols, z2)
     rows, w = merge_equal(posterior, check_posterior(posterior, weights))
     n_free = free_states(posterior.shape[1], z2)
-    exhaustive = symbols ** (n_free - 1) <= _EXHAUSTIVE
+    exhaustive = n_symbols ** (n_free - 1) <= _EXHAUSTIVE
     if exhaustive:
-        rules = complete(all_assignments(n_free, symbols), symbols, z2)
-        winner = _best_of_all(rows, w, rules, symbols)
+        rules = complete(all_assignments(n_free, n_symbols), n_symbols, z2)
+        winner = _best_of_all(rows, w, rules, n_symbols)
     else:
-        winner = ascend(*merge_similar(rows, w, _STAGES[1]), symbols, z2, seed)
-    table = to_tables(oriented(winner, symbols), symbols)
+        winner = ascend(*merge_similar(rows, w, _STAGES[1]), n_symbols, z2, seed)
+    table = to_tables(oriented(winner, n_symbols), n_symbols)
     value = float(rule_information(rows, table, w))
     return table, Estimate(value, 0.0, "exact" if exhaustive else "lower")
 

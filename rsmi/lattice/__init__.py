@@ -1,7 +1,7 @@
 """Geometry: lattices, windows on them, and states of groups of spins."""
 
 from rsmi.lattice.hypercubic import Hypercubic
-from rsmi.lattice.states import coarse_shape, state_index, states, tile
+from rsmi.lattice.states import coarse_shape, state_index, states, tile, words
 from rsmi.lattice.symmetry import masked_permutations, point_group_images
 from rsmi.lattice.window import Window
 
@@ -14,4 +14,5 @@ __all__ = [
     "state_index",
     "states",
     "tile",
+    "words",
 ]

@@ -1,4 +1,4 @@
-"""Groups of two-valued spins as integers, and the tiling of a lattice into blocks."""
+"""Words of letters as integers, those of two-valued spins as bits, and the tiling into blocks."""
 
 import math
 
@@ -32,6 +32,25 @@ def states(n_spins: int) -> Tensor:
     """
     numbers = torch.arange(1 << n_spins)[:, None]
     return (2 * ((numbers >> torch.arange(n_spins)) & 1) - 1).to(torch.int8)
+
+
+def words(n_letters: int, length: int) -> Tensor:
+    """All words of letters 0 ... q - 1, numbered with the first letter as the lowest digit.
+
+    With two letters, 0 for -1 and 1 for +1, the order is that of `states`.
+
+    Args:
+        n_letters: q.
+        length: Letters of a word.
+
+    Returns:
+        (q**length, length) int64.
+
+    >>> words(3, 2)[:5].tolist()
+    [[0, 0], [1, 0], [2, 0], [0, 1], [1, 1]]
+    """
+    numbers = torch.arange(n_letters**length)[:, None]
+    return numbers // n_letters ** torch.arange(length) % n_letters
 
 
 def tile(configurations: Tensor, block: tuple[int, ...]) -> Tensor:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rsmi.errors import InputError
-from rsmi.lattice import state_index, states
+from rsmi.lattice import state_index, states, words
 
 MAX_BLOCK_SITES = 20
 
@@ -156,9 +156,7 @@ def majority(block: Sequence[int]) -> TableFilter:
     >>> majority((2,)).table()[:, 1].tolist()
     [0.0, 0.5, 0.5, 1.0]
     """
-    total = states(math.prod(check_block(block))).sum(-1)
-    up = 0.5 * (1 + total.sign().double())
-    return TableFilter(block, torch.stack([1 - up, up], -1))
+    return TableFilter(block, plurality_table(2, math.prod(check_block(block))))
 
 
 def decimation(block: Sequence[int]) -> TableFilter:
@@ -167,8 +165,29 @@ def decimation(block: Sequence[int]) -> TableFilter:
     >>> decimation((2,)).table()[:, 1].tolist()
     [0.0, 1.0, 0.0, 1.0]
     """
-    up = 0.5 * (1 + states(math.prod(check_block(block)))[:, 0].double())
-    return TableFilter(block, torch.stack([1 - up, up], -1))
+    return TableFilter(block, decimation_table(2, math.prod(check_block(block))))
+
+
+def plurality_table(n_letters: int, n_sites: int) -> Tensor:
+    """The most frequent letter of a block, ties decided at random: (q**n, q) float64.
+
+    With two letters it is the majority rule.
+
+    >>> plurality_table(3, 2)[:3].tolist()
+    [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.5, 0.0, 0.5]]
+    """
+    counts = F.one_hot(words(n_letters, n_sites), n_letters).sum(1)
+    most = (counts == counts.amax(1, keepdim=True)).double()
+    return most / most.sum(1, keepdim=True)
+
+
+def decimation_table(n_letters: int, n_sites: int) -> Tensor:
+    """The first letter of a block: (q**n, q) float64.
+
+    >>> decimation_table(2, 1).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    return F.one_hot(words(n_letters, n_sites)[:, 0], n_letters).double()
 
 
 def oriented(table: Tensor) -> Tensor:

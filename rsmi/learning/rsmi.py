@@ -148,7 +148,7 @@ class PosteriorRSMI(RSMI):
     def _update_rule(self, e: Tensor) -> None:
         posterior = self.log_posterior(e[:_RULE_WINDOWS]).double().exp().cpu()
         posterior /= posterior.sum(1, keepdim=True)
-        table, _ = best_rule(posterior, n_hidden=self.n_hidden, z2=self.z2)
+        table, _ = best_rule(posterior, n_symbols=1 << self.n_hidden, z2=self.z2)
         self.rule_table.copy_(oriented(table))
 
 

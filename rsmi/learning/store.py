@@ -16,7 +16,7 @@ SCHEMA = "rsmi.model/1"
 DEFINITION = "model.yaml"
 WEIGHTS = "weights.safetensors"
 
-CLASSICAL = {"majority": majority, "decimation": decimation}
+CLASSICAL = {"majority": majority, "plurality": majority, "decimation": decimation}
 """Rules known by name; each takes the block."""
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
+from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.start import hot_and_cold
 from rsmi.sampling.torus import OnTorus, check_shape
 
@@ -98,6 +99,10 @@ class Ising(OnTorus):
         """
         self.check(configurations)
         return _site_sum(configurations)
+
+    def interaction(self) -> PairInteraction:
+        """K s s' with the letters 0 for -1 and 1 for +1."""
+        return PairInteraction.ising(self.coupling)
 
     def start(self, chains: int, seed: int) -> Tensor:
         """Starting configurations int8 (chains, *shape): even chains hot, odd chains cold.

@@ -237,6 +237,25 @@ def test_runs_that_could_not_end_are_refused_at_once(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--model", "dimers", "--temperature", "1"], "no sum over the bonds and sites"),
+        (["--model", "pots"], "expected ising or"),
+        (["--model", "potts"], "needs the parameter 'states'"),
+        (["--model", "potts", "--parameters.states", "3", "--rules", "[majority]"], "has 3"),
+        (["--symbols", "1"], "expected at least 2"),
+        (["--symbols", "3", "--z2", "impose"], "2, 4, 8 or 16 symbols"),
+    ],
+)
+def test_exact_refuses_models_rules_and_symbols(
+    arguments: list[str], words: str, rsmi: Rsmi
+) -> None:
+    said = rsmi("exact", "--shape", "[4,inf]", *arguments)
+    assert said.code == 2
+    assert words in " ".join(said.err.split())
+
+
 @pytest.mark.parametrize("temperature", ["nan", "0", "-2"])
 def test_exact_refuses_temperatures(temperature: str, rsmi: Rsmi) -> None:
     said = rsmi("exact", "--shape", "[4,4]", "--temperature", temperature)

@@ -162,6 +162,31 @@ def test_exact_prints_the_known_values(
     assert found["value"] == pytest.approx(full, abs=5e-7)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "most", "best"),
+    [
+        (["potts", "--parameters.states", "3"], 0.46034132, 0.46380053),
+        (
+            ["blume_capel", "--temperature", ".60858", "--parameters.crystal_field", "1.96582"],
+            0.51088744,
+            0.52814224,
+        ),
+    ],
+)
+def test_exact_solves_models_of_three_letters(
+    arguments: list[str], most: float, best: float, rsmi: Rsmi, tmp_path: Path
+) -> None:
+    shape = ["--shape", "[4,inf]", "--out", tmp_path / "exact"]
+    said = rsmi("exact", *shape, "--rules", "[plurality,optimum]", "--model", *arguments)
+    assert said.code == 0, said.err
+    found = json.loads((tmp_path / "exact" / "result.json").read_text())["quantities"]
+    values = {quantity["name"].rpartition(".")[2]: quantity for quantity in found}
+    assert values["plurality"]["value"] == pytest.approx(most, abs=1e-8)
+    assert values["optimum"]["value"] == pytest.approx(best, abs=1e-8)
+    assert (values["plurality"]["kind"], values["optimum"]["kind"]) == ("exact", "lower")
+    assert values["optimum"]["context"]["symbols"] == 3
+
+
 def test_output_can_be_a_rich_table_of_no_more_than_its_columns(rsmi: Rsmi) -> None:
     said = rsmi("exact", "--shape", "[4,inf]", "--rules", "[optimum]")
     assert "0.29568483" in said.out

@@ -39,7 +39,7 @@ def test_best_rules_reach_those_of_an_exhaustive_local_search(
     free: DimerBlock, bits: int, known: float
 ) -> None:
     posterior, weights = free.solved.posterior, free.solved.weights
-    found = [best_rule(posterior, weights, bits, "allow", seed)[1] for seed in range(3)]
+    found = [best_rule(posterior, weights, 1 << bits, "allow", seed)[1] for seed in range(3)]
     assert min(one.value for one in found) >= known - 1e-6
     assert all(one.value < free.full().value for one in found)
 

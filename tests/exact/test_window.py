@@ -5,7 +5,9 @@ import torch
 
 from rsmi.errors import InputError
 from rsmi.information import entropy, mutual_information
-from rsmi.lattice import Hypercubic, states
+from rsmi.lattice import Hypercubic, states, words
+from rsmi.learning.filters import decimation_table, plurality_table
+from rsmi.sampling import Ising
 from rsmi.sampling.exact import (
     adjacent_columns,
     chain_posterior,
@@ -14,6 +16,8 @@ from rsmi.sampling.exact import (
     marginal,
     torus_posterior,
 )
+from rsmi.sampling.pair import PairInteraction, transfer_matrix
+from rsmi.sampling.potts import BlumeCapel, Potts
 
 K_C = math.log(1 + math.sqrt(2)) / 2
 INF = math.inf
@@ -165,6 +169,86 @@ def test_cuts_of_the_infinite_cylinder(width, value):
     assert mutual_information(joint).item() == pytest.approx(value, abs=6e-11)
 
 
+POTTS = Potts((4, 4), 3, math.log(1 + math.sqrt(3)))
+BLUME_CAPEL = BlumeCapel((4, 4), 1 / 0.60858, 1.96582)
+
+
+@pytest.mark.parametrize(
+    ("model", "width", "buffer", "full", "first", "most", "best"),
+    [
+        (POTTS, 3, 1, 0.48061752, 0.30374315, 0.34810073, 0.35094589),
+        (POTTS, 4, 1, 0.61033871, 0.38942999, 0.46034132, 0.46380053),
+        (POTTS, 4, 2, 0.40551333, 0.26873037, 0.31600726, 0.31792256),
+        (BLUME_CAPEL, 3, 1, 0.56150857, 0.38766125, 0.42880481, 0.44360294),
+        (BLUME_CAPEL, 4, 1, 0.65420013, 0.45042121, 0.51088744, 0.52814224),
+    ],
+)
+def test_infinite_cylinders_of_three_letters(model, width, buffer, full, first, most, best):
+    window = exact_window((width, INF), model.interaction(), (2, 2), buffer)
+    found = [
+        window.full(),
+        window.rule(decimation_table(3, 4)),
+        window.rule(plurality_table(3, 4)),
+        window.optimum(3, "allow")[1],
+    ]
+    assert [e.value for e in found] == pytest.approx([full, first, most, best], abs=1e-8)
+    assert [e.kind for e in found] == ["exact", "exact", "exact", "lower"]
+    warmer = PairInteraction(0.99 * model.interaction().bond, 0.99 * model.interaction().site)
+    assert abs(exact_window((width, INF), warmer, (2, 2), buffer).full().value - full) > 1e-4
+
+
+@pytest.mark.parametrize(
+    "model", [Ising((3, 3), 0.4), Potts((3, 3), 3, 0.9), BlumeCapel((3, 3), 0.7, 1.3)]
+)
+def test_energies_of_the_tables_are_those_of_the_model(model):
+    """The tables, summed over bonds and sites, are the model's own energy over its temperature."""
+    interaction = model.interaction()
+    letters = words(interaction.n_letters, 9)[:: 1 if interaction.n_letters == 2 else 97]
+    values = {2: torch.tensor([-1, 1]), 3: torch.arange(3) - int(isinstance(model, BlumeCapel))}
+    shown = values[interaction.n_letters][letters].to(torch.int8).reshape(-1, 3, 3)
+    left, right = Hypercubic((3, 3)).bonds().T
+    exponent = interaction.bond[letters[:, left], letters[:, right]].sum(1)
+    exponent += interaction.site[letters].sum(1)
+    torch.testing.assert_close(exponent, -model.coupling * model.energy(shown).double())
+
+
+@pytest.mark.parametrize("model", [Potts((3, 3), 3, 0.9), BlumeCapel((3, 3), 0.7, 1.3)])
+def test_torus_of_three_letters_equals_brute_force(model):
+    interaction, letters = model.interaction(), words(3, 9)
+    left, right = Hypercubic((3, 3)).bonds().T
+    exponent = interaction.bond[letters[:, left], letters[:, right]].sum(1)
+    weight = (exponent + interaction.site[letters].sum(1)).exp()
+    block, rest = letters[:, [0, 1]], letters[:, 2:]
+    visible = (block * 3 ** torch.arange(2)).sum(1)
+    environment = (rest * 3 ** torch.arange(7)).sum(1)
+    joint = torch.zeros(3**7 * 9, dtype=torch.float64)
+    joint = joint.index_add_(0, environment * 9 + visible, weight).reshape(-1, 9)
+    window = exact_window((3, 3), interaction, (1, 2), 0)
+    assert window.full().value == pytest.approx(mutual_information(joint).item(), abs=1e-12)
+    torch.testing.assert_close(window.weights @ window.posterior, joint.sum(0) / joint.sum())
+
+
+def test_long_rings_of_three_letters_approach_the_infinite_chain():
+    for model in (Potts((4,), 3, 0.9), BlumeCapel((4,), 0.7, 1.3)):
+        chain = exact_window((INF,), model.interaction(), (3,), 1).full().value
+        ring = exact_window((60,), model.interaction(), (3,), 1).full().value
+        assert ring == pytest.approx(chain, rel=1e-9)
+
+
+def test_two_states_of_potts_are_ising_spins():
+    potts = exact_window((4, INF), Potts((4, 4), 2, 2 * K_C).interaction(), (2, 2), 1)
+    assert potts.full().value == pytest.approx(0.38665762, abs=6e-9)
+
+
+def test_the_chain_has_the_known_magnetic_correlations():
+    """tanh^d K between Ising spins at distance d, from the transfer matrix of one site."""
+    transfer, psi = transfer_matrix(1, PairInteraction.ising(0.5))
+    spin = torch.tensor([-1.0, 1.0]).double() * psi
+    for distance in (1, 2, 5):
+        correlation = spin @ torch.linalg.matrix_power(transfer, distance) @ spin
+        assert correlation.item() == pytest.approx(math.tanh(0.5) ** distance, abs=1e-14)
+
+
 def test_antiferromagnet_on_an_even_torus_is_a_relabelled_ferromagnet():
     ferro = exact_window((4, 6), 0.4, (2, 2), 0).full().value
     assert exact_window((4, 6), -0.4, (2, 2), 0).full().value == pytest.approx(ferro, rel=1e-10)
@@ -183,13 +267,19 @@ def test_bad_input_is_named():
         exact_window((INF, 6), K_C, (2, 2), 1)
     with pytest.raises(InputError, match="one block extent >= 1 per axis"):
         exact_window((6, 6), K_C, (2,), 1)
-    with pytest.raises(InputError, match="coupling K = J/T is nan"):
+    with pytest.raises(InputError, match="coupling K = J/T is not finite"):
         exact_window((6, 6), math.nan, (2, 2), 1)
-    with pytest.raises(InputError, match="circumference is 12"):
+    with pytest.raises(InputError, match=r"12 sites has 2\*\*12 states; expected 1 to 8"):
         cylinder_posterior(12, K_C, (2, 2), 1)
+    with pytest.raises(InputError, match=r"bond has shape \[2, 3\].*symmetric \(q, q\)"):
+        PairInteraction(torch.zeros(2, 3), torch.zeros(2))
+    with pytest.raises(InputError, match=r"3\*\*20 entries; at most 2\*\*24"):
+        exact_window((6, 6), POTTS.interaction(), (2, 2), 1)
+    with pytest.raises(InputError, match=r"6 sites has 3\*\*6 states; expected 1 to 5 sites"):
+        exact_window((6, INF), POTTS.interaction(), (2, 2), 1)
     with pytest.raises(InputError, match=r"block \[5, 2\].*circumference 4"):
         cylinder_posterior(4, K_C, (5, 2), 1)
-    with pytest.raises(InputError, match=r"\|K\| w <= 40"):
+    with pytest.raises(InputError, match=r"differ in weight by a factor exp\(288\)"):
         adjacent_columns(8, 9.0)
-    with pytest.raises(InputError, match="block of 1 to 20 spins"):
+    with pytest.raises(InputError, match=r"21 sites has 2\*\*21 states; expected 1 to 20 sites"):
         chain_posterior(0.5, 21, 0)

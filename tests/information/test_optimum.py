@@ -39,9 +39,16 @@ def test_exhaustive_search_finds_the_best_of_all_rules(seed):
 
 def test_four_symbols_on_four_states():
     posterior, weights = problem(3, n_e=20, n_v=4)
-    table, value = best_rule(posterior, weights, n_hidden=2, z2="allow")
+    table, value = best_rule(posterior, weights, n_symbols=4, z2="allow")
     assert value.value == pytest.approx(brute_force(posterior, weights, k=4), abs=1e-12)
     assert table.shape == (4, 4)
+
+
+def test_three_symbols_on_six_states_with_the_last_state_on_the_last_symbol():
+    posterior, weights = problem(3, n_e=20, n_v=6)
+    table, value = best_rule(posterior, weights, n_symbols=3, z2="allow")
+    assert value.value == pytest.approx(brute_force(posterior, weights, k=3), abs=1e-12)
+    assert table[-1].tolist() == [0, 0, 1]
 
 
 def test_pruning_on_merged_environments_changes_nothing(monkeypatch):
@@ -53,15 +60,15 @@ def test_pruning_on_merged_environments_changes_nothing(monkeypatch):
     assert torch.equal(pruned[0], plain[0])
 
 
-@pytest.mark.parametrize("n_hidden", [1, 2])
-def test_imposed_rules_are_odd_and_oriented(n_hidden):
+@pytest.mark.parametrize("n_symbols", [2, 4])
+def test_imposed_rules_are_odd_and_oriented(n_symbols):
     posterior, weights = problem(5)
-    table, odd = best_rule(posterior, weights, n_hidden, z2="impose")
+    table, odd = best_rule(posterior, weights, n_symbols, z2="impose")
     assert torch.equal(table, table.flip(0, 1))
     assert table[-1, -1] == 1
     assert odd.kind == "exact"
-    free = best_rule(posterior, weights, n_hidden, z2="allow")[1]
-    if n_hidden == 1:
+    free = best_rule(posterior, weights, n_symbols, z2="allow")[1]
+    if n_symbols == 2:
         assert odd.value <= free.value + 1e-13
 
 
@@ -100,8 +107,10 @@ def test_bad_input_is_named():
     posterior = torch.full((2, 4), 0.25, dtype=torch.float64)
     with pytest.raises(InputError, match="expected 'impose' or 'allow'"):
         best_rule(posterior, z2="broken")
-    with pytest.raises(InputError, match="at least one coarse bit"):
-        best_rule(posterior, n_hidden=0)
+    with pytest.raises(InputError, match="1 coarse symbols were asked for; expected at least 2"):
+        best_rule(posterior, n_symbols=1)
+    with pytest.raises(InputError, match="3 symbols are not those of bits"):
+        best_rule(posterior, n_symbols=3, z2="impose")
     odd = torch.full((2, 5), 0.2, dtype=torch.float64)
     with pytest.raises(InputError, match="even number of block states, got 5"):
         best_rule(odd)

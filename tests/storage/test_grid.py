@@ -70,7 +70,7 @@ BAD = {
     "bad cell": (
         BASE | {"shape": [8, 8]},
         {"temperature": [2.0, -1.0], "seed": [7]},
-        r"the cell \(temperature: -1.0, seed: 7\) is no recipe. recipe: temperature is -1.0",
+        r"the cell \(temperature: -1.0, seed: 7\) is no recipe. temperature is -1.0",
     ),
     "missing": (BASE, {"seed": [7]}, r"the cell \(seed: 7\) is no recipe. .* shape, temperature"),
 }

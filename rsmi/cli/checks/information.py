@@ -1,8 +1,10 @@
-"""Exact real-space mutual information of the Ising model on windows of every supported kind."""
+"""Exact real-space mutual information on windows of every supported kind."""
 
 import math
 from collections.abc import Callable
 from functools import cache, partial
+
+import torch
 
 from rsmi.cli.checks.check import Check
 from rsmi.cli.checks.rings import rings
@@ -10,8 +12,11 @@ from rsmi.cli.checks.values import exactly
 from rsmi.information import Estimate, entropy, mutual_information
 from rsmi.lattice import Hypercubic
 from rsmi.learning import load_filter
+from rsmi.learning.filters import decimation_table, plurality_table
 from rsmi.sampling import CRITICAL_COUPLING
 from rsmi.sampling.exact import WindowPosterior, adjacent_columns, exact_window, marginal
+from rsmi.sampling.pair import PairInteraction
+from rsmi.sampling.potts.exact import critical_coupling
 
 _TORUS = "full enumeration of the 6x6 torus by an independent program"
 _CHAIN = "transfer matrix of the infinite chain, independent program"
@@ -53,6 +58,16 @@ _CYLINDERS = {
     4: (0.38665762, 0.24874633, 0.29145589, 0.29568483),
     6: (0.44920589, 0.28945923, 0.34646896, 0.35208859),
 }
+_POTTS = PairInteraction.equal_letters(3, critical_coupling(3))
+_TRICRITICAL = PairInteraction.products(torch.tensor([-1, 0, 1]), 1 / 0.60858, 1.96582)
+# (model, circumference, buffer): full, decimation, plurality, best rule of three symbols
+_THREE_LETTERS = {
+    ("potts3", 3, 1): (0.48061752, 0.30374315, 0.34810073, 0.35094589),
+    ("potts3", 4, 1): (0.61033871, 0.38942999, 0.46034132, 0.46380053),
+    ("potts3", 4, 2): (0.40551333, 0.26873037, 0.31600726, 0.31792256),
+    ("blume_capel", 3, 1): (0.56150857, 0.38766125, 0.42880481, 0.44360294),
+    ("blume_capel", 4, 1): (0.65420013, 0.45042121, 0.51088744, 0.52814224),
+}
 _CUTS = {4: 0.4576677327, 6: 0.6264598156}
 # name: (K, information of the halves of the 4x4 torus, entropy of the torus)
 _TORUS_4X4 = {
@@ -63,7 +78,7 @@ _TORUS_4X4 = {
 
 def information() -> list[Check]:
     """All checks of this section."""
-    return [*_torus(), *_chain(), *_cylinder(), *_halves(), *rings()]
+    return [*_torus(), *_chain(), *_cylinder(), *_three_letters(), *_halves(), *rings()]
 
 
 def _check(
@@ -138,6 +153,33 @@ def _cylinder() -> list[Check]:
             )
         )
     return checks
+
+
+def _three_letters() -> list[Check]:
+    checks = []
+    for (model, width, buffer), known in _THREE_LETTERS.items():
+        interaction = _POTTS if model == "potts3" else _TRICRITICAL
+        solve = cache(partial(exact_window, (width, math.inf), interaction, (2, 2), buffer))
+        checks += [
+            _check(
+                f"cylinder.{model}.w={width}.buffer={buffer}.{rule}",
+                partial(_three_letter_rule, solve, rule),
+                value,
+                1e-8,
+                _CYLINDER,
+            )
+            for rule, value in zip(("full", "decimation", "plurality", "any"), known, strict=True)
+        ]
+    return checks
+
+
+def _three_letter_rule(solve: Callable[[], WindowPosterior], rule: str) -> Estimate:
+    if rule == "full":
+        return solve().full()
+    if rule == "any":
+        return solve().optimum(3, "allow")[1]
+    table = plurality_table if rule == "plurality" else decimation_table
+    return solve().rule(table(3, 4))
 
 
 def _cut(width: int) -> Estimate:

@@ -1,4 +1,4 @@
-"""Exact conditional distribution of a block on a small Ising torus."""
+"""Exact conditional distribution of a block on a small torus."""
 
 import itertools
 import math
@@ -8,10 +8,11 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.lattice import Hypercubic
 from rsmi.sampling.exact.elimination import marginal
+from rsmi.sampling.pair import PairInteraction, as_interaction
 
 
 def torus_posterior(
-    shape: tuple[int, ...], coupling: float, block: tuple[int, ...], buffer: int
+    shape: tuple[int, ...], model: float | PairInteraction, block: tuple[int, ...], buffer: int
 ) -> tuple[Tensor, Tensor]:
     r"""p(v|e) and p(e) with the whole torus beyond the buffer as environment.
 
@@ -21,12 +22,12 @@ def torus_posterior(
 
     Args:
         shape: Extents of the torus, any dimension.
-        coupling: K = J/T.
+        model: The coupling K = J/T of the Ising model, or an interaction of q letters.
         block: Extents of the visible block.
         buffer: Width of the buffer, in sites.
 
     Returns:
-        posterior (n, 2**n_v) float64 and weights (n,) summing to 1, one row per state of the
+        posterior (n, q**n_v) float64 and weights (n,) summing to 1, one row per state of the
         touching environment spins.
 
     Raises:
@@ -45,8 +46,9 @@ def torus_posterior(
             f"block {list(block)} with buffer {buffer} covers the whole torus {list(shape)}; no "
             "environment is left: take a larger torus or a smaller buffer"
         )
-    joint = marginal(lattice.n_sites, bonds, coupling, keep=[*visible, *touching])
-    joint = joint.reshape(-1, 1 << len(visible))
+    interaction = as_interaction(model)
+    joint = marginal(lattice.n_sites, bonds, interaction, keep=[*visible, *touching])
+    joint = joint.reshape(-1, interaction.n_letters ** len(visible))
     weights = joint.sum(1)
     return joint / weights[:, None], weights
 

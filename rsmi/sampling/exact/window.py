@@ -15,6 +15,7 @@ from rsmi.information.merging import merge_equal
 from rsmi.sampling.exact.chain import chain_posterior
 from rsmi.sampling.exact.cylinder import cylinder_posterior
 from rsmi.sampling.exact.torus import torus_posterior
+from rsmi.sampling.pair import PairInteraction, as_interaction
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class WindowPosterior:
 
     Args:
         posterior: (n, m) float64, one row p(v|e) per class of environments with the same
-            conditional distribution; m is 2**n_v for a block of n_v spins.
+            conditional distribution; m is q**n_v for a block of n_v sites with q letters.
         weights: (n,) float64, probabilities of the classes.
     """
 
@@ -43,20 +44,24 @@ class WindowPosterior:
         """I(H:E) of the rule p(h|v) given as a table (m, K), in nats."""
         return Estimate(float(rule_information(self.posterior, table, self.weights)), 0.0, "exact")
 
-    def optimum(self, n_hidden: int = 1, z2: Z2 = "impose") -> tuple[Tensor, Estimate]:
+    def optimum(self, n_symbols: int = 2, z2: Z2 = "impose") -> tuple[Tensor, Estimate]:
         """Best rule and its information, as `rsmi.information.best_rule`."""
-        return best_rule(self.posterior, self.weights, n_hidden, z2)
+        return best_rule(self.posterior, self.weights, n_symbols, z2)
 
 
 def exact_window(
-    shape: Sequence[float], coupling: float, block: Sequence[int], buffer: int
+    shape: Sequence[float],
+    model: float | PairInteraction,
+    block: Sequence[int],
+    buffer: int,
 ) -> WindowPosterior:
-    """Solve a window of the Ising model exactly, its environment being all beyond the buffer.
+    """Solve a window of a lattice model exactly, its environment being all beyond the buffer.
 
     Args:
         shape: Extents: finite ones are periodic. `(math.inf,)` is the infinite chain and
             `(w, math.inf)` the infinite cylinder, whose buffers are full columns.
-        coupling: K = J/T.
+        model: The coupling K = J/T of the Ising model, or an interaction of q letters, such as
+            `Potts(...).interaction()`.
         block: Extents of the visible block.
         buffer: Width of the buffer, in sites (full columns on the cylinder).
 
@@ -70,18 +75,19 @@ def exact_window(
     >>> print(exact_window((math.inf,), 0.5, (2,), 1).full())
     0.04573559542 nats (exact)
     """
-    _check(shape, coupling, block, buffer)
+    _check(shape, block, buffer)
+    interaction = as_interaction(model)
     finite = tuple(int(extent) for extent in shape if math.isfinite(extent))
     if len(finite) == len(shape):
-        solved = torus_posterior(finite, coupling, tuple(block), buffer)
+        solved = torus_posterior(finite, interaction, tuple(block), buffer)
     elif len(shape) == 1:
-        solved = chain_posterior(coupling, block[0], buffer)
+        solved = chain_posterior(interaction, block[0], buffer)
     else:
-        solved = cylinder_posterior(finite[0], coupling, (block[0], block[1]), buffer)
+        solved = cylinder_posterior(finite[0], interaction, (block[0], block[1]), buffer)
     return WindowPosterior.of(*solved)
 
 
-def _check(shape: Sequence[float], coupling: float, block: Sequence[int], buffer: int) -> None:
+def _check(shape: Sequence[float], block: Sequence[int], buffer: int) -> None:
     infinite = [extent for extent in shape if extent == math.inf]
     known = (
         not infinite or tuple(shape) == (math.inf,) or (len(shape) == 2 and shape[1] in infinite)
@@ -97,5 +103,3 @@ def _check(shape: Sequence[float], coupling: float, block: Sequence[int], buffer
             f"block {list(block)} with buffer {buffer} on shape {list(shape)}; expected one "
             "block extent >= 1 per axis and a buffer >= 0"
         )
-    if not math.isfinite(coupling):
-        raise InputError(f"coupling K = J/T is {coupling}; expected a finite number")

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,8 +10,9 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.sampling.chains import observables
-from rsmi.sampling.families.parameters import Parameter
+from rsmi.sampling.families.parameters import Parameter, complete
 from rsmi.sampling.interface import Sampler
+from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.select import AUTO, Update
 
 CRITICAL = "critical"
@@ -127,7 +128,7 @@ class Family(ABC):
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not value > 0:  # type: ignore[operator]
             raise InputError(
-                f"recipe: temperature is {value!r}; expected a number above 0 in units of "
+                f"temperature is {value!r}; expected a number above 0 in units of "
                 f"{self.energy_unit}, 'inf', or 'critical' where it is known exactly"
             )
         return value  # type: ignore[return-value]
@@ -135,7 +136,7 @@ class Family(ABC):
     def check_critical(self, shape: tuple[int, ...]) -> None:
         """Raise InputError unless the critical temperature is known exactly."""
         raise InputError(
-            f"recipe: the critical temperature of model {self.name} is not known exactly; give "
+            f"the critical temperature of model {self.name} is not known exactly; give "
             "temperature as a number"
         )
 
@@ -148,6 +149,38 @@ class Family(ABC):
     def critical_coupling(self, setup: Setup) -> float:
         """K of the critical point; called after `check_critical`."""
         raise NotImplementedError
+
+    def pair(self, model: Any) -> PairInteraction:
+        """Its energy as tables over bonds and sites of a hypercubic lattice.
+
+        Raises:
+            InputError: for a family whose energy is none of that kind.
+        """
+        raise InputError(
+            f"the energy of the model {self.name} is no sum over the bonds and sites of a "
+            "hypercubic lattice that is the same everywhere, so its windows are not solved by "
+            "transfer matrices; take ising, potts or blume_capel, or draw samples"
+        )
+
+    def interaction(
+        self, shape: Sequence[float], temperature: object, parameters: object
+    ) -> PairInteraction:
+        """Bonds and sites of the model that a user names, on a lattice that may be infinite.
+
+        Args:
+            shape: extents; those that are infinite only say that there is such an axis.
+            temperature: as in a recipe.
+            parameters: as in a recipe.
+
+        Raises:
+            InputError: as for a recipe, or where `pair` refuses.
+        """
+        finite = tuple(int(extent) if math.isfinite(extent) else 2 for extent in shape)
+        chosen = complete(self.name, self.parameters, parameters)
+        setup = Setup(
+            finite, self.check_temperature(temperature, finite), chosen, self.updates[0], seed=0
+        )
+        return self.pair(self.model(setup))
 
     def sites(self, model: Any) -> int:
         """Number of sites, by which totals are divided."""

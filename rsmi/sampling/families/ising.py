@@ -7,6 +7,7 @@ from rsmi.errors import InputError
 from rsmi.sampling.exact.kaufman import kaufman
 from rsmi.sampling.families.interface import Family, Setup
 from rsmi.sampling.ising import CRITICAL_COUPLING, Ising
+from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.registry import registry
 from rsmi.sampling.select import Update
 
@@ -20,6 +21,10 @@ class IsingFamily(Family):
     def model(self, setup: Setup) -> Ising:
         """The ferromagnet at K = 1 / T."""
         return Ising(setup.shape, self.coupling(setup))
+
+    def pair(self, model: Any) -> PairInteraction:
+        """K s s'."""
+        return model.interaction()
 
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """K and T."""
@@ -35,7 +40,7 @@ class IsingFamily(Family):
         """Known on the square lattice."""
         if len(shape) != 2:
             raise InputError(
-                "recipe: the critical temperature is known exactly in two dimensions only, shape "
+                "the critical temperature is known exactly in two dimensions only, shape "
                 f"is {list(shape)}; give temperature as a number"
             )
 

@@ -58,7 +58,7 @@ class IsingGraphFamily(Family):
             return Ladder(one, (float(setup.temperature), *ladder))  # type: ignore[arg-type]
         if ladder:
             raise InputError(
-                f"recipe: parameter ladder is {list(ladder)} with update {setup.update!r}; only "
+                f"parameter ladder is {list(ladder)} with update {setup.update!r}; only "
                 f"{TEMPERING} takes it; leave it out, or choose that update"
             )
         return one

@@ -39,7 +39,7 @@ class MazeFamily(Family):
         """Raise InputError if there is one."""
         if value is not None:
             raise InputError(
-                f"recipe: temperature is {value!r}, but mazes have none; leave it out and give "
+                f"temperature is {value!r}, but mazes have none; leave it out and give "
                 "the parameter probability"
             )
 

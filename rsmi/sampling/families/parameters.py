@@ -62,23 +62,21 @@ def complete(model: str, known: Mapping[str, Parameter], given: object) -> dict[
     {'states': 3}
     """
     if not isinstance(given, Mapping):
-        raise InputError(f"recipe: parameters is {given!r}; expected `name: value` pairs")
+        raise InputError(f"parameters is {given!r}; expected `name: value` pairs")
     listed = ", ".join(f"{name} ({p.meaning})" for name, p in known.items()) or "none at all"
     if unknown := sorted(set(map(str, given)) - set(known)):
-        raise InputError(
-            f"recipe: unknown parameter {unknown[0]!r} of model {model}; expected {listed}"
-        )
+        raise InputError(f"unknown parameter {unknown[0]!r} of model {model}; expected {listed}")
     missing = [name for name, p in known.items() if p.default is None and given.get(name) is None]
     if missing:
         raise InputError(
-            f"recipe: model {model} needs the parameter {missing[0]!r}; add it below "
+            f"model {model} needs the parameter {missing[0]!r}; add it below "
             f"`parameters:`; the model has {listed}"
         )
     found = {n: p.default if given.get(n) is None else given[n] for n, p in known.items()}
     for name, value in found.items():
         if not known[name].accepts(value):
             raise InputError(
-                f"recipe: parameter {name} is {value!r}; expected {known[name].expected}: "
+                f"parameter {name} is {value!r}; expected {known[name].expected}: "
                 f"{known[name].meaning}"
             )
     return {name: _plain(value, known[name].kind) for name, value in found.items()}

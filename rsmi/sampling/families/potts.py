@@ -10,6 +10,7 @@ from rsmi.errors import InputError
 from rsmi.sampling.families.interface import Family, Setup
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.families.planes import from_planes, plane_count, to_planes
+from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.potts import BlumeCapel, Potts, blume_capel_registry, potts_registry
 from rsmi.sampling.potts.exact import critical_coupling
 from rsmi.sampling.select import Update
@@ -34,6 +35,10 @@ class PottsFamily(Family):
         """The ferromagnet at K = 1 / T."""
         return Potts(setup.shape, setup.parameters["states"], self.coupling(setup))
 
+    def pair(self, model: Any) -> PairInteraction:
+        """K delta(s, s')."""
+        return model.interaction()
+
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """K, T and q."""
         return {
@@ -46,7 +51,7 @@ class PottsFamily(Family):
         """Known on the square lattice."""
         if len(shape) != 2:
             raise InputError(
-                "recipe: the critical temperature of the Potts model is known exactly in two "
+                "the critical temperature of the Potts model is known exactly in two "
                 f"dimensions only, shape is {list(shape)}; give temperature as a number"
             )
 
@@ -84,6 +89,10 @@ class BlumeCapelFamily(Family):
     def model(self, setup: Setup) -> BlumeCapel:
         """The model at K = 1 / T."""
         return BlumeCapel(setup.shape, self.coupling(setup), setup.parameters["crystal_field"])
+
+    def pair(self, model: Any) -> PairInteraction:
+        """K s s' - K D s^2."""
+        return model.interaction()
 
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """K, T and D."""

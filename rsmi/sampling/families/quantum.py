@@ -59,7 +59,7 @@ class QuantumFamily(Family):
         """Raise InputError if there is one."""
         if value is not None:
             raise InputError(
-                f"recipe: temperature is {value!r}, but model {self.name} is a ground state, at "
+                f"temperature is {value!r}, but model {self.name} is a ground state, at "
                 "temperature 0; leave temperature out"
             )
 
@@ -75,7 +75,7 @@ class QuantumFamily(Family):
         """The Hamiltonian with the quantities that a file can hold."""
         if len(setup.shape) != 1:
             raise InputError(
-                f"recipe: shape is {list(setup.shape)}; model {self.name} is a chain; give one "
+                f"shape is {list(setup.shape)}; model {self.name} is a chain; give one "
                 "number of sites, such as [16]"
             )
         return ChainModel(self.chain(setup))

@@ -37,5 +37,5 @@ def find_family(name: object) -> Family:
     'swendsen_wang'
     """
     if not isinstance(name, str) or name not in families:
-        raise InputError(f"recipe: model is {name!r}; expected {' or '.join(families)}")
+        raise InputError(f"model is {name!r}; expected {' or '.join(families)}")
     return families[name]

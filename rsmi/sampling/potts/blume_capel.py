@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.sampling.graphs.running import check_configurations, starting_values
+from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.potts.model import check_temperature
 from rsmi.sampling.torus import OnTorus, check_shape
 
@@ -111,6 +112,11 @@ class BlumeCapel(OnTorus):
     def check(self, configurations: Tensor) -> None:
         """Raise InputError unless the tensor is int8 (n, *shape), on the CPU, -1, 0 or +1."""
         check_configurations(configurations, self.shape, -1, 1)
+
+    def interaction(self) -> PairInteraction:
+        """K s s' - K D s^2 with the letters 0, 1, 2 for -1, 0, +1."""
+        values = torch.tensor([-1.0, 0.0, 1.0])
+        return PairInteraction.products(values, self.coupling, self.crystal_field)
 
     def start(self, chains: int, seed: int) -> Tensor:
         """Independent spins -1, 0, +1 and all +1 in turn, int8 (chains, *shape).

@@ -11,6 +11,7 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.lattice import Hypercubic
 from rsmi.sampling.graphs.running import check_configurations, starting_values
+from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.torus import OnTorus, check_shape
 
 MOST_STATES = 127
@@ -106,6 +107,10 @@ class Potts(OnTorus):
     def check(self, configurations: Tensor) -> None:
         """Raise InputError unless the tensor is int8 (n, *shape), on the CPU, 0 ... q - 1."""
         check_configurations(configurations, self.shape, 0, self.states - 1)
+
+    def interaction(self) -> PairInteraction:
+        """K delta(s, s') of the letters 0 ... q - 1."""
+        return PairInteraction.equal_letters(self.states, self.coupling)
 
     def start(self, chains: int, seed: int) -> Tensor:
         """Independent states and all in state 0 in turn, int8 (chains, *shape).

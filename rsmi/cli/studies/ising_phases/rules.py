@@ -38,7 +38,7 @@ class Rules:
     def solved(cls) -> "Rules":
         """Solve the window, and find its best rule."""
         window = exact_window(_SHAPE, CRITICAL_COUPLING, BLOCK, _BUFFER)
-        best, value = window.optimum(1, "impose")
+        best, value = window.optimum(2, "impose")
         middle, first = majority(BLOCK).table(), decimation(BLOCK).table()
         found = {
             "full": window.full(),
