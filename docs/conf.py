@@ -61,7 +61,7 @@ def prose(line: str) -> str:
     return "".join(re.sub(r"^\$(.+)\$$", r":math:`\1`", part) for part in parts)
 
 
-# With a table of a mathematical font, browsers draw large sums; each system has another such font.
+# Browsers draw large sums with a mathematical font only, and each system has another one.
 FONTS = "Latin Modern Math, STIX Two Math, Cambria Math, DejaVu Math TeX Gyre, math, serif"
 BAR = re.compile(
     r"<mover[^>]*>(?P<body>(?:(?!<mover).)*?)<mo[^>]*>\u02c9</mo>\s*</mover>", re.DOTALL
@@ -96,7 +96,7 @@ def inline_math(translator: Any, node: nodes.math) -> None:
 def display_math(translator: Any, node: nodes.math_block) -> None:
     """Write a formula on its own line."""
     formula = mathml(node.astext(), block=True)
-    translator.body.append(f'<div style="margin: 1.2em 0">{formula}</div>')
+    translator.body.append(f'<div style="margin: 1.2em 0; overflow-x: auto">{formula}</div>')
     raise nodes.SkipNode
 
 
