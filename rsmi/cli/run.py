@@ -93,11 +93,9 @@ class Pipeline:
         return learned
 
     def _refer(self, name: str, reference: str) -> None:
-        """Set the reference of one quantity to the value of another."""
-        value = next(q.value for q in self.quantities if q.name == reference)
-        self.quantities = [
-            replace(q, reference=value) if q.name == name else q for q in self.quantities
-        ]
+        """Make one quantity the reference of another."""
+        known = next(q for q in self.quantities if q.name == reference)
+        self.quantities = [q.compared(known) if q.name == name else q for q in self.quantities]
 
     def _iterate(self, source: Source, learned: TableFilter) -> dict[str, MCRGResult]:
         """Exponents of every rule that was asked for."""
