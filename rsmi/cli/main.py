@@ -1,13 +1,12 @@
 """The entry point: finds the command, runs it, turns errors into messages and exit codes."""
 
-import difflib
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 import rsmi
-from rsmi.errors import InputError, RsmiError
+from rsmi.errors import InputError, RsmiError, nearest, shortened
 
 COMMANDS = {
     "run": "the whole pipeline of a config: sample, learn, measure, exponents, report",
@@ -69,13 +68,12 @@ def _run(command: str, arguments: list[str]) -> int:
 
 
 def _complain(program: str, message: str, code: int) -> int:
-    sys.stderr.write(f"{program}: error: {message}\n")
+    sys.stderr.write(f"{program}: error: {shortened(message)}\n")
     return code
 
 
 def _unknown(command: str) -> str:
-    close = difflib.get_close_matches(command, COMMANDS, n=1)
-    hint = f"did you mean '{close[0]}'? " if close else ""
+    hint = nearest(command, COMMANDS)
     return f"unknown command '{command}'; {hint}expected one of {', '.join(COMMANDS)}"
 
 

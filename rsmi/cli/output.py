@@ -16,6 +16,7 @@ from rich.table import Table
 
 from rsmi.errors import InputError
 from rsmi.report import Quantity, Result
+from rsmi.sampling.threads import cores
 
 CONFIG_NAME = "config.yaml"
 
@@ -139,5 +140,5 @@ def _check_same(directory: Path, config: Path, text: str, resume: bool) -> None:
 
 def _describe(device: str) -> str:
     if device == "cpu":
-        return f"cpu ({platform.machine()}, {os.cpu_count()} cores)"
+        return f"cpu ({platform.machine()}, {cores()} cores)"
     return device

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rsmi.cli.configs import config_of, given
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
 from rsmi.cli.progress import counting
@@ -11,7 +12,7 @@ from rsmi.errors import InputError
 from rsmi.report import Quantity
 from rsmi.sampling import autocorrelation_time, mean_estimate
 from rsmi.storage import SampleRecipe, Samples, generate, open_samples
-from rsmi.storage.grid import is_grid
+from rsmi.storage.grid import GRID
 from rsmi.storage.hdf5 import Hdf5Samples
 from rsmi.storage.recorded import recorded
 
@@ -41,14 +42,9 @@ def main(arguments: Sequence[str]) -> None:
 
 def names_a_grid(arguments: Sequence[str]) -> bool:
     """Whether one of the arguments is a grid, or the path of one."""
-    if any(argument.startswith("--grid") for argument in arguments):
+    if any(name.partition(".")[0] in (GRID, "cluster", "processes", "job") for name in given(arguments)):
         return True
-    files = (Path(argument.removeprefix("--config=")) for argument in arguments)
-    return any(is_grid(file.read_text(errors="replace")) for file in files if _is_yaml(file))
-
-
-def _is_yaml(path: Path) -> bool:
-    return path.suffix in (".yaml", ".yml") and path.is_file()
+    return GRID in config_of(arguments)
 
 
 def draw(recipe: SampleRecipe, execution: Execution, output: Output) -> Path:
