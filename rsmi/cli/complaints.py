@@ -64,7 +64,7 @@ def _suggest(found: Mapping[str, str | None], options: Mapping[str, Option]) -> 
     """The option that is nearest to one that is not known."""
     typed, dashes = found["typed"], "--" if found["typed"] else ""
     name = typed or found["key"] or f"{found['group']}.{found['option']}"
-    last = {option.rpartition(".")[2]: option for option in reversed(options)}
+    last = {option.rpartition(".")[2]: option for option in reversed(list(options))}
     # A parser within the parser names the key without its group.
     alone = closest(name.rpartition(".")[2], last)
     close = closest(name, options) or (last[alone] if alone else None)

@@ -13,9 +13,7 @@ COMMAND, CONFIG = "command", "config"
 _MOST_BYTES, _MOST_CHARACTERS, _MOST_VALUES = 1 << 20, 10_000, 100_000
 
 
-def with_config(
-    arguments: Sequence[str], command: str, options: Mapping[str, Option]
-) -> list[str]:
+def with_config(arguments: Sequence[str], command: str, options: Mapping[str, Option]) -> list[str]:
     """Arguments with the text of each config in place of its path, and lists as YAML writes them.
 
     Args:

@@ -12,11 +12,11 @@ import yaml
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger
 
-from rsmi.cli.learning import RULE
-from rsmi.cli.output import Output
 from rsmi.cli.configs import with_config
 from rsmi.cli.options import options_of
+from rsmi.cli.output import Output
 from rsmi.cli.parsing import Explaining
+from rsmi.cli.rules import RULE
 from rsmi.learning import save_filter
 from rsmi.learning.data import WindowData
 from rsmi.learning.learn import TRAINER_DEFAULTS, learn, quiet_lightning, training_callbacks

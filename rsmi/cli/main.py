@@ -1,6 +1,7 @@
 """The entry point: finds the command, runs it, turns errors into messages and exit codes."""
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # Threads of torch that wait by spinning would starve each other on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _print_anything()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         sys.stdout.write(_help())
@@ -45,6 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command not in COMMANDS:
         return _complain("rsmi", _unknown(command), BAD_INPUT)
     return _run(command, rest)
+
+
+def _print_anything() -> None:
+    """Let no name of a file, nor a narrow encoding of the terminal, lose what is to be printed."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run(command: str, arguments: list[str]) -> int:

@@ -73,8 +73,7 @@ def options_of(target: Callable[..., Any], prefix: str = "") -> dict[str, Option
     >>> list(options_of(draw)), options_of(draw)["seed"].default
     (['shape', 'seed'], 0)
     """
-    taking: Any = target.__init__ if isinstance(target, type) else target
-    hints = get_type_hints(taking)
+    hints = get_type_hints(target.__init__ if isinstance(target, type) else target)
     found: dict[str, Option] = {}
     for name, parameter in inspect.signature(target).parameters.items():
         hint = hints.get(name, Any)

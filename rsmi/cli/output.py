@@ -113,7 +113,7 @@ class Output:
         part = config.with_suffix(".part")
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            part.write_text(text)
+            part.write_bytes(text.encode())
             os.replace(part, config)
         except OSError as error:
             raise InputError(
@@ -127,7 +127,7 @@ def _check_same(directory: Path, config: Path, text: str, resume: bool) -> None:
         raise InputError(
             f"{directory} exists and holds other files; choose another --out, or empty it"
         )
-    if config.read_text() != text:
+    if config.read_bytes() != text.encode():
         raise InputError(
             f"{directory} holds a run with other settings (see {config}); choose another --out"
         )

@@ -21,6 +21,8 @@ DESCRIPTION = (
     "`grid`, a list of values for each key to vary, is drawn in every combination."
 )
 FILE_NAME = "samples.h5"
+OF_A_GRID = (GRID, "processes", "cluster", "job")
+"""Options that only a grid has."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -30,6 +32,10 @@ def main(arguments: Sequence[str]) -> None:
 
         draw_grid(arguments)
         return
+    if not {"-h", "--help"}.isdisjoint(arguments):
+        from rsmi.cli.sample_grid import explain
+
+        explain(arguments, DESCRIPTION)
     recipe, execution = parse("sample", SampleRecipe, arguments, DESCRIPTION, sampling=True)
     if execution.out is None:
         raise InputError("no output directory; give --out DIR")
@@ -42,7 +48,9 @@ def main(arguments: Sequence[str]) -> None:
 
 def names_a_grid(arguments: Sequence[str]) -> bool:
     """Whether one of the arguments is a grid, or the path of one."""
-    if any(name.partition(".")[0] in (GRID, "cluster", "processes", "job") for name in given(arguments)):
+    if any(
+        name.partition(".")[0] in (GRID, "cluster", "processes", "job") for name in given(arguments)
+    ):
         return True
     return GRID in config_of(arguments)
 

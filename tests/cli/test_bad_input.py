@@ -36,7 +36,9 @@ def recipe(tmp_path: Path, **changes: str) -> Path:
         ({"temperature": "-1"}, "expected a number above 0"),
         ({"temperature": "warm"}, "temperature is 'warm'"),
         ({"shape": "[16, 0]"}, "each extent of shape is 0"),
-        ({"update": "wolf"}, "update is 'wolf'; expected"),
+        ({"update": "wollf"}, "update is 'wollf'; did you mean 'wolff'? expected"),
+        ({"temperature": "critcal"}, "did you mean 'critical'?"),
+        ({"shape": "16x"}, "shape is 16x; expected a list such as [2,2]"),
         ({"seed": "[1"}, "is not valid YAML"),
     ],
 )
