@@ -12,6 +12,9 @@ from rsmi.errors import InputError, shortened
 COMMAND, CONFIG = "command", "config"
 _MOST_BYTES, _MOST_CHARACTERS, _MOST_VALUES = 1 << 20, 10_000, 100_000
 
+_WORDS = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:bool")
+"""What YAML takes the words null, true, on and so on for."""
+
 
 def with_config(arguments: Sequence[str], command: str, options: Mapping[str, Option]) -> list[str]:
     """Arguments with the text of each config in place of its path, and lists as YAML writes them.
@@ -195,10 +198,12 @@ def _is_command(pair: tuple[yaml.Node, yaml.Node], command: str, path: Path) -> 
 
 
 def _write_lists(node: yaml.Node, prefix: str, options: Mapping[str, Option]) -> None:
-    """Put what stands for a list, such as `2x2`, as a list."""
+    """Put what stands for a list, such as `2x2`, as a list, and every key as text."""
     if not isinstance(node, yaml.MappingNode):
         return
     for place, (key, value) in enumerate(node.value):
+        if key.tag in _WORDS:
+            key.tag = "tag:yaml.org,2002:str"  # `null: false` is the option of that name
         name = f"{prefix}{key.value}"
         option = options.get(name)
         if option is not None and isinstance(value, yaml.ScalarNode):
@@ -212,16 +217,16 @@ def _check_value(name: str, value: str) -> None:
     """Refuse a value of the command line as one of a config would be."""
     if len(value) > _MOST_CHARACTERS:
         raise InputError(
-            f"{shortened(name)} has a value of {len(value)} characters; expected at most "
+            f"--{shortened(name)} has a value of {len(value)} characters; expected at most "
             f"{_MOST_CHARACTERS}"
         )
     if value[:1] in tuple("{[&"):
         try:
-            _check_nodes(yaml.compose(value, Loader=yaml.SafeLoader), name)
+            _check_nodes(yaml.compose(value, Loader=yaml.SafeLoader), f"--{name}")
         except yaml.YAMLError:
             return  # the parser knows what was expected here
         except RecursionError:
-            raise InputError(f"{name} has a value nested too deeply; write it plainly") from None
+            raise InputError(f"--{name} has a value nested too deeply; write it plainly") from None
 
 
 def _words(arguments: Sequence[str]) -> Iterator[tuple[str, str | None, list[str]]]:

@@ -1,5 +1,6 @@
 """`rsmi info`: what a file or directory holds, and whether it is whole."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def info(file: str, select: Selection = Selection()) -> None:  # noqa: B008, it 
     elif path.is_dir():
         _print_run(path, select)
     elif path.suffix == ".json":
-        Console().print(read_result(path).table())
+        _console().print(read_result(path).table())
     else:
         _print_samples(path, select)
 
@@ -56,8 +57,8 @@ def _print_run(directory: Path, select: Selection) -> None:
     result, config = directory / RESULT, directory / CONFIG_NAME
     if not result.is_file() and not config.is_file():
         raise InputError(
-            f"{directory} is a directory without {RESULT}, {CONFIG_NAME} or {DEFINITION}, so no run "
-            "and no rule; name the file in it that is meant"
+            f"{directory} is a directory without {RESULT}, {CONFIG_NAME} or {DEFINITION}, so no "
+            "run and no rule; name the file in it that is meant"
         )
     if (directory / SAMPLES).is_file():
         _print_samples(directory / SAMPLES, select)
@@ -67,7 +68,7 @@ def _print_run(directory: Path, select: Selection) -> None:
         found = read_result(result)
         about = {"device": found.device, "time": f"{sum(found.timings.values()):.1f} s"}
         _print(f"result of {found.command}", {"seed": str(found.seed)} | about)
-        Console().print(found.table())
+        _console().print(found.table())
     else:
         _print(f"{directory} holds a run without {RESULT}: it has not ended", {})
         Console().print("  the same command with --resume goes on from here", highlight=False)
@@ -107,6 +108,11 @@ def _print_rule(path: Path) -> None:
         up = filter.table()[:, 1].tolist()
         rows = {f"state {v}": f"{p:.4f}" for v, p in enumerate(up)}
         _print("p(h = +1 | v), bit i of the state set where spin i is up", rows)
+
+
+def _console() -> Console:
+    """As wide as the terminal, and wide enough for tables in a file."""
+    return Console(width=None if sys.stdout.isatty() else 100)
 
 
 def _print(title: str, facts: dict[str, str]) -> None:

@@ -56,7 +56,7 @@ class Option:
         >>> Option(str).written("2x2"), Option(tuple[int, ...]).written("[2,2]")
         ('2x2', '[2,2]')
         """
-        if not self.is_list or value[:1] in ("[", "") or value in ("null", "~"):
+        if not self.is_list or value[:1] in ("[", "{", "") or value in ("null", "~"):
             return value
         if self._takes_text:
             return json.dumps([word.strip() for word in _COMMA.split(value)], ensure_ascii=False)
@@ -73,7 +73,7 @@ def options_of(target: Callable[..., Any], prefix: str = "") -> dict[str, Option
     >>> list(options_of(draw)), options_of(draw)["seed"].default
     (['shape', 'seed'], 0)
     """
-    hints = get_type_hints(target.__init__ if isinstance(target, type) else target)
+    hints = get_type_hints(target.__init__ if isinstance(target, type) else target)  # type: ignore[misc]
     found: dict[str, Option] = {}
     for name, parameter in inspect.signature(target).parameters.items():
         hint = hints.get(name, Any)

@@ -28,8 +28,8 @@ DESCRIPTION = (
 _OPTIONS = """
         grid: A list of values for each key to vary.
         processes: With a grid, processes of this machine that share the cells and the workers.
-        cluster: With a grid, submit jobs instead: to `slurm`, to processes of this machine (`local`), or to
-            this very process (`debug`).
+        cluster: With a grid, submit jobs instead: to `slurm`, to processes of this machine
+            (`local`), or to this very process (`debug`).
         job: What each job may use.
 """
 
@@ -126,19 +126,13 @@ def explain(arguments: Sequence[str], description: str) -> None:
 
 def _settings(varied: bool = True) -> type[Any]:
     """The options of a recipe, none of them required where a grid varies them, and of a grid."""
-    hints = get_type_hints(SampleRecipe)
-    options: list[Any] = (
-        [(key, hints[key] | None, None) for key in _keys()]
+    hints, own = get_type_hints(SampleRecipe), dataclasses.fields(SampleRecipe)
+    options: list[Any] = [
+        (one.name, hints[one.name] | None, None)
         if varied
-        else [
-            (
-                one.name,
-                hints[one.name],
-                field(default=one.default, default_factory=one.default_factory),
-            )
-            for one in dataclasses.fields(SampleRecipe)
-        ]
-    )
+        else (one.name, hints[one.name], _as(one))
+        for one in own
+    ]
     options += [
         (GRID, dict[str, Any], field(default_factory=dict)),
         ("processes", int, 1),
@@ -148,6 +142,11 @@ def _settings(varied: bool = True) -> type[Any]:
     made = make_dataclass("GridSettings", options, kw_only=True, frozen=True)
     made.__doc__ = (SampleRecipe.__doc__ or "").split("    Raises:")[0].rstrip() + _OPTIONS
     return made
+
+
+def _as(one: dataclasses.Field[Any]) -> Any:
+    """A field with the default of another, or with none."""
+    return field(default=one.default, default_factory=one.default_factory)
 
 
 def _grid(settings: Any) -> SampleGrid:
