@@ -112,8 +112,7 @@ def test_output_directory_with_other_content(rsmi: Rsmi, tmp_path: Path) -> None
     [
         (["--block", "[3,3]"], "each extent of the lattice must be a multiple|tiled with blocks"),
         (["--levels", "9"], "use fewer levels"),
-        (["--rule", "median", "--block", "[2,2]"], "expected majority, decimation"),
-        ([], "needs a block; give --block"),
+        (["--rule", "median", "--block", "[2,2]"], "expected majority"),
         (["--block", "[2,-2]"], "the block is [2, -2]; expected extents of at least 1"),
         (["--block", "[-2,-2]"], "the block is [-2, -2]; expected extents of at least 1"),
         (["--block", "[9,9]"], "1 to 20 sites"),

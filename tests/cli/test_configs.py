@@ -215,7 +215,7 @@ def test_null_is_a_name_where_a_name_stands(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dimension", [1, 2])
 def test_blocks_have_two_sites_along_each_axis(dimension: int, rsmi: Rsmi) -> None:
-    said = rsmi("exact", "--shape", ["[inf]", "6x6"][dimension - 1])
+    said = rsmi("exact", "--temperature", "2", "--shape", ["[inf]", "6x6"][dimension - 1])
     assert said.code == 0, said.err
     assert "information.exact.majority" in said.out
 
