@@ -11,13 +11,14 @@ _KINDS = {
     "float": "a number",
     "tuple": "a list such as",
     "list": "a list such as",
+    "collections.abc.Sequence": "a list such as",
     "str": "text",
     "bool": "true or false",
     "dict": "`key: value` pairs",
 }
 _KEY = re.compile(r'Parser key "(?P<key>[^"]+)":')
 _GIVEN = re.compile(r"(?:Given value|Got value): (?P<given>[^\n]*)")
-_CLASS = re.compile(r"Expected a <class '(\w+)'>")
+_CLASS = re.compile(r"Expected a <class '([\w.]+)'>")
 _LITERAL = re.compile(r"Literal\[([^\]]*)\]")
 _UNKNOWN = re.compile(
     r"Option '(?P<key>[^']+)' is not accepted"
@@ -42,12 +43,17 @@ def plain(message: str, options: Mapping[str, Option]) -> str:
     key, given = _KEY.search(message), _GIVEN.search(message)
     if key is None or given is None:
         return message.strip()
-    hint, expected = _expected(message, given["given"], options.get(key["key"]))
+    hint, expected = _expected(message, given["given"], _find(key["key"], options))
     if not expected:
         return message.strip()
     if given["given"] == "None":
         return f"{key['key']} is missing; expected {expected}"
     return f"{key['key']} is {given['given']}; {hint}expected {expected}"
+
+
+def _find(key: str, options: Mapping[str, Option]) -> Option | None:
+    """The option of a key, which a parser within the parser names without its group."""
+    return next((o for name, o in options.items() if f".{name}".endswith(f".{key}")), None)
 
 
 def _expected(message: str, given: str, option: Option | None) -> tuple[str, str]:

@@ -39,7 +39,7 @@ class Option:
         """
         if isinstance(self.default, tuple) and self.default:
             return f"[{','.join(map(str, self.default))}]"
-        return "[first,second]" if self._takes_text else "[2,2]"
+        return "[first,second]" if self.is_list and self._takes_text else "[2,2]"
 
     @property
     def _takes_text(self) -> bool:

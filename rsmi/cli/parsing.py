@@ -41,7 +41,10 @@ class Explaining(ArgumentParser):
         ours = _input_error(ex)
         # A parser within the parser has the name of the script alone.
         help = f"\nSee `{self.prog} --help`." if self.prog.startswith("rsmi ") else ""
-        own = {action.dest: Option(Any) for action in self._actions}
+        own = {
+            action.dest: Option(getattr(action, "_typehint", Any), action.default)
+            for action in self._actions
+        }
         raise InputError(ours or plain(message, own | dict(self.known)) + help) from None
 
 
