@@ -1,7 +1,9 @@
-"""Single rows of a checksummed dataset, straight from the file once their chunk was checked.
+"""Rows of a dataset straight from the file, each held to the checksum of its block.
 
-HDF5 reads and checks a whole chunk for each row, and does so again when its cache is full. Here a
-chunk is checked once, on its first use; after that a row costs one read of its own bytes.
+HDF5 takes a Fletcher-32 sum and a copy of every chunk it reads, and reads a whole chunk again for
+every single row once its cache is full. Here rows are read where they lie: in order a block at a
+time, which is checked on each read; at random with one read of their own bytes, once their block
+was checked.
 """
 
 import os
@@ -10,68 +12,42 @@ from typing import Any, Self
 
 import h5py
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.storage.checksums import Checksums
 from rsmi.storage.places import CHECKSUM_BYTES
 
 _FLETCHER32 = h5py.h5z.FILTER_FLETCHER32
-_WORDS_PER_FOLD = 1 << 20  # few enough that no sum reaches 2**63
-
-
-@njit(cache=True, nogil=True)
-def fletcher32(data: NDArray[np.uint8]) -> np.uint32:
-    """The Fletcher-32 sum of HDF5: bytes as big-endian words of 16 bits, sums modulo 65535.
-
-    A swapped word is 256 times the word modulo 65535, so the words are added as they lie in memory.
-
-    >>> int(fletcher32(np.array([0, 1, 0, 2], dtype=np.uint8)))
-    262147
-    """
-    words = data[: len(data) // 2 * 2].view(np.uint16)
-    low, high = np.int64(0), np.int64(0)
-    for first in range(0, len(words), _WORDS_PER_FOLD):
-        piece = words[first : first + _WORDS_PER_FOLD]
-        total, weighted = np.int64(0), np.int64(0)
-        for i in range(len(piece)):
-            total += np.int64(piece[i])
-            weighted += np.int64(piece[i]) * i
-        high = _fold(high + len(piece) * (low + total) - weighted)
-        low = _fold(low + total)
-    if len(data) % 2:
-        low += np.int64(data[-1])
-        high += low
-    return np.uint32(_fold(256 * high) << 16 | _fold(256 * low))
-
-
-@njit(cache=True, nogil=True)
-def _fold(total: Any) -> Any:
-    """A sum modulo 65535; 0 stands for words that are all zero, 65535 for other multiples."""
-    return (total - 1) % 65535 + 1 if total else 0
 
 
 class CheckedRows:
-    """Rows of a dataset whose chunks are whole rows with the Fletcher-32 sum and no other filter.
+    """Rows of a dataset whose chunks are whole blocks with the Fletcher-32 sum and no other filter.
 
     Args:
         path: The file.
         dataset: The open dataset.
+        sums: The checksums of its blocks; None where the whole file was checked already.
         offsets: Where each chunk begins in the file.
     """
 
-    def __init__(self, path: Path, dataset: Any, offsets: NDArray[np.int64]) -> None:
-        self._offsets = offsets
+    def __init__(
+        self, path: Path, dataset: Any, sums: Checksums | None, offsets: NDArray[np.int64]
+    ) -> None:
+        self._offsets, self._sums = offsets, sums
         self._rows, *row = dataset.chunks
         self._shape, self._row_bytes = tuple(row), int(np.prod(row))
-        self._checked = np.zeros(len(offsets), dtype=np.bool_)
+        self._size = self._rows * self._row_bytes
+        self._checked = np.full(len(offsets), sums is None)
         self._file = os.open(path, os.O_RDONLY)
 
     @classmethod
-    def of(cls, path: Path, dataset: Any) -> Self | None:
+    def of(cls, path: Path, dataset: Any, sums: Checksums | None) -> Self | None:
         """Rows of a uint8 dataset; None where it is stored in another way."""
         filters = dataset.id.get_create_plist()
         plain = filters.get_nfilters() == 1 and filters.get_filter(0)[0] == _FLETCHER32
         if not plain or dataset.chunks[1:] != dataset.shape[1:] or dataset.dtype != np.uint8:
+            return None
+        if sums is not None and sums.rows != dataset.chunks[0]:
             return None
         size = int(np.prod(dataset.chunks)) + CHECKSUM_BYTES
         found = np.full(-(-len(dataset) // dataset.chunks[0]), -1, dtype=np.int64)
@@ -81,7 +57,14 @@ class CheckedRows:
                 found[chunk.chunk_offset[0] // dataset.chunks[0]] = chunk.byte_offset
 
         dataset.id.chunk_iter(note)
-        return cls(path, dataset, found) if np.all(found >= 0) else None
+        return cls(path, dataset, sums, found) if np.all(found >= 0) else None
+
+    def read(self, start: int, stop: int) -> NDArray[np.uint8]:
+        """Rows start..stop-1, uint8 (stop - start, *row shape); all their blocks are checked."""
+        first, end = start // self._rows, -(-stop // self._rows)
+        rows = self._blocks(first, end).reshape(-1, self._row_bytes)
+        skip = first * self._rows
+        return rows[start - skip : stop - skip].reshape(-1, *self._shape)
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """The rows of these numbers, uint8 (len(indices), *row shape)."""
@@ -89,19 +72,24 @@ class CheckedRows:
         for row, i in zip(rows, indices.tolist(), strict=True):
             chunk, inside = divmod(i, self._rows)
             if not self._checked[chunk]:
-                self._check(chunk)
-            place = int(self._offsets[chunk]) + inside * self._row_bytes
-            row[:] = np.frombuffer(os.pread(self._file, self._row_bytes, place), dtype=np.uint8)
+                self._blocks(chunk, chunk + 1)
+            self._fill(row, int(self._offsets[chunk]) + inside * self._row_bytes)
         return rows.reshape(-1, *self._shape)
 
     def close(self) -> None:
         """Release the file."""
         os.close(self._file)
 
-    def _check(self, chunk: int) -> None:
-        size = self._rows * self._row_bytes
-        raw = os.pread(self._file, size + CHECKSUM_BYTES, int(self._offsets[chunk]))
-        stored = int.from_bytes(raw[size:], "little")
-        if int(fletcher32(np.frombuffer(raw, dtype=np.uint8, count=size))) != stored:
-            raise OSError(f"chunk {chunk} is not what its checksum says")
-        self._checked[chunk] = True
+    def _blocks(self, first: int, end: int) -> NDArray[np.uint8]:
+        """The blocks first..end-1, checked, uint8 (end - first, bytes)."""
+        blocks = np.empty((end - first, self._size), dtype=np.uint8)
+        for block, place in zip(blocks, self._offsets[first:end].tolist(), strict=True):
+            self._fill(block, place)
+        if self._sums is not None:
+            self._sums.check(blocks.reshape(-1), first)
+        self._checked[first:end] = True
+        return blocks
+
+    def _fill(self, row: NDArray[np.uint8], place: int) -> None:
+        if os.preadv(self._file, [row.data], place) < len(row):
+            raise OSError("it ends too early")

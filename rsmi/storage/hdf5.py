@@ -1,5 +1,7 @@
 """Read the sample files of this project."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,13 @@ from numpy.typing import NDArray
 
 from rsmi.errors import InputError
 from rsmi.storage.base import BaseSamples, reading
+from rsmi.storage.checksums import SUMS, Checksums, read_checked
 from rsmi.storage.chunks import CheckedRows
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.layout import CONTENT_DIGEST, MODEL_PREFIX, OBSERVABLES, SCHEMA
 from rsmi.storage.packing import unpack
 from rsmi.storage.recorded import recorded
-from rsmi.storage.seal import SPINS, content_digest
+from rsmi.storage.seal import SEAL_BYTES, SPINS, content_digest, seal_holds
 
 # Large enough for the whole of most files: random access then reads each chunk once.
 CACHE_BYTES = 64 << 20
@@ -41,7 +44,8 @@ class Hdf5Samples(BaseSamples):
     def __init__(self, path: Path, cache: int = CACHE_BYTES) -> None:
         self.path = path
         self._rows: CheckedRows | None = None
-        self._rows_sought = False
+        self._sums: dict[str, Checksums | None] = {}
+        self._content_checked = False
         with reading(str(path)):
             self._file = h5py.File(
                 path, "r", rdcc_nbytes=cache, rdcc_nslots=_CACHE_SLOTS, locking="best-effort"
@@ -66,9 +70,10 @@ class Hdf5Samples(BaseSamples):
 
     def packed(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Configurations start..stop-1 as they are stored, uint8."""
-        with reading(f"{self.path}: dataset {SPINS!r}"):
-            rows: NDArray[np.uint8] = self._file[SPINS][start:stop]
-        return rows
+        with self._reading_checked(SPINS) as (dataset, sums):
+            if self._rows is not None:
+                return self._rows.read(start, stop)
+            return read_checked(dataset, sums, start, stop)
 
     def decode(self, configurations: torch.Tensor) -> torch.Tensor:
         """Stored configurations as the states of their model; the attribute `encoding` says how.
@@ -90,6 +95,27 @@ class Hdf5Samples(BaseSamples):
             )
         return found.decode(configurations)
 
+    @property
+    def block_checksums(self) -> bool:
+        """Whether each block has its XXH64; files of version 0.1.0 have none."""
+        return SUMS in self._file
+
+    def check_seal(self) -> bool:
+        """Whether every byte outside the spins is as it was written; False where there is no seal.
+
+        Raises:
+            InputError: Where the seal is broken.
+        """
+        if self._file.userblock_size != SEAL_BYTES:  # repacked by another program
+            return False
+        if not seal_holds(self.path):
+            raise InputError(
+                f"{self.path} does not have the bytes it was written with: its SHA-256 seal is "
+                "broken; copy it again from its source, or delete it and draw the samples again "
+                "from its recipe"
+            )
+        return True
+
     def check_content(self) -> None:
         """Read everything and compare it with the SHA-256 in the attribute `content_sha256`.
 
@@ -102,9 +128,10 @@ class Hdf5Samples(BaseSamples):
         if found != stored:
             raise InputError(
                 f"{self.path}: attribute {CONTENT_DIGEST!r} is {stored}, but the content has "
-                f"{found}: the file was changed after it was written; draw the samples again from "
-                "its recipe"
+                f"{found}: the file is damaged, or was changed after it was written; copy it "
+                "again from its source, or delete it and draw the samples again from its recipe"
             )
+        self._content_checked = True
 
     def raw(self) -> Any:
         """The open HDF5 file."""
@@ -121,10 +148,7 @@ class Hdf5Samples(BaseSamples):
         return unpack(self.packed(start, stop), self.shape[-1])
 
     def _take(self, indices: NDArray[np.int64]) -> NDArray[np.int8]:
-        with reading(f"{self.path}: dataset {SPINS!r}"):
-            if not self._rows_sought:
-                self._rows = CheckedRows.of(self.path, self._file[SPINS])
-                self._rows_sought = True
+        with self._reading_checked(SPINS):
             if self._rows is None:  # repacked by another program
                 return super()._take(indices)
             packed = self._rows.take(indices)
@@ -134,9 +158,21 @@ class Hdf5Samples(BaseSamples):
         if name not in self.header.observables:
             known = ", ".join(map(repr, self.header.observables))
             raise InputError(f"{self.path} has no observable {name!r}; it has {known}")
-        with reading(f"{self.path}: dataset '{OBSERVABLES}/{name}'"):
-            values: NDArray[np.float64] = self._file[OBSERVABLES][name][:]
-        return values
+        with self._reading_checked(f"{OBSERVABLES}/{name}") as (dataset, sums):
+            return read_checked(dataset, sums, 0, self.n)
+
+    @contextlib.contextmanager
+    def _reading_checked(self, name: str) -> Iterator[tuple[Any, Checksums | None]]:
+        """A dataset with its checksums; a file without any is checked as a whole, once."""
+        if not self.block_checksums and not self._content_checked:
+            self.check_content()
+        with reading(f"{self.path}: dataset {name!r}"):
+            dataset = self._file[name]
+            if name not in self._sums:
+                self._sums[name] = Checksums.of(dataset)
+                if name == SPINS:
+                    self._rows = CheckedRows.of(self.path, dataset, self._sums[name])
+            yield dataset, self._sums[name]
 
     def _check_layout(self) -> None:
         head = self.header

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsmi.errors import AnalysisError
+from rsmi.storage.checksums import RowSums
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.places import CHECKSUM_BYTES, Places
 from rsmi.storage.seal import SAMPLES, SEAL_BYTES, SPINS, content_digest
@@ -44,6 +45,7 @@ def file_shell(
     header: SampleHeader,
     places: Places,
     spins_digest: bytes,
+    spins_sums: RowSums,
     attributes: Mapping[str, Scalar],
     observables: Mapping[str, NDArray[np.float64]],
     autocorrelation: Mapping[str, NDArray[np.float64]],
@@ -54,6 +56,7 @@ def file_shell(
         header: The facts of the data set.
         places: Where the chunks lie.
         spins_digest: SHA-256 of the packed configurations.
+        spins_sums: XXH64 of every chunk of them.
         attributes: Further root attributes.
         observables: One value per configuration, shape (n,).
         autocorrelation: Integrated autocorrelation times in records by observable, shape (chains,).
@@ -68,10 +71,11 @@ def file_shell(
         for name, value in (_root_attributes(header) | dict(attributes)).items():
             file.attrs[name] = stored(value)
         for name, unit in header.observables.items():
-            write_series(file, f"{OBSERVABLES}/{name}", observables[name], unit)
+            _write_summed(file, f"{OBSERVABLES}/{name}", observables[name], unit)
         for name, times in autocorrelation.items():
             times = np.asarray(times, dtype=np.float64)
-            write_series(file, f"{AUTOCORRELATION}/{name}", times, "records")
+            _write_summed(file, f"{AUTOCORRELATION}/{name}", times, "records")
+        spins_sums.write(file, SPINS)
         file.attrs[CONTENT_DIGEST] = stored(content_digest(file, {SPINS: spins_digest}))
     return shell
 
@@ -119,6 +123,14 @@ def stored(value: Any) -> Any:
     """A value as it is kept in an attribute."""
     # Fixed-length text lies in the checksummed object header; variable-length text would not.
     return np.bytes_(value.encode()) if isinstance(value, str) else np.asarray(value)
+
+
+def _write_summed(file: Any, name: str, values: NDArray[np.float64], unit: str) -> None:
+    """A series, and the checksums that every read of it is held to."""
+    write_series(file, name, values, unit)
+    sums = RowSums(file[name].chunks[0], values.itemsize)
+    sums.add(values)
+    sums.write(file, name)
 
 
 def _chunk_rows(n: int, bytes_each: int) -> int:

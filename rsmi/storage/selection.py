@@ -15,6 +15,7 @@ from rsmi.storage.hdf5 import CACHE_BYTES, Hdf5Samples, plain
 from rsmi.storage.interface import Samples
 from rsmi.storage.joined import Joined
 from rsmi.storage.layout import CONTENT_DIGEST
+from rsmi.storage.seal import seal_holds
 from rsmi.storage.temperature import choose_temperature
 
 _DERIVED = {"coupling", "temperature"}  # chosen by temperature
@@ -66,7 +67,7 @@ class Shard:
 
 
 def read_collection(path: Path) -> tuple[dict[str, Any], tuple[Shard, ...]]:
-    """Root attributes and shards of a collection.
+    """Root attributes and shards of a collection, whose seal is checked.
 
     Raises:
         InputError: Where the file is damaged or of a newer schema.
@@ -77,6 +78,11 @@ def read_collection(path: Path) -> tuple[dict[str, Any], tuple[Shard, ...]]:
             raise InputError(
                 f"{path} has schema {facts['schema']!r}; this version of rsmi reads {SCHEMA!r}: "
                 "upgrade rsmi"
+            )
+        if not seal_holds(path, SCHEMA):
+            raise InputError(
+                f"{path} does not have the bytes it was written with: its SHA-256 seal is broken; "
+                "delete it, then run `rsmi sample` with --resume, which writes it again"
             )
         table = {name: plain(column[:]) for name, column in file[SHARDS].items()}
         return facts, tuple(_shard(path.parent, table, i) for i in range(len(table["path"])))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rsmi.storage.chunks import fletcher32
+from rsmi.storage.checksums import fletcher32
 from rsmi.storage.disk import write_all, writing
 from rsmi.storage.journal import MAGIC
 from rsmi.storage.places import CHECKSUM_BYTES, Places

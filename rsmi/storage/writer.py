@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from rsmi.errors import AnalysisError, InputError
+from rsmi.storage.checksums import RowSums
 from rsmi.storage.disk import make_directory, sync_directory, writing
 from rsmi.storage.hdf5 import Hdf5Samples
 from rsmi.storage.header import SampleHeader
@@ -44,19 +45,23 @@ def _part_path(path: Path) -> Path:
 def is_finished(path: str | os.PathLike[str], header: SampleHeader) -> bool:
     """Whether the file of exactly this data set is there; then drop what is left of its journal.
 
+    Every byte of it is checked (about two seconds per GB).
+
     Raises:
-        InputError: Where another data set, or something else, stands in its place.
+        InputError: Where another data set, or something else, stands in its place, or it is damaged.
     """
     target = Path(path)
     if not target.exists():
         return False
     with Hdf5Samples(target) as samples:
         found = samples.header
-    if found.digest() != header.digest():
-        raise InputError(
-            f"{target} holds another data set ({_difference(found, header)}); choose another "
-            "--out, or delete it to draw new samples"
-        )
+        if found.digest() != header.digest():
+            raise InputError(
+                f"{target} holds another data set ({_difference(found, header)}); choose another "
+                "--out, or delete it to draw new samples"
+            )
+        samples.check_seal()
+        samples.check_content()
     journal_path(target).unlink(missing_ok=True)
     return True
 
@@ -74,6 +79,7 @@ class SampleWriter:
         self._journal = journal
         self._spins = UnfinishedSpins(_part_path(path), planned_places(header))
         self._n, self._digest = 0, hashlib.sha256()
+        self._sums = RowSums(self._spins.places.rows, self._spins.places.row_bytes)
         blocks = map(_BLOCK.unpack_from, journal.payloads(BLOCK))
         whole = sum(1 for _ in itertools.takewhile(lambda block: self._take_in(*block), blocks))
         journal.keep(BLOCK, whole)
@@ -81,10 +87,11 @@ class SampleWriter:
 
     def _take_in(self, count: int, expected: bytes) -> bool:
         """Count a block of an interrupted run as there, if its spins are what they were."""
-        digest = self._digest.copy()
-        digest.update(self._spins.read(self._n, self._n + count).data)
+        digest, packed = self._digest.copy(), self._spins.read(self._n, self._n + count)
+        digest.update(packed.data)
         if digest.digest() != expected:
             return False
+        self._sums.add(packed)
         self._n, self._digest = self._n + count, digest
         return True
 
@@ -161,6 +168,7 @@ class SampleWriter:
         series = [np.asarray(observables[name], "<f8") for name in self.header.observables]
         block = _BLOCK.pack(len(packed), digest.digest())
         self._journal.append(BLOCK, b"".join([block, *(values.tobytes() for values in series)]))
+        self._sums.add(packed)
         self._n, self._digest = self._n + len(packed), digest
 
     def observable(self, name: str) -> NDArray[np.float64]:
@@ -193,7 +201,9 @@ class SampleWriter:
             )
         observables = {name: self.observable(name) for name in self.header.observables}
         places, digest = self._spins.places, self._digest.digest()
-        shell = file_shell(self.header, places, digest, attributes, observables, autocorrelation)
+        shell = file_shell(
+            self.header, places, digest, self._sums, attributes, observables, autocorrelation
+        )
         self._spins.complete(shell.sealed(SCHEMA))
         with writing(self.path):
             os.replace(self._spins.path, self.path)

@@ -64,7 +64,7 @@ def test_a_wrong_bond_probability_is_noticed(monkeypatch, capsys):
 
 
 def test_a_reader_that_ignores_damage_is_noticed(monkeypatch, capsys):
-    monkeypatch.setattr("rsmi.storage.verification.seal_holds", lambda path: True)
+    monkeypatch.setattr("rsmi.storage.hdf5.seal_holds", lambda path: True)
     assert main(["verify", "storage"]) == 1
     assert "failed: storage.bit_flips.unnoticed" in capsys.readouterr().err
 

@@ -43,8 +43,10 @@ def finalise(writer: SampleWriter) -> None:
     writer.finalise({"thin": 3, "equilibration": 10}, {"energy": times})
 
 
-def write(path: Path, header: SampleHeader, blocks: int = 4) -> torch.Tensor:
-    spins = random_spins(header)
+def write(
+    path: Path, header: SampleHeader, blocks: int = 4, spins: torch.Tensor | None = None
+) -> torch.Tensor:
+    spins = random_spins(header) if spins is None else spins
     with SampleWriter.open(path, header, resume=False) as writer:
         for records in np.array_split(np.arange(header.records), blocks):
             rows = slice(records[0] * header.chains, (records[-1] + 1) * header.chains)

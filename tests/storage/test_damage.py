@@ -2,14 +2,16 @@
 
 import random
 import shutil
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from rsmi.errors import InputError
 from rsmi.storage import iterate, open_samples, verify
-from rsmi.storage.chunks import fletcher32
+from rsmi.storage.checksums import RowSums, fletcher32
 from rsmi.storage.layout import CONTENT_DIGEST
 from rsmi.storage.seal import content_digest, file_seal
 
@@ -80,8 +82,13 @@ def write_seal(path):
 
 
 def resealed(path):
-    """Make digest and seal fit again: only the physics can then tell."""
+    """Make checksums, digest and seal fit again: only the physics can then tell."""
     with h5py.File(path, "r+") as file:
+        for name in ("spins", "observables/energy"):
+            values = file[name][:]
+            sums = RowSums(int(file["xxh64"][name].attrs["rows"]), values[:1].nbytes)
+            sums.add(values)
+            file["xxh64"][name][:] = sums.values()
         file.attrs[CONTENT_DIGEST] = np.bytes_(content_digest(file).encode())
     write_seal(path)
     return path
@@ -201,7 +208,7 @@ def test_configurations_are_taken_from_a_repacked_copy(sample_file, tmp_path):
     with h5py.File(sample_file) as old, h5py.File(copy, "w") as new:
         for name, value in old.attrs.items():
             new.attrs[name] = value
-        for name in ("observables", "autocorrelation"):
+        for name in ("observables", "autocorrelation", "xxh64"):
             old.copy(name, new)
         new.create_dataset("spins", data=old["spins"][:], chunks=(7, 3, 1), compression="gzip")
     with open_samples(copy) as samples:
@@ -220,3 +227,153 @@ def test_the_checksum_is_that_of_hdf5(tmp_path):
                 _, raw = dataset.id.read_direct_chunk((0,))
                 stored = int.from_bytes(raw[size:], "little")
                 assert int(fletcher32(data)) == stored, (size, number)
+
+
+def all_up(header):
+    return torch.ones((header.n, *header.shape), dtype=torch.int8)
+
+
+def blocks_of(path):
+    """Where each block of spins lies in the file, with its Fletcher-32 sum."""
+    with h5py.File(path) as file:
+        spins = file["spins"].id
+        infos = [spins.get_chunk_info(i) for i in range(spins.get_num_chunks())]
+    return [slice(info.byte_offset, info.byte_offset + info.size) for info in infos]
+
+
+def words_swapped(block):
+    words = block[: len(block) // 2 * 2].reshape(-1, 2).copy()
+    words[[3, 200]] = words[[200, 3]]
+    return np.concatenate([words.ravel(), block[words.size :]])
+
+
+def one_bit_flipped(block):
+    flipped = block.copy()
+    flipped[1234] ^= 16
+    return flipped
+
+
+def with_range(value):
+    def change(block):
+        changed = block.copy()
+        changed[1000:1400] = value
+        return changed
+
+    return change
+
+
+ONE_BLOCK = {
+    "zeroed": with_range(0),
+    "all ones": with_range(255),
+    "words swapped": words_swapped,
+    "shifted": lambda block: np.roll(block, 1),
+    "one bit": one_bit_flipped,
+}
+
+
+def damaged_blocks(raw, blocks):
+    """Every damage of one block, as (name, bytes of the file)."""
+    for number, place in enumerate(blocks[:2]):
+        for name, change in ONE_BLOCK.items():
+            damaged = raw.copy()
+            damaged[place][:-4] = change(damaged[place][:-4])
+            yield name, damaged
+        other = blocks[1 - number]
+        damaged = raw.copy()
+        damaged[place] = raw[other]
+        yield "duplicated", damaged
+        damaged[other] = raw[place]
+        yield "blocks swapped", damaged
+
+
+def everything(path):
+    """All that reading gives, in order and at random."""
+    with open_samples(path) as samples:
+        order = np.random.default_rng(5).permutation(samples.n)
+        taken = samples.take(order)
+        values = [samples.observable(name) for name in sorted(samples.header.observables)]
+        return (samples.read(0, samples.n), taken, *values), samples.attributes, samples.model
+
+
+def same(left, right):
+    arrays = all(
+        np.array_equal(a, b, equal_nan=True) for a, b in zip(left[0], right[0], strict=True)
+    )
+    return arrays and left[1:] == right[1:]
+
+
+def by_hdf5(path):
+    """The stored spins for a reader that knows Fletcher-32 only; None where that complains."""
+    try:
+        with h5py.File(path) as file:
+            return file["spins"][:]
+    except OSError:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("spins", "unseen"),
+    [
+        ("all_up", {"zeroed"}),
+        ("random_spins", {"duplicated", "blocks swapped"}),
+    ],
+)
+def test_every_damage_of_one_block_is_seen_by_every_read(tmp_path, files, spins, unseen):
+    """Fletcher-32 takes 0xFFFF for 0x0000, and a block of another place for the right one."""
+    path, header = tmp_path / "s.h5", files.header(shape=(64, 64), chains=1, records=200)
+    files.write(path, header, spins=all_up(header) if spins == "all_up" else None)
+    raw, blocks = np.fromfile(path, dtype=np.uint8), blocks_of(path)
+    truth, missed = by_hdf5(path), set()
+    for name, damaged in damaged_blocks(raw, blocks):
+        damaged.tofile(path)
+        found = by_hdf5(path)
+        if found is not None and np.array_equal(found, truth):
+            continue  # what was written over is what was there
+        missed |= {name} if found is not None else set()
+        with open_samples(path) as samples:
+            for read in (lambda: samples.read(0, 200), lambda: samples.take([3, 70])):
+                with pytest.raises(InputError, match=r"rows \d+ to \d+ do not have their checksum"):
+                    read()
+    assert missed == unseen  # the checksum of HDF5 alone lets these through
+
+
+def scattered(raw, generator):
+    """Random damage anywhere: a stretch zeroed, filled, shifted, copied, or single bits flipped."""
+    damaged, size = raw.copy(), int(2 ** generator.uniform(0, 12))
+    start = int(generator.integers(len(raw)))
+    stretch = damaged[start : start + size]
+    match generator.integers(6):
+        case 0:
+            stretch[:] = 0
+        case 1:
+            stretch[:] = 255
+        case 2:
+            stretch[:] = np.roll(stretch, 1 + int(generator.integers(8)))
+        case 3:
+            stretch[:] = generator.integers(0, 256, len(stretch))
+        case 4:
+            source = int(generator.integers(len(raw) - len(stretch) + 1))
+            stretch[:] = raw[source : source + len(stretch)]
+        case 5:
+            stretch[generator.integers(len(stretch))] ^= 1 << generator.integers(8)
+    return damaged
+
+
+@pytest.mark.parametrize(
+    ("name", "count"), [("new", 400), ("ordered", 200), ("0.1.0/ising_ordered.h5", 100)]
+)
+def test_no_random_damage_changes_what_is_read(tmp_path, files, name, count):
+    path, header = tmp_path / "s.h5", files.header(shape=(32, 32), records=40)
+    if name.endswith(".h5"):
+        shutil.copy(Path(__file__).parent / "data" / name, path)
+    else:
+        files.write(path, header, spins=all_up(header) if name == "ordered" else None)
+    raw, truth, refused = np.fromfile(path, dtype=np.uint8), everything(path), 0
+    generator = np.random.default_rng(len(name))
+    for _ in range(count):
+        scattered(raw, generator).tofile(path)
+        try:
+            assert same(everything(path), truth)
+        except InputError:
+            refused += 1
+    assert refused > count / 3  # most damage hits what is read

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -11,7 +12,7 @@ import torch
 from rsmi.errors import AnalysisError, InputError
 from rsmi.storage import SampleWriter, open_samples
 from rsmi.storage.layout import planned_places
-from rsmi.storage.writer import journal_path
+from rsmi.storage.writer import is_finished, journal_path
 
 
 def half_written(path, files, header, blocks=4):
@@ -131,6 +132,19 @@ def test_another_recipe_is_refused_and_the_difference_named(tmp_path, files):
     half_written(path, files, files.header())
     with pytest.raises(InputError, match=r"another recipe \(seed 1 there, 2 here\).*--out"):
         SampleWriter.open(path, files.header(seed=2), resume=True)
+
+
+def test_a_finished_file_is_done_only_while_every_bit_is_right(sample_file, files):
+    assert is_finished(sample_file, files.header())
+    content, generator = sample_file.read_bytes(), random.Random(4)
+    with h5py.File(sample_file) as file:
+        spins = file["spins"].id.get_chunk_info(0).byte_offset
+    for position in [spins, spins + 9, *generator.sample(range(len(content)), 20)]:
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << generator.randrange(8)
+        sample_file.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"copy it again from its source, or|begins with"):
+            is_finished(sample_file, files.header())
 
 
 @pytest.mark.parametrize("resume", [True, False])

@@ -1,4 +1,6 @@
 import dataclasses
+import hashlib
+import json
 from pathlib import Path
 
 import h5py
@@ -7,6 +9,7 @@ import pytest
 import torch
 
 from rsmi.errors import AnalysisError
+from rsmi.sampling.families import families
 from rsmi.storage import open_samples, verify, writer
 from rsmi.storage.layout import planned_places
 from rsmi.storage.packing import pack, padding_is_zero, unpack
@@ -50,7 +53,7 @@ def test_a_file_gives_back_what_was_written(tmp_path, files, shape):
 
 def test_the_layout_is_the_documented_one(sample_file):
     with h5py.File(sample_file, "r") as file:
-        assert sorted(file) == ["autocorrelation", "observables", "spins"]
+        assert sorted(file) == ["autocorrelation", "observables", "spins", "xxh64"]
         spins = file["spins"]
         assert (spins.dtype, spins.shape) == (np.uint8, (60, 6, 1))
         assert spins.fletcher32
@@ -125,6 +128,43 @@ def test_verify_takes_foreign_files(tmp_path):
     report = verify(tmp_path / "a.npy")
     assert (report.n, report.shape, report.model) == (3, (4, 4), None)
     assert report.checks == ("every value is one of two spin values",)
+
+
+OLD = Path(__file__).parent / "data" / "0.1.0"
+KNOWN = json.loads((OLD / "known.json").read_text())
+NO_BLOCKS = "no checksum of each block (version 0.1.0): all content is held to its SHA-256"
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_files_of_version_0_1_0_open_with_the_same_spins(name):
+    known = KNOWN[name]
+    with open_samples(OLD / f"{name}.h5") as samples:
+        spins = samples.read(0, samples.n)
+        taken = samples.take(np.arange(samples.n))
+        assert list(spins.shape) == known["shape"]
+        assert sha256(spins) == sha256(taken) == known["spins"]
+        assert sha256(samples.decode(spins)) == known["states"]
+        found = {o: float(samples.observable(o).sum()) for o in samples.header.observables}
+        assert found == pytest.approx(known["observables"], rel=1e-14)
+        assert samples.attributes["content_sha256"] == known["content_sha256"]
+    checks = verify(OLD / f"{name}.h5").checks
+    assert checks[0] == SEALED
+    assert checks[1].startswith(NO_BLOCKS)
+
+
+def test_there_is_an_old_file_of_every_family():
+    assert set(KNOWN) >= set(families)
+
+
+def sha256(values):
+    return hashlib.sha256(values.numpy().tobytes()).hexdigest()
+
+
+def test_a_collection_of_version_0_1_0_opens():
+    path = OLD / "collection" / "samples.h5"
+    assert verify(path).n == 160
+    with open_samples(path, temperature=3.0) as samples:
+        assert (samples.chains, samples.read(0, 80).shape) == (4, (80, 4, 4))
 
 
 def test_files_of_earlier_versions_still_load(files):
