@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
-from rsmi.storage.base import BaseSamples
+from rsmi.storage.base import BaseSamples, check_memory
 from rsmi.storage.two_valued import as_spins, check_array, lower_value, pieces
 
 _NAMES = ("spins", "configurations")
+_BROKEN = (ValueError, OSError, EOFError, KeyError, OverflowError, zipfile.BadZipFile)
 
 
 class ArraySamples(BaseSamples):
@@ -39,7 +40,7 @@ def open_npy(path: Path) -> ArraySamples:
     """Open a `.npy` file, memory-mapped."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except _BROKEN as error:
         raise _unreadable(path, error) from None
     return ArraySamples(path, array)
 
@@ -47,11 +48,13 @@ def open_npy(path: Path) -> ArraySamples:
 def open_npz(path: Path) -> ArraySamples:
     """Open a `.npz` file with one array, or one called `spins` or `configurations`."""
     try:
+        with zipfile.ZipFile(path) as members:
+            check_memory(f"{path}, unpacked,", sum(each.file_size for each in members.infolist()))
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return ArraySamples(path, archive[_choice(path, archive.files)])
     except InputError:
         raise
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (*_BROKEN, MemoryError) as error:
         raise _unreadable(path, error) from None
 
 

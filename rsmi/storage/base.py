@@ -1,9 +1,13 @@
 """What all sources of configurations share."""
 
 import contextlib
+import math
+import os
 from collections.abc import Iterator, Sequence
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 
+import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -112,3 +116,63 @@ def reading(what: str) -> Iterator[None]:
             f"{what} cannot be read: the file is damaged or cut short ({reason}); "
             "copy it again from its source, or draw the samples again from its recipe"
         ) from None
+
+
+def check_values_inside(path: Path, group: Any) -> None:
+    """Make sure that an HDF5 file holds all its values itself.
+
+    Raises:
+        InputError: For a link to another file, values kept in other files, or values that were
+            never written, which HDF5 would read as zeros.
+    """
+    links: dict[str, Any] = {}
+    with reading(str(path)):
+        group.visititems_links(links.__setitem__)
+        for name, link in links.items():
+            if isinstance(link, h5py.ExternalLink):
+                raise InputError(
+                    f"{path}: {name!r} is a link to {link.path!r} in the file {link.filename!r}, "
+                    "which is not followed; copy the data into one file, such as with h5copy"
+                )
+            node = group.get(name)
+            if isinstance(node, h5py.Dataset):
+                _check_dataset(path, node)
+
+
+def _check_dataset(path: Path, dataset: Any) -> None:
+    if dataset.is_virtual or dataset.external:
+        raise InputError(
+            f"{path}: the values of {dataset.name!r} lie in other files, which are not followed; "
+            "copy the data into one file, such as with h5repack"
+        )
+    if dataset.chunks is None:
+        missing = dataset.id.get_storage_size() < dataset.nbytes
+    else:
+        pieces = zip(dataset.shape, dataset.chunks, strict=True)
+        missing = dataset.id.get_num_chunks() < math.prod(-(-n // size) for n, size in pieces)
+    if missing:
+        raise InputError(
+            f"{path}: {dataset.name!r} has shape {dataset.shape}, but not all of its values were "
+            "written; copy the file again from its source, or finish the run that writes it"
+        )
+
+
+def check_memory(what: str, size: int) -> None:
+    """Refuse to read at once what cannot fit into the memory of this machine.
+
+    Args:
+        what: What is to be read.
+        size: Its bytes.
+
+    Raises:
+        InputError: Where it is larger than the memory.
+
+    >>> check_memory("a.npz", 10**18)
+    Traceback (most recent call last):
+    rsmi.errors.InputError: a.npz needs 1000000000.0 GB of memory, more than this machine has; ...
+    """
+    if size > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
+        raise InputError(
+            f"{what} needs {size / 1e9:.1f} GB of memory, more than this machine has; write it as "
+            ".npy, which stays on the disk, or in several files"
+        )

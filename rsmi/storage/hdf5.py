@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
-from rsmi.storage.base import BaseSamples, reading
+from rsmi.storage.base import BaseSamples, check_values_inside, reading
 from rsmi.storage.checksums import SUMS, Checksums, read_checked
 from rsmi.storage.chunks import CheckedRows
 from rsmi.storage.header import SampleHeader
@@ -51,6 +51,7 @@ class Hdf5Samples(BaseSamples):
                 path, "r", rdcc_nbytes=cache, rdcc_nslots=_CACHE_SLOTS, locking="best-effort"
             )
         try:
+            check_values_inside(path, self._file)
             with reading(f"{path}: its attributes"):
                 self.attributes = {name: plain(v) for name, v in self._file.attrs.items()}
             self.header = _header(path, self._file, self.attributes)

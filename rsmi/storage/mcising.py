@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
-from rsmi.storage.base import BaseSamples, reading
+from rsmi.storage.base import BaseSamples, check_values_inside, reading
 from rsmi.storage.temperature import choose_temperature
 from rsmi.storage.two_valued import as_spins, check_array, lower_value, pieces
 
@@ -49,6 +49,7 @@ class McisingSamples(BaseSamples):
             raise
 
     def _open(self, temperature: float | None) -> None:
+        check_values_inside(self._path, self._file)
         with reading(f"{self._path}: its temperatures"):
             groups = {float(g.attrs["temperature"]): g for g in _groups(self._file)}
         chosen = choose_temperature(self._path, sorted(groups), temperature)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import h5py
 
 from rsmi.errors import InputError
-from rsmi.storage.base import reading
+from rsmi.storage.base import check_values_inside, reading
 from rsmi.storage.collection import SCHEMA, SHARDS
 from rsmi.storage.hdf5 import CACHE_BYTES, Hdf5Samples, plain
 from rsmi.storage.interface import Samples
@@ -84,6 +84,7 @@ def read_collection(path: Path) -> tuple[dict[str, Any], tuple[Shard, ...]]:
                 f"{path} does not have the bytes it was written with: its SHA-256 seal is broken; "
                 "delete it, then run `rsmi sample` with --resume, which writes it again"
             )
+        check_values_inside(path, file[SHARDS])
         table = {name: plain(column[:]) for name, column in file[SHARDS].items()}
         return facts, tuple(_shard(path.parent, table, i) for i in range(len(table["path"])))
 

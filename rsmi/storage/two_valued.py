@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
+from rsmi.storage.base import check_memory
 
 _EXPECTED = "expected spins of +1/-1 or 0/1"
 _PIECE_SITES = 1 << 22
@@ -27,6 +28,7 @@ def check_array(array: Any, what: str) -> None:
         raise InputError(f"{what} has shape {array.shape}: it is empty; expected (n, L, L)")
     if array.dtype.kind not in "biuf":
         raise InputError(f"{what} holds values of type {array.dtype}; {_EXPECTED} as numbers")
+    check_memory(f"one configuration of {what}", int(array.nbytes) // len(array))
 
 
 def pieces(array: Any) -> Iterator[NDArray[Any]]:

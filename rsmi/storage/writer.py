@@ -48,7 +48,7 @@ def is_finished(path: str | os.PathLike[str], header: SampleHeader) -> bool:
     Every byte of it is checked (about two seconds per GB).
 
     Raises:
-        InputError: Where another data set, or something else, stands in its place, or it is damaged.
+        InputError: Where something else stands in its place, or it is damaged.
     """
     target = Path(path)
     if not target.exists():

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -377,3 +378,92 @@ def test_no_random_damage_changes_what_is_read(tmp_path, files, name, count):
         except InputError:
             refused += 1
     assert refused > count / 3  # most damage hits what is read
+
+
+def mcising(path, make):
+    """A file in the layout of mcising whose configurations `make` puts into a group."""
+    with h5py.File(path, "w") as file:
+        group = file.create_group("T=2.0")
+        group.attrs["temperature"] = 2.0
+        make(group)
+    return path
+
+
+def half_written(group):
+    shape = (10**12, 8, 8)
+    spins = group.create_dataset("configurations", shape, "i1", chunks=(64, 8, 8))
+    spins[:64] = 1
+
+
+def linked(group):
+    group["configurations"] = h5py.ExternalLink("real.h5", "/x")
+
+
+def external(group):
+    group.create_dataset("configurations", (4, 8, 8), "i1", external=[("raw.bin", 0, 256)])
+
+
+def virtual(group):
+    layout = h5py.VirtualLayout((4, 8, 8), "i1")
+    layout[:] = h5py.VirtualSource("real.h5", "x", (4, 8, 8))
+    group.create_virtual_dataset("configurations", layout)
+
+
+ELSEWHERE = [
+    (linked, r"'T=2.0/configurations' is a link to '/x' in the file 'real.h5', .* copy the data"),
+    (external, "the values of '/T=2.0/configurations' lie in other files, which are not followed"),
+    (virtual, "the values of '/T=2.0/configurations' lie in other files"),
+    (half_written, r"has shape \(1000000000000, 8, 8\), but not all of its values were written"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), ELSEWHERE)
+def test_values_that_are_not_in_the_file_are_refused(tmp_path, monkeypatch, make, message):
+    """They could be anything tomorrow; values never written would be read as spins down."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "raw.bin").write_bytes(bytes(range(256)))
+    with h5py.File("real.h5", "w") as file:
+        file["x"] = np.ones((4, 8, 8), dtype="i1")
+    with pytest.raises(InputError, match=message):
+        open_samples(mcising(tmp_path / "foreign.h5", make))
+
+
+def test_a_sample_file_of_links_is_refused(sample_file, tmp_path):
+    def change(file):
+        del file["spins"]
+        file["spins"] = h5py.ExternalLink(str(sample_file), "/spins")
+
+    with pytest.raises(InputError, match="'spins' is a link to '/spins' in the file"):
+        open_samples(edited(sample_file, tmp_path, change))
+
+
+def numpy_header(shape):
+    text = f"{{'descr': '|i1', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+SHAPES = ["(-1, 8, 8)", "(-4, -4, 4)", "(10000000000000000, 8, 8)", f"({10**25}, 1, 1)"]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+def test_arrays_of_impossible_extents_are_refused(tmp_path, shape, packed):
+    content, path = numpy_header(shape) + b"\1" * 640, tmp_path / "a.npz"
+    if packed:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("spins.npy", content)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read as a NumPy array"):
+        open_samples(path)
+
+
+def test_what_cannot_fit_into_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "bomb.npz", np.ones((4096, 64, 64), dtype=np.int8))
+    monkeypatch.setattr("os.sysconf", {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}.get)
+    with pytest.raises(InputError, match=r"bomb.npz, unpacked, needs 0.0 GB of memory, more than"):
+        open_samples(tmp_path / "bomb.npz")
+    np.save(tmp_path / "wide.npy", np.ones((1, 4096, 4096), dtype=np.int8))
+    with pytest.raises(InputError, match=r"one configuration of .*wide.npy needs 0.0 GB"):
+        open_samples(tmp_path / "wide.npy")
