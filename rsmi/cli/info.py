@@ -1,4 +1,4 @@
-"""`rsmi info`: what a file or directory holds, and whether it is whole."""
+"""`rsmi info`: what a file or directory holds, and what is known of its being whole."""
 
 import sys
 from collections.abc import Sequence
@@ -14,15 +14,21 @@ from rsmi.cli.parsing import parse
 from rsmi.cli.rules import RULE
 from rsmi.cli.sample import FILE_NAME as SAMPLES
 from rsmi.errors import InputError
-from rsmi.learning import TableFilter, load_filter, read_card
+from rsmi.layers.network.checkpoint import WEIGHT_FILES, read_weights
+from rsmi.learning import TableFilter, load_filter, read_card, rule_has_digest
 from rsmi.learning.store import DEFINITION
-from rsmi.report import read_result
+from rsmi.report import read_result, result_has_digest
 from rsmi.report.result import FILE_NAME as RESULT
 from rsmi.storage import FileReport, Samples, Selection, verify
 
 DESCRIPTION = (
-    "Check a sample file, a trained rule, a result.json or the directory of a run from end to end "
-    "and describe it."
+    "Check a sample file, a trained rule, weights of a network, a result.json or the directory of "
+    "a run from end to end, say what that check can see, and describe it."
+)
+
+_DIGEST = "its content is as it was written (SHA-256)"
+_NO_DIGEST = (
+    "no checksum: written by version 0.1.0, so numbers that were changed later cannot be seen"
 )
 
 
@@ -37,8 +43,8 @@ def info(file: str, select: Selection = Selection()) -> None:  # noqa: B008, it 
     """Describe a file.
 
     Args:
-        file: A file of configurations, a `result.json`, or a directory with a trained rule or with
-            what a command left behind.
+        file: A file of configurations, weights of a network (.safetensors, .pt, .pth, .ckpt), a
+            `result.json`, or a directory with a trained rule or with what a command left behind.
         select: Which samples to describe, of a collection or an mcising file.
     """
     path = Path(file)
@@ -48,6 +54,9 @@ def info(file: str, select: Selection = Selection()) -> None:  # noqa: B008, it 
         _print_run(path, select)
     elif path.suffix == ".json":
         _console().print(read_result(path).table())
+        _print_digest(result_has_digest(path))
+    elif path.suffix in WEIGHT_FILES:
+        _print_weights(path)
     else:
         _print_samples(path, select)
 
@@ -69,6 +78,7 @@ def _print_run(directory: Path, select: Selection) -> None:
         about = {"device": found.device, "time": f"{sum(found.timings.values()):.1f} s"}
         _print(f"result of {found.command}", {"seed": str(found.seed)} | about)
         _console().print(found.table())
+        _print_digest(result_has_digest(result))
     else:
         _print(f"{directory} holds a run without {RESULT}: it has not ended", {})
         Console().print("  the same command with --resume goes on from here", highlight=False)
@@ -83,7 +93,23 @@ def _print_samples(path: Path, select: Selection) -> None:
         with select.open(path) as samples:
             _print(samples.source, _facts(samples))
     for check in report.checks:
-        Console().print(f"  {check}", markup=False, highlight=False, soft_wrap=True)
+        _print_check(check)
+
+
+def _print_check(text: str) -> None:
+    Console().print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_digest(kept: bool) -> None:
+    _print_check(_DIGEST if kept else _NO_DIGEST)
+
+
+def _print_weights(path: Path) -> None:
+    weights, check = read_weights(path)
+    count = sum(tensor.numel() for tensor in weights.values())
+    rows = {name: f"{list(t.shape)} {str(t.dtype)[6:]}" for name, t in weights.items()}
+    _print(f"{path}: {count} numbers in {len(weights)} tensors", rows)
+    _print_check(check)
 
 
 def _facts(samples: FileReport | Samples) -> dict[str, str]:
@@ -98,6 +124,7 @@ def _print_title(path: Path) -> TableFilter:
     """One line about a rule."""
     filter = load_filter(path)
     _print(f"rule in {path}: block {list(filter.block)}, coarse bits {filter.n_hidden}", {})
+    _print_digest(rule_has_digest(path))
     return filter
 
 

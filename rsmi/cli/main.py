@@ -18,7 +18,7 @@ COMMANDS = {
     "layers": "what each layer of a network forgets, and studies of it",
     "exact": "exact information of rules on small windows, without samples",
     "verify": "recompute known exact values with the installed code",
-    "info": "what a sample, rule or result file holds, and whether it is whole",
+    "info": "what a file holds: samples, a rule, weights, a result; and whether it is as written",
 }
 
 BAD_INPUT, FAILED = 2, 1

@@ -12,7 +12,7 @@ from rsmi.learning.filters import (
     decimation,
     majority,
 )
-from rsmi.learning.store import load_filter, read_card, save_filter
+from rsmi.learning.store import load_filter, read_card, rule_has_digest, save_filter
 
 __all__ = [
     "Filter",
@@ -23,5 +23,6 @@ __all__ = [
     "load_filter",
     "majority",
     "read_card",
+    "rule_has_digest",
     "save_filter",
 ]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from rsmi.digest import KEY, plain_digest
 from rsmi.errors import InputError, RsmiError
 from rsmi.report.plain import Plain
 from rsmi.report.quantity import Quantity
@@ -33,7 +34,7 @@ _QUANTITY: dict[str, _Types] = {
 
 
 def read_result(path: Path) -> Result:
-    """Read and check a result file.
+    """Read and check a result file, with its digest where it has one.
 
     Args:
         path: `result.json`, or the folder that holds it.
@@ -44,10 +45,33 @@ def read_result(path: Path) -> Result:
     Raises:
         InputError: When the file is missing, broken, or not a result of this format.
     """
+    return _checked(path)[0]
+
+
+def result_has_digest(path: Path) -> bool:
+    """Whether a result carries a digest, and so is known to be as it was written.
+
+    Results of version 0.1.0 carry none.
+
+    Raises:
+        InputError: As `read_result`.
+    """
+    return _checked(path)[1]
+
+
+def _checked(path: Path) -> tuple[Result, bool]:
     path = Path(path)
     file = path / FILE_NAME if path.is_dir() else path
     try:
-        return _parse(_load(file))
+        content = _load(file)
+        kept = isinstance(content, dict) and KEY in content
+        digest = content.pop(KEY) if kept else None
+        result = _parse(content)
+        if kept and plain_digest(content) != digest:
+            raise InputError(
+                f"its content is not what its {KEY} says, so it was changed or damaged"
+            )
+        return result, kept
     except (RsmiError, OSError, ValueError, OverflowError, RecursionError) as problem:
         raise InputError(
             f"{file} cannot be used: {problem}; expected a file of schema {SCHEMA} "

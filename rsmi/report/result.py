@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rsmi.digest import KEY, plain_digest
 from rsmi.errors import AnalysisError, InputError
 from rsmi.report.files import write_whole
 from rsmi.report.plain import Plain, plain
@@ -83,7 +84,9 @@ class Result:
         Raises:
             OSError: When the disk refuses; an older file is then still intact.
         """
-        text = json.dumps(self._contract(), indent=2, ensure_ascii=False, allow_nan=False)
+        contract = self._contract()
+        contract[KEY] = plain_digest(contract)
+        text = json.dumps(contract, indent=2, ensure_ascii=False, allow_nan=False)
         # What no text can hold, as in a file name that is not UTF-8, stands as JSON's own escape.
         content = f"{text}\n".encode(errors="backslashreplace")
         return write_whole(Path(directory) / FILE_NAME, content)

@@ -1,5 +1,6 @@
 import os
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -7,6 +8,7 @@ from torch import nn
 
 from rsmi.errors import InputError
 from rsmi.layers import load_weights
+from rsmi.layers.network.checkpoint import read_weights
 
 
 def fresh():
@@ -56,3 +58,85 @@ def test_files_that_are_no_weights(tmp_path):
     (tmp_path / "cut.safetensors").write_bytes(b"123")
     with pytest.raises(InputError, match="is damaged"):
         load_weights(fresh(), tmp_path / "cut.safetensors")
+
+
+def damaged(raw, generator):
+    """A copy with a stretch zeroed, filled, shifted or made random, or with one bit flipped."""
+    copy, size = raw.copy(), int(2 ** generator.uniform(0, 8))
+    start = int(generator.integers(len(raw)))
+    stretch = copy[start : start + size]
+    changes = [np.zeros_like(stretch), np.full_like(stretch, 255), np.roll(stretch, 1)]
+    changes += [generator.integers(0, 256, len(stretch)), stretch ^ (np.arange(len(stretch)) == 0)]
+    stretch[:] = changes[generator.integers(5)]
+    return copy
+
+
+@pytest.mark.parametrize("kind", ["state", "lightning"])
+def test_no_damage_of_an_archive_changes_weights(tmp_path, kind):
+    """Torch does not look at the CRC-32 of the members: half of all damage would go unseen."""
+    model, path = nn.Linear(40, 20), tmp_path / "w.ckpt"
+    state = model.state_dict()
+    torch.save(state if kind == "state" else {"state_dict": state, "epoch": 3}, path)
+    raw, generator, seen = np.fromfile(path, dtype=np.uint8), np.random.default_rng(1), 0
+    missed = 0
+    for _ in range(300):
+        damaged(raw, generator).tofile(path)
+        try:
+            assert torch.equal(load_weights(nn.Linear(40, 20), path).weight, model.weight)
+        except InputError:
+            seen += 1
+            missed += changed_by_torch(path, model)
+    assert seen > 100
+    assert missed > 100  # torch alone would have taken these
+
+
+def changed_by_torch(path, model):
+    try:
+        loaded = torch.load(path, weights_only=True)
+        weight = loaded.get("state_dict", loaded)["weight"]
+        return weight.shape == model.weight.shape and not torch.equal(weight, model.weight)
+    except Exception:
+        return False
+
+
+@pytest.mark.parametrize("name", ["w.pt", "w.safetensors"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path, name, value):
+    model = fresh()
+    model.weight.data[1, 0] = value
+    save = save_file if name.endswith("safetensors") else torch.save
+    save(model.state_dict(), tmp_path / name)
+    untouched = fresh()
+    before = untouched.weight.clone()
+    with pytest.raises(InputError, match="weight holds 1 values that are not finite"):
+        load_weights(untouched, tmp_path / name)
+    assert torch.equal(untouched.weight, before)
+
+
+def masked():
+    model = fresh()
+    model.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
+    return model
+
+
+def test_a_mask_of_infinities_is_no_damage(tmp_path):
+    save_file(masked().state_dict(), tmp_path / "w.safetensors")
+    assert torch.equal(load_weights(masked(), tmp_path / "w.safetensors").mask, masked().mask)
+
+
+def test_whole_numbers_are_not_taken_for_weights(tmp_path):
+    state = {"weight": torch.ones(2, 2, dtype=torch.int32), "bias": torch.zeros(2)}
+    save_file(state, tmp_path / "w.safetensors")
+    with pytest.raises(InputError, match=r"weight holds torch.int32, the network has torch.float3"):
+        load_weights(fresh(), tmp_path / "w.safetensors")
+
+
+def test_what_is_known_of_the_weights_is_said(tmp_path):
+    state = fresh().state_dict()
+    save_file(state, tmp_path / "w.safetensors")
+    torch.save(state, tmp_path / "w.pt")
+    torch.save(state, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    said = {p.name: read_weights(p)[1] for p in tmp_path.iterdir()}
+    assert said["w.pt"].startswith("every tensor is as it was written (CRC-32")
+    assert said["w.safetensors"] == said["old.pt"]
+    assert said["old.pt"].startswith("no checksum: this format has none")

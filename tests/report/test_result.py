@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.report import Quantity, Result, read_result
+from rsmi.report import Quantity, Result, read_result, result_has_digest
 
 KEYS = {"schema", "command", "config", "seed", "versions", "device", "timings", "quantities"}
 QUANTITY_KEYS = {"name", "value", "error", "kind", "unit", "reference", "context"}
@@ -18,7 +18,7 @@ def test_file_holds_exactly_the_contract(result: Result, tmp_path: Path) -> None
     path = result.write(tmp_path / "new" / "folder")
     content = json.loads(path.read_text())
     assert path.name == "result.json"
-    assert set(content) == KEYS
+    assert set(content) == KEYS | {"sha256"}
     assert content["schema"] == "rsmi.result/1"
     assert all(set(entry) == QUANTITY_KEYS for entry in content["quantities"])
     assert set(content["versions"]) == {"python", "rsmi", "torch", "numpy", "numba", "h5py"}
@@ -29,6 +29,24 @@ def test_reading_gives_back_what_was_written(result: Result, tmp_path: Path) -> 
     path = result.write(tmp_path)
     assert read_result(path) == result
     assert read_result(tmp_path) == result
+
+
+def test_a_changed_number_is_refused_and_an_old_file_is_known(
+    result: Result, tmp_path: Path
+) -> None:
+    path = result.write(tmp_path)
+    assert result_has_digest(path)
+    text = path.read_text()
+    path.write_text(json.dumps(json.loads(text)))  # other blanks, same content
+    assert read_result(path) == result
+    path.write_text(text.replace("0.9987", "0.9897"))
+    with pytest.raises(InputError, match="its content is not what its sha256 says"):
+        read_result(path)
+    _spoil(path, lambda c: c.update(sha256=None))
+    with pytest.raises(InputError, match="its content is not what its sha256 says"):
+        read_result(path)
+    _spoil(path, lambda c: c.pop("sha256"))
+    assert not result_has_digest(path)
 
 
 def test_infinite_setting_is_written_as_text(tmp_path: Path) -> None:

@@ -6,11 +6,20 @@ import zipfile
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from rsmi.errors import InputError
+
+SAFETENSORS = ".safetensors"
+WEIGHT_FILES = (SAFETENSORS, ".pt", ".pth", ".ckpt")
+_ZIP = b"PK\x03\x04"
+_ARCHIVE = "every tensor is as it was written (CRC-32 of each member of the archive)"
+_NO_CHECKSUM = (
+    "no checksum: this format has none, so a flipped bit that leaves a finite number cannot be "
+    "seen; torch.save of torch 1.6 or later writes one"
+)
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
@@ -24,10 +33,11 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
         The same network.
 
     Raises:
-        InputError: For a missing or damaged file, one that holds pickled code, or weights that
-            do not fit.
+        InputError: For a missing or damaged file, one that holds pickled code, weights that do
+            not fit, or are not finite where fresh ones are.
     """
-    state = _state(Path(path))
+    state, _ = read_weights(path)
+    _check_values(model, state, path)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
@@ -38,20 +48,82 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
     return model
 
 
-def _state(path: Path) -> dict[str, Tensor]:
+def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], str]:
+    """Tensors by name, and one sentence that says what is known of their being as written.
+
+    Args:
+        path: safetensors, a state dict, or a Lightning checkpoint.
+
+    Raises:
+        InputError: For a missing or damaged file, or one that holds pickled code or no weights.
+    """
+    path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no checkpoint {path}; give a file of weights")
+    with path.open("rb") as file:
+        archive = file.read(len(_ZIP)) == _ZIP  # all that torch looks at
+    if archive:
+        _check_members(path)
+    return _state(path), _ARCHIVE if archive else _NO_CHECKSUM
+
+
+def _check_members(path: Path) -> None:
+    """Compare every member of a zip archive with its CRC-32, which torch itself does not."""
     try:
-        if path.suffix == ".safetensors":
+        with zipfile.ZipFile(path) as archive:
+            wrong = archive.testzip()
+    except Exception as error:  # a damaged archive makes zipfile raise nearly anything
+        raise _damaged(path, error) from None
+    if wrong is not None:
+        raise _damaged(
+            path,
+            f"{wrong} does not have its CRC-32, unless it was saved under "
+            "torch.serialization.set_crc32_options(False)",
+        )
+
+
+def _damaged(path: Path, reason: object) -> InputError:
+    return InputError(f"the checkpoint {path} is damaged ({reason}); save it again")
+
+
+def _check_values(model: nn.Module, state: dict[str, Tensor], path: str | os.PathLike[str]) -> None:
+    """Refuse what only damage or a diverged training puts into weights.
+
+    A mask of infinities is part of some networks: what the fresh one holds there is right.
+    """
+    own = {name: tensor for name, tensor in model.state_dict().items() if not is_lazy(tensor)}
+    for name, tensor in state.items():
+        fresh = own.get(name)
+        if fresh is None or fresh.shape != tensor.shape:
+            continue  # named by load_state_dict
+        if fresh.is_floating_point() != tensor.is_floating_point():
+            raise InputError(
+                f"{path}: {name} holds {tensor.dtype}, the network has {fresh.dtype}; the file is "
+                "damaged, or of another network; save it again"
+            )
+        if not (tensor.is_floating_point() or tensor.is_complex()):
+            continue
+        wrong = int((~tensor.isfinite() & fresh.isfinite().to(tensor.device)).sum())
+        if wrong:
+            raise InputError(
+                f"{path}: {name} holds {wrong} values that are not finite; the training diverged, "
+                "or the file is damaged; give weights of a finite loss, or save them again"
+            )
+
+
+def _state(path: Path) -> dict[str, Tensor]:
+    try:
+        if path.suffix == SAFETENSORS:
             return load_file(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise InputError(
-            f"{path} holds pickled Python code (a whole module or custom objects), which could "
-            "do anything when loaded, so it is refused; save model.state_dict() or safetensors"
+            f"{path} holds pickled Python code (a whole module or custom objects; or damage made "
+            "it look so), which could do anything when loaded, so it is refused; save "
+            "model.state_dict() or safetensors"
         ) from None
-    except (OSError, EOFError, RuntimeError, SafetensorError, zipfile.BadZipFile) as error:
-        raise InputError(f"the checkpoint {path} is damaged ({error}); save it again") from None
+    except Exception as error:  # a damaged pickle makes torch raise nearly anything
+        raise _damaged(path, error) from None
     state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise InputError(f"{path} holds no weights by name; save model.state_dict()")
