@@ -109,6 +109,11 @@ def _print_weights(path: Path) -> None:
     count = sum(tensor.numel() for tensor in weights.values())
     rows = {name: f"{list(t.shape)} {str(t.dtype)[6:]}" for name, t in weights.items()}
     _print(f"{path}: {count} numbers in {len(weights)} tensors", rows)
+    wrong = [
+        name for name, t in weights.items() if t.is_floating_point() and not t.isfinite().all()
+    ]
+    if wrong:
+        _print_check(f"not finite: {', '.join(wrong)}; refused unless fresh weights are so too")
     _print_check(check)
 
 

@@ -68,12 +68,10 @@ class CheckedRows:
 
     def take(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """The rows of these numbers, uint8 (len(indices), *row shape)."""
-        rows = np.empty((len(indices), self._row_bytes), dtype=np.uint8)
-        for row, i in zip(rows, indices.tolist(), strict=True):
-            chunk, inside = divmod(i, self._rows)
-            if not self._checked[chunk]:
-                self._blocks(chunk, chunk + 1)
-            self._fill(row, int(self._offsets[chunk]) + inside * self._row_bytes)
+        chunks, inside = np.divmod(indices, self._rows)
+        for chunk in np.unique(chunks[~self._checked[chunks]]).tolist():
+            self._blocks(chunk, chunk + 1)
+        rows = self._read(self._offsets[chunks] + inside * self._row_bytes, self._row_bytes)
         return rows.reshape(-1, *self._shape)
 
     def close(self) -> None:
@@ -81,15 +79,18 @@ class CheckedRows:
         os.close(self._file)
 
     def _blocks(self, first: int, end: int) -> NDArray[np.uint8]:
-        """The blocks first..end-1, checked, uint8 (end - first, bytes)."""
-        blocks = np.empty((end - first, self._size), dtype=np.uint8)
-        for block, place in zip(blocks, self._offsets[first:end].tolist(), strict=True):
-            self._fill(block, place)
+        """The bytes of the blocks first..end-1, checked."""
+        blocks = self._read(self._offsets[first:end], self._size)
         if self._sums is not None:
-            self._sums.check(blocks.reshape(-1), first)
+            self._sums.check(blocks, first)
         self._checked[first:end] = True
         return blocks
 
-    def _fill(self, row: NDArray[np.uint8], place: int) -> None:
-        if os.preadv(self._file, [row.data], place) < len(row):
-            raise OSError("it ends too early")
+    def _read(self, places: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+        """The `size` bytes at each place, one behind another."""
+        found = np.empty(len(places) * size, dtype=np.uint8)
+        view = found.data
+        for i, place in enumerate(places.tolist()):
+            if os.preadv(self._file, [view[i * size : (i + 1) * size]], place) < size:
+                raise OSError("it ends too early")
+        return found

@@ -44,7 +44,7 @@ class Hdf5Samples(BaseSamples):
     def __init__(self, path: Path, cache: int = CACHE_BYTES) -> None:
         self.path = path
         self._rows: CheckedRows | None = None
-        self._sums: dict[str, Checksums | None] = {}
+        self._opened: dict[str, tuple[Any, Checksums | None]] = {}
         self._content_checked = False
         with reading(str(path)):
             self._file = h5py.File(
@@ -165,15 +165,16 @@ class Hdf5Samples(BaseSamples):
     @contextlib.contextmanager
     def _reading_checked(self, name: str) -> Iterator[tuple[Any, Checksums | None]]:
         """A dataset with its checksums; a file without any is checked as a whole, once."""
-        if not self.block_checksums and not self._content_checked:
+        if name not in self._opened and not self.block_checksums and not self._content_checked:
             self.check_content()
         with reading(f"{self.path}: dataset {name!r}"):
-            dataset = self._file[name]
-            if name not in self._sums:
-                self._sums[name] = Checksums.of(dataset)
+            if name not in self._opened:
+                dataset = self._file[name]
+                sums = Checksums.of(dataset)
                 if name == SPINS:
-                    self._rows = CheckedRows.of(self.path, dataset, self._sums[name])
-            yield dataset, self._sums[name]
+                    self._rows = CheckedRows.of(self.path, dataset, sums)
+                self._opened[name] = dataset, sums
+            yield self._opened[name]
 
     def _check_layout(self) -> None:
         head = self.header

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def storage() -> list[Check]:
         "energies.wrong": (_wrong_energies, "energies recomputed from the spins read back"),
         "two_workers.differing_bytes": (_workers_differ, "the file of one worker"),
         "bit_flips.unnoticed": (_unnoticed_flips, f"{_FLIPS} single flipped bits"),
+        "zeroed.unnoticed": (_unnoticed_zeros, "zeroed stretches of ordered spins, on reading"),
     }
     return [
         Check(name, "storage", partial(_in_scratch, measure), 0, 0, source)
@@ -69,6 +71,27 @@ def _unnoticed_flips(path: Path) -> Estimate:
         path.write_bytes(damaged)
         unnoticed += _passes(path)
     return exactly(unnoticed)
+
+
+def _unnoticed_zeros(path: Path) -> Estimate:
+    """How many zeroed stretches a reader takes for spins; Fletcher-32 has 0 for 0xFFFF."""
+    path.unlink()
+    generate(replace(_RECIPE, temperature=0.5), path)
+    whole, unnoticed = path.read_bytes(), 0
+    first = whole.index(b"\xff" * 8)
+    for start in range(first, first + 8, 2):
+        path.write_bytes(whole[:start] + b"\0\0" + whole[start + 2 :])
+        unnoticed += _reads(path)
+    return exactly(unnoticed)
+
+
+def _reads(path: Path) -> bool:
+    try:
+        with open_samples(path) as samples:
+            samples.read(0, samples.n)
+    except InputError:
+        return False
+    return True
 
 
 def _passes(path: Path) -> bool:
