@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from rsmi.report import read_result
 from rsmi.storage import open_samples
@@ -113,6 +115,23 @@ def test_steps_one_by_one(rsmi: Rsmi, samples: Path, tmp_path: Path) -> None:
     shown = rsmi("info", rule)
     assert shown.code == 0
     assert "p(h = +1 | v)" in shown.out
+    assert "its content is as it was written (SHA-256)" in shown.out
+    result = rsmi("info", tmp_path / "exponents" / "result.json")
+    assert "its content is as it was written (SHA-256)" in result.out
+
+
+def test_info_says_what_a_format_cannot_see(rsmi: Rsmi, tmp_path: Path) -> None:
+    state = {"weight": torch.ones(2, 3), "bias": torch.full((2,), torch.nan)}
+    save_file(state, tmp_path / "w.safetensors")
+    torch.save(state, tmp_path / "w.pt")
+    foreign, archive = (rsmi("info", tmp_path / name) for name in ("w.safetensors", "w.pt"))
+    for shown in (foreign, archive):
+        assert "8 numbers in 2 tensors" in shown.out
+        assert "not finite: bias; refused unless fresh weights are so too" in shown.out
+    assert "no checksum: this format has none" in foreign.out
+    assert "every tensor is as it was written" in archive.out
+    old = Path(__file__).parents[1] / "learning" / "data" / "rule-0.1.0"
+    assert "no checksum: written by version 0.1.0" in rsmi("info", old).out
 
 
 def test_exponents_are_the_same_for_a_file_and_an_array(

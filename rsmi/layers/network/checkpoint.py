@@ -1,5 +1,6 @@
 """Weights of a user's network, read without running any code that a file may hold."""
 
+import io
 import os
 import pickle
 import zipfile
@@ -63,23 +64,27 @@ def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], str]:
     with path.open("rb") as file:
         archive = file.read(len(_ZIP)) == _ZIP  # all that torch looks at
     if archive:
-        _check_members(path)
-    return _state(path), _ARCHIVE if archive else _NO_CHECKSUM
+        return _state(path, _verified(path)), _ARCHIVE
+    return _state(path, path), _NO_CHECKSUM
 
 
-def _check_members(path: Path) -> None:
-    """Compare every member of a zip archive with its CRC-32, which torch itself does not."""
+def _verified(path: Path) -> io.BytesIO:
+    """The archive once more, of members that have their CRC-32, which torch does not look at.
+
+    Its own reader may find other bytes than Python's where the directory of the archive is damaged.
+    """
+    again = io.BytesIO()
     try:
-        with zipfile.ZipFile(path) as archive:
-            wrong = archive.testzip()
+        with zipfile.ZipFile(path) as old, zipfile.ZipFile(again, "w") as new:
+            for member in old.infolist():
+                if member.compress_type != zipfile.ZIP_STORED:
+                    raise zipfile.BadZipFile(f"{member.filename} is compressed")
+                new.writestr(member.filename, old.read(member))
     except Exception as error:  # a damaged archive makes zipfile raise nearly anything
-        raise _damaged(path, error) from None
-    if wrong is not None:
-        raise _damaged(
-            path,
-            f"{wrong} does not have its CRC-32, unless it was saved under "
-            "torch.serialization.set_crc32_options(False)",
-        )
+        reason = f"{error}; or it was saved under set_crc32_options(False)"
+        raise _damaged(path, reason if "CRC" in str(error) else error) from None
+    again.seek(0)
+    return again
 
 
 def _damaged(path: Path, reason: object) -> InputError:
@@ -111,11 +116,11 @@ def _check_values(model: nn.Module, state: dict[str, Tensor], path: str | os.Pat
             )
 
 
-def _state(path: Path) -> dict[str, Tensor]:
+def _state(path: Path, source: Path | io.BytesIO) -> dict[str, Tensor]:
     try:
         if path.suffix == SAFETENSORS:
             return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        loaded = torch.load(source, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise InputError(
             f"{path} holds pickled Python code (a whole module or custom objects; or damage made "
