@@ -380,6 +380,28 @@ def test_no_random_damage_changes_what_is_read(tmp_path, files, name, count):
     assert refused > count / 3  # most damage hits what is read
 
 
+def all_seeds(path):
+    with open_samples(path, temperature=2.0) as samples:
+        return samples.read(0, samples.n), samples.observable("energy")
+
+
+def test_no_random_damage_of_a_collection_changes_what_is_read(tmp_path):
+    """Neither in the collection nor in its shards, which version 0.1.0 drew."""
+    path = tmp_path / "grid" / "samples.h5"
+    shutil.copytree(Path(__file__).parent / "data" / "0.1.0" / "collection", path.parent)
+    truth, generator, refused = all_seeds(path), np.random.default_rng(6), 0
+    for damaged in 3 * [path, *sorted(path.parent.glob("shards/*temperature=2.0.h5"))]:
+        raw = np.fromfile(damaged, dtype=np.uint8)
+        for _ in range(8):
+            scattered(raw, generator).tofile(damaged)
+            try:
+                assert all(map(np.array_equal, all_seeds(path), truth))
+            except InputError:
+                refused += 1
+        raw.tofile(damaged)
+    assert refused > 35
+
+
 def mcising(path, make):
     """A file in the layout of mcising whose configurations `make` puts into a group."""
     with h5py.File(path, "w") as file:
