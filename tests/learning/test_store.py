@@ -105,5 +105,7 @@ def test_a_card_that_names_itself_many_times_does_not_hang(rule: tuple[TableFilt
 
 
 def test_unknown_rule_lists_those_known() -> None:
-    with pytest.raises(InputError, match="expected majority, decimation, or a directory"):
+    with pytest.raises(
+        InputError, match="expected majority, plurality, decimation, or a directory"
+    ):
         load_filter("majorty", (2, 2))
