@@ -95,6 +95,8 @@ def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
         raise InputError("training made no step; give max_epochs and steps_per_epoch of at least 1")
     state = torch.load(best, weights_only=True, map_location="cpu")
     model.load_state_dict(state["state_dict"])
+    model.cpu().eval()
+    model.settle(torch.cat([e for _, e in data.val_dataloader()]))
     information = held_out_information(model, data.test_windows(), model.rule().table())
     curve = _curve(trainer)
     return Learned(model.rule(), information, curve, curve[-1].seconds)
