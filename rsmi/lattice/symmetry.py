@@ -53,8 +53,7 @@ class Isometry:
         (x, y) -> (-x, -y)
         """
         mirrored = [
-            flip != first.mirrored[old]
-            for old, flip in zip(self.order, self.mirrored, strict=True)
+            flip != first.mirrored[old] for old, flip in zip(self.order, self.mirrored, strict=True)
         ]
         return Isometry(tuple(first.order[old] for old in self.order), tuple(mirrored))
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rsmi.lattice import Window
-from rsmi.learning.symmetry import most_records, tested_symmetry
+from rsmi.learning.symmetry import find_symmetry, most_records
 from rsmi.learning.windowed import TRAINING, Batch, WindowedData, at_least_one, stretches
 from rsmi.learning.windows import WindowPool
 from rsmi.storage import Samples, Selection, Subset, split
@@ -71,7 +71,7 @@ class WindowData(WindowedData):
         part = self._parts[TRAINING]
         spins, _ = _spread(part, most_records(math.prod(part.shape)))
         ising = samples.model is not None and samples.model["model"] == "ising"
-        self.symmetry = tested_symmetry(spins, part.chains, self.window.extent, ising)
+        self.symmetry = find_symmetry(spins, part.chains, self.window.extent, ising)
 
     def open(self) -> Samples:
         """The samples that the windows are cut from."""

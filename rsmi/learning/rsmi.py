@@ -10,13 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rsmi.errors import InputError, nearest
-from rsmi.information import (
-    best_rule,
-    entropy,
-    predictive_bound,
-    predictive_sums,
-    rule_prediction,
-)
+from rsmi.information import best_rule, entropy, predictive_bound, predictive_sums
 from rsmi.lattice import Window, state_index
 from rsmi.learning.filters import (
     Filter,
@@ -48,7 +42,7 @@ class RSMI(pl.LightningModule):
         n_hidden: Number of coarse bits.
         z2: `impose` makes rule and predictor odd under flipping every spin; `allow` lets the
             optimum break that symmetry.
-        hidden: Widths of the predictor's hidden layers.
+        hidden: Widths of the hidden layers of each of the predictor's networks.
         learning_rate: Largest learning rate of AdamW.
 
     Source: Koch-Janusz and Ringel (2018), arXiv:1704.06279; Lenggenhager et al. (2020),
@@ -62,7 +56,7 @@ class RSMI(pl.LightningModule):
         window: Window,
         n_hidden: int = 1,
         z2: Literal["impose", "allow"] = "impose",
-        hidden: Sequence[int] = (128, 128),
+        hidden: Sequence[int] = (64, 64),
         learning_rate: float = 4e-3,
     ) -> None:
         super().__init__()
@@ -87,9 +81,13 @@ class RSMI(pl.LightningModule):
         """Find the hard rule of the trained module, given held-out environments e (n, n_e)."""
         raise NotImplementedError
 
-    def log_prediction(self, table: Tensor, e: Tensor) -> Tensor:
-        """ln q(h|e) of environments e (n, n_e) for a rule's table: (n, K)."""
+    def predictions(self, table: Tensor, e: Tensor) -> Tensor:
+        """q(h|e) of each network, for environments e (n, n_e) and a rule's table: (m, n, K)."""
         raise NotImplementedError
+
+    def log_prediction(self, table: Tensor, e: Tensor) -> Tensor:
+        """ln q(h|e) of the networks' mixture, for a rule's table: (n, K) float64."""
+        return self.predictions(table, e).mean(0).log()
 
     def _n_predicted(self) -> int:
         """Number of values of the variable that the predictor predicts."""
@@ -151,9 +149,9 @@ class PosteriorRSMI(RSMI):
         """ln q(v|e) of environments e (n, n_e): (n, 2**n_v)."""
         return self.predictor(e)
 
-    def log_prediction(self, table: Tensor, e: Tensor) -> Tensor:
-        """ln q(h|e) = ln of the sum over v of p(h|v) q(v|e)."""
-        return rule_prediction(self.log_posterior(e), table)
+    def predictions(self, table: Tensor, e: Tensor) -> Tensor:
+        """q(h|e) = sum over v of p(h|v) q(v|e)."""
+        return self.predictor.members(e).double().exp() @ table.double()
 
     def training_step(self, batch: Batch) -> Tensor:
         """Cross-entropy of the block's state, in nats."""
@@ -197,7 +195,7 @@ class JointRSMI(RSMI):
         window: Window,
         n_hidden: int = 1,
         z2: Literal["impose", "allow"] = "impose",
-        hidden: Sequence[int] = (128, 128),
+        hidden: Sequence[int] = (64, 64),
         learning_rate: float = 4e-3,
         filter: Literal["table", "linear"] = "table",
     ) -> None:
@@ -222,8 +220,8 @@ class JointRSMI(RSMI):
         self.naming.copy_(orientation(hard))
         self.rule_table.copy_(hard[:, orientation(hard)])
 
-    def log_prediction(self, table: Tensor, e: Tensor) -> Tensor:
-        """ln q(h|e) of the jointly trained predictor; it serves the rule learned with it.
+    def predictions(self, table: Tensor, e: Tensor) -> Tensor:
+        """q(h|e) of the jointly trained networks; they serve the rule learned with them.
 
         Raises:
             InputError: For another rule.
@@ -233,7 +231,7 @@ class JointRSMI(RSMI):
                 "a jointly trained predictor knows the rule that was learned with it and no other; "
                 "value other rules with PosteriorRSMI (method: posterior)"
             )
-        return self.predictor(e)[:, self.naming]
+        return self.predictor.members(e).double().exp()[..., self.naming]
 
     def training_step(self, batch: Batch) -> Tensor:
         """Minus the bound, with a soft rule first (its optimum is hard), then hard; nats."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.lattice import Window
-from rsmi.learning.symmetry import tested_symmetry
+from rsmi.learning.symmetry import find_symmetry
 from rsmi.learning.windowed import (
     TEST,
     TRAINING,
@@ -117,7 +117,7 @@ class StreamingWindowData(WindowedData):
         self._kept = torch.stack(kept)
         ising = isinstance(self.sampler.model, Ising)
         spins = self._kept.flatten(0, 1)
-        self.symmetry = tested_symmetry(spins, self.held_out_chains, self.window.extent, ising)
+        self.symmetry = find_symmetry(spins, self.held_out_chains, self.window.extent, ising)
 
     def stream(self) -> Iterator[Batch]:
         """Windows of the pool, which moves on as they are drawn, from its first state on."""

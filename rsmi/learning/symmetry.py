@@ -51,7 +51,8 @@ class Symmetry:
     def __str__(self) -> str:
         known = "known" if self.declared else "not contradicted by the data"
         flip = f"flip of all spins {known if self.flip else 'broken by the data'}"
-        return f"{len(self.group)} of {self.order} rotations and reflections, {flip}"
+        some = f" ({'; '.join(map(str, self.group))})" if len(self.group) < self.order else ""
+        return f"{len(self.group)} of {self.order} rotations and reflections{some}, {flip}"
 
     def check(self, z2: Literal["impose", "allow"]) -> None:
         """Raise InputError where a symmetry is to be imposed that the data break."""
@@ -67,7 +68,7 @@ class Symmetry:
         return self.flip and (self.declared or z2 == "impose")
 
 
-def tested_symmetry(
+def find_symmetry(
     configurations: Tensor, chains: int, extents: Sequence[int], ising: bool
 ) -> Symmetry:
     r"""The symmetries of a window that configurations do not contradict.
@@ -90,7 +91,7 @@ def tested_symmetry(
         The symmetries, with a probability of at most `FALSE_ALARM` to drop one that is there.
 
     >>> coins = 1 - 2 * torch.randint(0, 2, (64, 8, 8)).to(torch.int8)
-    >>> print(tested_symmetry(coins, 1, (6, 6), ising=False))
+    >>> print(find_symmetry(coins, 1, (6, 6), ising=False))
     8 of 8 rotations and reflections, flip of all spins not contradicted by the data
     """
     means = _Means(configurations, chains, ising)
@@ -151,8 +152,7 @@ class _Means:
 
 
 def _student(table: Series) -> float:
-    """Two-sided p-value of the mean of (chains, records), with an error that has a error itself."""
-    chains, records = table.shape
+    """Two-sided p-value of the mean of (chains, records), whose error is itself uncertain."""
     if table.size < _FEWEST_RECORDS:
         return 1.0
     try:
@@ -160,10 +160,10 @@ def _student(table: Series) -> float:
         error = found.mean_error
         freedom = 2 * (found.time / found.time_error) ** 2 if found.time_error else table.size - 1
     except RsmiError:  # too short, or still correlated at its end: only whole chains can tell
-        if chains < _FEWEST_CHAINS:
-            return 1.0
         means = table.mean(1)
-        error, freedom = float(means.std(ddof=1)) / math.sqrt(chains), chains - 1
+        if len(means) < _FEWEST_CHAINS:
+            return 1.0
+        error, freedom = float(means.std(ddof=1)) / math.sqrt(len(means)), len(means) - 1
     mean = abs(float(table.mean()))
     if mean == 0:
         return 1.0

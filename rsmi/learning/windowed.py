@@ -23,7 +23,7 @@ TRAINING, VALIDATION, TEST, PARTNERS = range(4)
 """Streams of random numbers."""
 
 _AHEAD = 64  # batches drawn before they are asked for
-_STRETCHES, _PER_CHAIN = 64, 16  # least number of labels, in all and of each chain
+_STRETCHES, _PER_CHAIN = 64, 16  # least number of labels, in all and of each of few chains
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,9 @@ class WindowedData(pl.LightningDataModule):
 
 
 def stretches(n: int, chains: int) -> Tensor:
-    """Labels of stretches of chains, short enough to show whether neighbours are correlated."""
-    return block_labels(n, chains, max(_STRETCHES, _PER_CHAIN * chains))
+    """Labels of many whole chains, or of stretches of few that show how these are correlated."""
+    few = chains < _STRETCHES
+    return block_labels(n, chains, max(_STRETCHES, _PER_CHAIN * chains) if few else chains)
 
 
 def at_least_one(**numbers: int) -> None:
