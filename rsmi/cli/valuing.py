@@ -76,8 +76,8 @@ class ExactConditionals:
         self._window, self._coupling = data.window, coupling
         bits = data.window.n_visible + 2 * data.window.buffer
         step = -(-len(every.e) // min(_MOST_RINGS, max(_WORK >> bits, 1)))
-        chosen = (part[::step] for part in (every.v, every.e, every.groups))
-        self.held_out = HeldOut(*chosen, every.chains, every.symmetry)
+        v, e, groups = (part[::step] for part in (every.v, every.e, every.groups))
+        self.held_out = HeldOut(v, e, groups, every.chains, every.symmetry)
 
     @staticmethod
     def of(data: WindowData) -> "ExactConditionals | None":

@@ -46,7 +46,8 @@ class CurvePoint:
     Args:
         step: Training steps done.
         seconds: Since training began.
-        information: Of the hard rule on the validation part, in nats.
+        information: Of the whole block with a posterior, of the hard rule with a joint module, on
+            the validation part, in nats.
     """
 
     step: int
@@ -62,6 +63,8 @@ class Learned:
         rule: The hard rule.
         bound: Its held-out information, a lower bound, with the parts of its error.
         curve: Validation values during training.
+        target: What they are the information of, under `information.exact`: `full` for the whole
+            block, or the best rule.
         seconds: Spent in training.
     """
 
@@ -69,6 +72,7 @@ class Learned:
     bound: Bound
     curve: list[CurvePoint]
     seconds: float
+    target: str
 
     @property
     def information(self) -> Estimate:
@@ -108,7 +112,7 @@ def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
     if not data.shuffle_environments:  # a null may lie below 0: its predictor knows too much
         check_bound(bound.information)
     curve = _curve(trainer)
-    return Learned(model.rule(), bound, curve, curve[-1].seconds)
+    return Learned(model.rule(), bound, curve, curve[-1].seconds, model.target)
 
 
 def make_trainer(

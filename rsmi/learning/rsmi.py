@@ -89,6 +89,11 @@ class RSMI(pl.LightningModule):
         """ln q(h|e) of the networks' mixture, for a rule's table: (n, K) float64."""
         return self.predictions(table, e).mean(0).log()
 
+    @property
+    def target(self) -> str:
+        """Name under `information.exact` of the largest value that validation can reach."""
+        return "optimum" if self.z2 == "impose" else "optimum_any"
+
     def _n_predicted(self) -> int:
         """Number of values of the variable that the predictor predicts."""
         raise NotImplementedError
@@ -135,6 +140,8 @@ class PosteriorRSMI(RSMI):
     Raises:
         InputError: For a larger block.
     """
+
+    target = "full"
 
     def _n_predicted(self) -> int:
         if self.window.n_visible > MAX_POSTERIOR_SITES:
