@@ -25,6 +25,8 @@ _MOST_SITES = 1 << 21
 _MOST_RECORDS = 4096
 _FEWEST_RECORDS = 16
 _FEWEST_CHAINS = 16
+_FEWEST_TURNS = 4  # changes of sign of a chain that is believed to visit both phases
+_LONG = 6  # stretches of the chain that must agree on a sign
 
 Cluster = tuple[Cell, ...]
 Series = NDArray[np.float64]
@@ -59,8 +61,9 @@ class Symmetry:
         if z2 == "impose" and not self.flip:
             raise InputError(
                 "z2 is 'impose', yet these configurations are not symmetric under flipping every "
-                f"spin ({self.against}): a field, a chain that never left one phase, or values "
-                "that are no spins; set learning.z2: allow (model.init_args.z2 in a config of fit)"
+                f"spin ({self.against}): a field, a chain that hardly left one phase, or values "
+                "that are no spins; bring longer chains, or set learning.z2: allow "
+                "(model.init_args.z2 in a config of fit)"
             )
 
     def symmetrises(self, z2: Literal["impose", "allow"]) -> bool:
@@ -99,10 +102,10 @@ def find_symmetry(
     group = [g for g in whole if g.keeps(configurations.shape[1:])]
     odd = {cluster: means.of(cluster) for cluster in means.clusters if len(cluster) % 2}
     pairs = {g: means.pairs(g) for g in group}
-    tests = len(odd) + sum(map(len, pairs.values()))
-    level = FALSE_ALARM / max(tests, 1)
+    level = FALSE_ALARM / 2 / max(sum(map(len, pairs.values())), 1)
     kept = [g for g in group if all(means.p_value(a - b) >= level for a, b in pairs[g])]
-    broken = {c: p for c, series in odd.items() if (p := means.p_value(series)) < level}
+    p_values = {cluster: means.p_odd(series) for cluster, series in odd.items()}
+    broken = {cluster: p for cluster, p in p_values.items() if p < FALSE_ALARM / 2 / len(odd)}
     return Symmetry(
         _largest(kept), len(whole), not broken, ising, _explain(means, broken) if broken else ""
     )
@@ -142,9 +145,27 @@ class _Means:
 
     def p_value(self, series: Series) -> float:
         """Probability of a mean so far from 0, were 0 the true one."""
-        table = series[: len(series) // self._chains * self._chains].reshape(-1, self._chains).T
+        table = self._by_chain(series)
         p = _student(table)
         return max(p, _signs(table.mean(1))) if self._ising else p
+
+    def p_odd(self, series: Series) -> float:
+        """The same where a chain may stay in one of two phases for long.
+
+        Its autocorrelation then is that inside a phase. So a few long stretches must agree with
+        each other too, or many excursions to one side must outweigh those to the other. A chain
+        that hardly ever changed sign cannot be told from one in a field: it counts as one.
+        """
+        p, values = self.p_value(series), self._by_chain(series).flatten()
+        if self._ising or (np.diff(np.sign(values)) != 0).sum() < _FEWEST_TURNS:
+            return p
+        long = np.array([part.mean() for part in np.array_split(values, _LONG)])
+        agree = max(p, _mean_test(long))
+        return min(1.0, 2 * min(agree, _signs(_excursions(values))))
+
+    def _by_chain(self, series: Series) -> Series:
+        """(chains, records)."""
+        return series[: len(series) // self._chains * self._chains].reshape(-1, self._chains).T
 
     def _moved(self, cell: Cell) -> Tensor:
         shifts = [-step for step in cell]
@@ -160,14 +181,27 @@ def _student(table: Series) -> float:
         error = found.mean_error
         freedom = 2 * (found.time / found.time_error) ** 2 if found.time_error else table.size - 1
     except RsmiError:  # too short, or still correlated at its end: only whole chains can tell
-        means = table.mean(1)
-        if len(means) < _FEWEST_CHAINS:
-            return 1.0
-        error, freedom = float(means.std(ddof=1)) / math.sqrt(len(means)), len(means) - 1
+        return _mean_test(table.mean(1)) if len(table) >= _FEWEST_CHAINS else 1.0
     mean = abs(float(table.mean()))
     if mean == 0:
         return 1.0
     return float(2 * stats.t.sf(mean / error, freedom)) if error else 0.0
+
+
+def _mean_test(values: Series) -> float:
+    """Two-sided p-value of the mean of independent numbers."""
+    error = float(values.std(ddof=1)) / math.sqrt(len(values))
+    mean = abs(float(values.mean()))
+    if error == 0:
+        return 0.0 if mean else 1.0
+    return float(2 * stats.t.sf(mean / error, len(values) - 1))
+
+
+def _excursions(values: Series) -> Series:
+    """Sums over stretches of one sign, each added to the next one, which has the other sign."""
+    starts = np.flatnonzero(np.diff(np.sign(values), prepend=np.nan) != 0)
+    sums = np.add.reduceat(values, starts)
+    return sums[: len(sums) // 2 * 2].reshape(-1, 2).sum(1)
 
 
 def _signs(means: Series) -> float:
