@@ -37,7 +37,7 @@ class Exact:
         rules: `plurality` (of two letters `majority`), `decimation`, `optimum` (the best rule), or
             directories of trained rules; the first three by default.
         symbols: Coarse symbols of the optimum; as many as the model has letters by default.
-        z2: `impose`, the default for two letters, restricts the optimum to rules of bits, odd
+        z2: `impose`, the default for bits of a two-valued model, restricts the optimum to rules that are odd
             under flipping every spin; `allow` takes the best of all rules, `optimum_any`.
     """
 
@@ -67,7 +67,8 @@ def main(arguments: Sequence[str]) -> None:
         solved = exact_window(shape, interaction, block, task.buffer)
         quantities = [Quantity.of("information.exact.full", solved.full())]
         symbols = letters if task.symbols is None else task.symbols
-        z2 = task.z2 or ("impose" if letters == 2 else "allow")
+        odd = letters == 2 and symbols & (symbols - 1) == 0
+        z2: Z2 = task.z2 or ("impose" if odd else "allow")
         quantities += [_judge(solved, name, tables, symbols, z2) for name in named(rules)]
     output.finish(quantities, seed=None)
 

@@ -107,11 +107,8 @@ def test_a_field_breaks_the_flip_and_impose_is_refused(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, 2, 2, "cpu", progress=False)
     with pytest.raises(InputError, match=r"mean spin 0\..*set learning.z2: allow"):
         learn(PosteriorRSMI(WINDOW, hidden=(8,)), data, trainer)
-    found = learn(
-        PosteriorRSMI(WINDOW, z2="allow", hidden=(16,), learning_rate=2e-2), data, trainer
-    )
+    data.symmetry.check("allow")
     assert not data.test_windows().symmetry.symmetrises("allow")
-    assert found.information.error > 0
 
 
 def test_a_chain_that_is_slow_says_nothing_against_the_flip() -> None:
