@@ -37,8 +37,8 @@ class Exact:
         rules: `plurality` (of two letters `majority`), `decimation`, `optimum` (the best rule), or
             directories of trained rules; the first three by default.
         symbols: Coarse symbols of the optimum; as many as the model has letters by default.
-        z2: `impose`, the default for bits of a two-valued model, restricts the optimum to rules that are odd
-            under flipping every spin; `allow` takes the best of all rules, `optimum_any`.
+        z2: `impose`, the default for bits of a two-valued model, restricts the optimum
+            to rules odd under flipping every spin; `allow` takes the best of all, `optimum_any`.
     """
 
     shape: tuple[int | Literal["inf"], ...]
