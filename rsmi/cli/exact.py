@@ -11,6 +11,7 @@ from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.cli.rules import named, named_tables
 from rsmi.cli.settings import block_for
+from rsmi.cli.valuing import OPTIMA
 from rsmi.information.assignments import Z2
 from rsmi.report import Quantity
 from rsmi.sampling.exact import WindowPosterior, exact_window
@@ -33,10 +34,11 @@ class Exact:
         parameters: Parameters of the model, such as `states: 3` or `crystal_field: 1.966`.
         block: Extents of the visible block; 2 along each axis without.
         buffer: Width of the buffer.
-        rules: `plurality` (of two letters `majority`), `decimation`, `optimum` (the best of all
-            rules), or directories of trained rules; the first three by default.
+        rules: `plurality` (of two letters `majority`), `decimation`, `optimum` (the best rule), or
+            directories of trained rules; the first three by default.
         symbols: Coarse symbols of the optimum; as many as the model has letters by default.
-        z2: `impose` restricts the optimum to rules of bits, odd under flipping every spin.
+        z2: `impose`, the default for bits of a two-valued model, restricts the optimum
+            to rules odd under flipping every spin; `allow` takes the best of all, `optimum_any`.
     """
 
     shape: tuple[int | Literal["inf"], ...]
@@ -47,7 +49,7 @@ class Exact:
     buffer: int = 1
     rules: tuple[str, ...] | None = None
     symbols: int | None = None
-    z2: Literal["impose", "allow"] = "allow"
+    z2: Literal["impose", "allow"] | None = None
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -65,7 +67,9 @@ def main(arguments: Sequence[str]) -> None:
         solved = exact_window(shape, interaction, block, task.buffer)
         quantities = [Quantity.of("information.exact.full", solved.full())]
         symbols = letters if task.symbols is None else task.symbols
-        quantities += [_judge(solved, name, tables, symbols, task.z2) for name in named(rules)]
+        odd = letters == 2 and symbols & (symbols - 1) == 0
+        z2: Z2 = task.z2 or ("impose" if odd else "allow")
+        quantities += [_judge(solved, name, tables, symbols, z2) for name in named(rules)]
     output.finish(quantities, seed=None)
 
 
@@ -79,5 +83,5 @@ def _judge(
     """Information of one rule on the solved window."""
     if name == OPTIMUM:
         _, value = solved.optimum(symbols, z2)
-        return Quantity.of("information.exact.optimum", value, z2=z2, symbols=symbols)
+        return Quantity.of(f"information.exact.{OPTIMA[z2]}", value, z2=z2, symbols=symbols)
     return Quantity.of(f"information.exact.{name}", solved.rule(tables[name]))

@@ -17,11 +17,11 @@ from rsmi.cli.options import options_of
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Explaining
 from rsmi.cli.rules import RULE
+from rsmi.cli.valuing import bounded
 from rsmi.learning import save_filter
 from rsmi.learning.data import WindowData
 from rsmi.learning.learn import TRAINER_DEFAULTS, learn, quiet_lightning, training_callbacks
 from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI
-from rsmi.report import Quantity
 
 
 class _Parser(LightningArgumentParser, Explaining):
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> None:
     with output.stage("learning", "Learning a rule"):
         learned = learn(cli.model, cli.datamodule, cli.trainer)
     save_filter(learned.rule, Path(cli.config["out"]) / RULE, {"config": output.settings})
-    quantities = [Quantity.of("information.learned", learned.information)]
+    quantities = [bounded("information.learned", learned.bound, cli.datamodule.symmetry)]
     output.finish(quantities, cli.config["seed_everything"])
 
 

@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 from rsmi.cli.output import Output
 from rsmi.cli.rules import RULE
 from rsmi.cli.settings import Learning
+from rsmi.cli.valuing import bounded
 from rsmi.lattice import Window
 from rsmi.learning import save_filter
 from rsmi.learning.data import WindowData
@@ -85,16 +86,19 @@ def train_rule(
     training = Training(source, window, settings, seed, directory / "training")
     with output.stage("learning", f"Learning a rule for blocks of {list(window.block)}"):
         learned = training.run(progress)
+        output.say(f"symmetries used: {training.data.symmetry}")
         output.say(f"I(H:E) >= {learned.information} on configurations never trained on")
     quantities = [
-        Quantity.of("information.learned", learned.information),
+        bounded("information.learned", learned.bound, training.data.symmetry),
         Quantity("information.ceiling", ceiling(settings.n_hidden), 0.0, "exact", "nats"),
     ]
     if settings.null:
         with output.stage("null", "Learning again on environments of other configurations"):
             null = Training(source, window, settings, seed, directory / "null", True).run(progress)
             output.say(f"{null.information}; the true value is 0")
-        quantities.append(Quantity.of("information.learned.null", null.information, 0.0))
+        quantities.append(
+            Quantity.of("information.learned.null", null.information, 0.0, **null.bound.parts)
+        )
     save_filter(learned.rule, directory / RULE, _card(source, window, settings, seed, learned))
     return training, learned, quantities
 

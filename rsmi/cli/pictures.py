@@ -105,7 +105,7 @@ def _divisible(configurations: torch.Tensor, block: tuple[int, ...]) -> bool:
 
 
 def _training(target: Path, learned: Learned, quantities: Sequence[Quantity]) -> Figure:
-    exact = _value("information.exact.optimum", quantities)
+    exact = _value(f"information.exact.{learned.target}", quantities)
     curve = figures.Curve(
         [point.step for point in learned.curve], [point.information for point in learned.curve]
     )
@@ -114,8 +114,9 @@ def _training(target: Path, learned: Learned, quantities: Sequence[Quantity]) ->
     return Figure(
         figures.save(figure, target / "training.png"),
         "Training",
-        "Information of the hard rule on the validation part after each epoch, and the exact "
-        "optimum for this window where the Hamiltonian is known. The marked state was kept.",
+        "What is learned, on the validation part after each epoch: the information of the whole "
+        "block with `posterior`, of the hard rule with `joint`; and its largest value where the "
+        "Hamiltonian is known. The marked state was kept.",
     )
 
 

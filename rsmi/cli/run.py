@@ -12,7 +12,7 @@ from rsmi.cli.pictures import draw_report
 from rsmi.cli.rules import named_tables, rule_name
 from rsmi.cli.sample import describe, draw
 from rsmi.cli.settings import Run
-from rsmi.cli.valuing import ExactConditionals, bounds
+from rsmi.cli.valuing import OPTIMA, ExactConditionals, bounds
 from rsmi.errors import InputError
 from rsmi.lattice import Window
 from rsmi.learning import TableFilter, load_filter
@@ -91,13 +91,14 @@ class Pipeline:
             self.quantities += exact.values(
                 tables | {LEARNED: rule}, task.learning.n_hidden, task.learning.z2
             )
-            self._refer("information.learned", "information.exact.optimum")
+            self._refer("information.learned", f"information.exact.{OPTIMA[task.learning.z2]}")
         return learned
 
     def _refer(self, name: str, reference: str) -> None:
-        """Make one quantity the reference of another."""
-        known = next(q for q in self.quantities if q.name == reference)
-        self.quantities = [q.compared(known) if q.name == name else q for q in self.quantities]
+        """Make one quantity the reference of another, if that is known."""
+        known = next((q for q in self.quantities if q.name == reference), None)
+        if known is not None:
+            self.quantities = [q.compared(known) if q.name == name else q for q in self.quantities]
 
     def _iterate(self, source: Source, learned: TableFilter) -> dict[str, MCRGResult]:
         """Exponents of every rule that was asked for."""

@@ -28,7 +28,7 @@ class Learning:
         n_hidden: Number of coarse bits.
         z2: `impose` makes the rule odd under flipping every spin; `allow` does not.
         filter: For `joint`: `table` (a free table) or `linear` (one perceptron per bit).
-        hidden: Widths of the predictor's hidden layers.
+        hidden: Widths of the hidden layers of each of the predictor's four networks.
         learning_rate: Largest learning rate of AdamW.
         batch_size: Windows per training step.
         steps_per_epoch: Training steps between validations.
@@ -45,7 +45,7 @@ class Learning:
     n_hidden: int = 1
     z2: Literal["impose", "allow"] = "impose"
     filter: Literal["table", "linear"] = "table"
-    hidden: tuple[int, ...] = (128, 128)
+    hidden: tuple[int, ...] = (64, 64)
     learning_rate: float = 4e-3
     batch_size: int = 2048
     steps_per_epoch: int = 50

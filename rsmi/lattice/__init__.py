@@ -2,14 +2,23 @@
 
 from rsmi.lattice.hypercubic import Hypercubic
 from rsmi.lattice.states import coarse_shape, state_index, states, tile, words
-from rsmi.lattice.symmetry import masked_permutations, point_group_images
+from rsmi.lattice.symmetry import (
+    Isometry,
+    generated,
+    masked_permutations,
+    point_group,
+    point_group_images,
+)
 from rsmi.lattice.window import Window
 
 __all__ = [
     "Hypercubic",
+    "Isometry",
     "Window",
     "coarse_shape",
+    "generated",
     "masked_permutations",
+    "point_group",
     "point_group_images",
     "state_index",
     "states",

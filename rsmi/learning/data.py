@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from rsmi.information import block_labels
 from rsmi.lattice import Window
-from rsmi.learning.windowed import TRAINING, Batch, WindowedData, at_least_one
+from rsmi.learning.symmetry import find_symmetry, most_records
+from rsmi.learning.windowed import TRAINING, Batch, WindowedData, at_least_one, stretches
 from rsmi.learning.windows import WindowPool
 from rsmi.storage import Samples, Selection, Subset, split
 
@@ -22,7 +22,8 @@ class WindowData(WindowedData):
 
     Whole Markov chains (or, with few chains, separated stretches of them) are kept for
     validation and for the test, so held-out values are truly held out. Training windows are
-    drawn afresh in every epoch, from all translations and all symmetries of the block.
+    drawn afresh in every epoch, from all translations and those symmetries of the block that the
+    training configurations do not contradict.
 
     Args:
         path: Sample file or collection of this project, file of `mcising`, or `.npy`/`.npz`.
@@ -61,12 +62,16 @@ class WindowData(WindowedData):
         self._parts: tuple[Subset, ...] = ()
 
     def setup(self, stage: str | None = None) -> None:
-        """Open the file and divide it."""
+        """Open the file, divide it, and test which symmetries the training part has."""
         if self._parts:
             return
         samples = self.open()
         self.window.check(samples.shape)
         self._parts = split(samples, _FRACTIONS)
+        part = self._parts[TRAINING]
+        spins, _ = _spread(part, most_records(math.prod(part.shape)))
+        ising = samples.model is not None and samples.model["model"] == "ising"
+        self.symmetry = find_symmetry(spins, part.chains, self.window.extent, ising)
 
     def open(self) -> Samples:
         """The samples that the windows are cut from."""
@@ -87,9 +92,10 @@ class WindowData(WindowedData):
         start = int(torch.randint(part.n - count + 1, (1,), generator=self.generator(0, epoch)))
         return self.pool(part.read(start, start + count), epoch)
 
-    def held_out(self, part: int) -> tuple[Tensor, Tensor]:
+    def held_out(self, part: int) -> tuple[Tensor, Tensor, int]:
         """Records spread evenly over a part, about `configurations` of them."""
-        return _spread(self._parts[part], self.configurations)
+        samples = self._parts[part]
+        return *_spread(samples, self.configurations), samples.chains
 
 
 def _spread(samples: Samples, most: int) -> tuple[Tensor, Tensor]:
@@ -99,7 +105,7 @@ def _spread(samples: Samples, most: int) -> tuple[Tensor, Tensor]:
     """
     chains, step = samples.chains, math.ceil(samples.n / most)
     chosen = torch.arange(0, samples.n // chains, step)
-    labels = block_labels(samples.n, chains).view(-1, chains)[chosen].flatten()
+    labels = stretches(samples.n, chains).view(-1, chains)[chosen].flatten()
     together = max(1, _READ // chains) if step == 1 else 1
     starts = chosen[::together].tolist()
     stops = [min((start + together) * chains, samples.n) for start in starts]

@@ -52,10 +52,8 @@ class Filter(nn.Module):
         return rows / rows.sum(-1, keepdim=True)
 
     def hardened(self) -> "TableFilter":
-        """The deterministic rule of the most probable symbols; exact ties stay random."""
-        table = self.table()
-        best = table >= table.max(-1, keepdim=True).values - 1e-9
-        return TableFilter(self.block, oriented(best.double() / best.sum(-1, keepdim=True)))
+        """The deterministic rule of the most probable symbols, under the names that they have."""
+        return TableFilter(self.block, most_probable(self.table()))
 
 
 class TableFilter(Filter):
@@ -190,20 +188,38 @@ def decimation_table(n_letters: int, n_sites: int) -> Tensor:
     return F.one_hot(words(n_letters, n_sites)[:, 0], n_letters).double()
 
 
-def oriented(table: Tensor) -> Tensor:
-    """Name the values of each coarse bit so that it is up where the block's spins are up.
+def most_probable(p: Tensor) -> Tensor:
+    """All weight on the most probable symbols; exact ties stay random.
+
+    Args:
+        p: (..., K) probabilities.
+
+    Returns:
+        (..., K), of the same dtype.
+
+    >>> most_probable(torch.tensor([[0.2, 0.8], [0.5, 0.5]])).tolist()
+    [[0.0, 1.0], [0.5, 0.5]]
+    """
+    best = (p >= p.max(-1, keepdim=True).values - 1e-9).to(p)
+    return best / best.sum(-1, keepdim=True)
+
+
+def orientation(table: Tensor) -> Tensor:
+    """Names of the values of each coarse bit that make it up where the block's spins are up.
 
     Exchanging the two values of a bit changes no information, yet a rule that turns every
     spin over would flip the magnetisation at each RG step. A bit uncorrelated with the sum of
-    the spins is left as it is.
+    the spins is left as it is. Whatever speaks of the same symbols, a predictor q(h|e) among
+    them, takes the same columns.
 
     Args:
         table: (2**n_v, 2**n_hidden) rule p(h|v).
 
     Returns:
-        The rule with its columns permuted.
+        (2**n_hidden,) int64: which of its columns each column becomes.
 
-    >>> oriented(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).tolist()
+    >>> rule = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
+    >>> rule[:, orientation(rule)].tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
     n_visible, n_hidden = (size.bit_length() - 1 for size in table.shape)
@@ -211,7 +227,7 @@ def oriented(table: Tensor) -> Tensor:
     bits = states(n_hidden).to(table)
     downward = (total @ (table @ bits)) < -1e-9
     turned = int(sum(1 << k for k, down in enumerate(downward.tolist()) if down))
-    return table[:, torch.arange(table.shape[1]) ^ turned]
+    return torch.arange(table.shape[1]) ^ turned
 
 
 def check_block(block: Sequence[int]) -> tuple[int, ...]:

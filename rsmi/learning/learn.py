@@ -13,17 +13,15 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
-from torch import Tensor
 
 from rsmi.errors import InputError
-from rsmi.information import Estimate, predictive_estimate, predictive_sums
-from rsmi.lattice import state_index
+from rsmi.information import Estimate
 from rsmi.learning.filters import TableFilter
+from rsmi.learning.held_out import Bound, check_bound, held_out_bound
 from rsmi.learning.rsmi import RSMI
-from rsmi.learning.windowed import HeldOut, WindowedData
+from rsmi.learning.windowed import WindowedData
 
 _MONITOR = "information/validation"
-_BATCH = 16384
 
 _ADVICE = (
     ".*does not have many workers.*",
@@ -48,7 +46,8 @@ class CurvePoint:
     Args:
         step: Training steps done.
         seconds: Since training began.
-        information: Of the hard rule on the validation part, in nats.
+        information: Of the whole block with a posterior, of the hard rule with a joint module, on
+            the validation part, in nats.
     """
 
     step: int
@@ -62,15 +61,23 @@ class Learned:
 
     Args:
         rule: The hard rule.
-        information: Its held-out information, a lower bound in nats.
+        bound: Its held-out information, a lower bound, with the parts of its error.
         curve: Validation values during training.
+        target: What they are the information of, under `information.exact`: `full` for the whole
+            block, or the best rule.
         seconds: Spent in training.
     """
 
     rule: TableFilter
-    information: Estimate
+    bound: Bound
     curve: list[CurvePoint]
     seconds: float
+    target: str
+
+    @property
+    def information(self) -> Estimate:
+        """Held-out information of the rule, a lower bound in nats."""
+        return self.bound.information
 
 
 def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
@@ -85,8 +92,12 @@ def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
         The rule of the best validation, with its value on the test part.
 
     Raises:
-        InputError: Where the trainer makes no step.
+        InputError: Where the trainer makes no step, or the data break a symmetry that the module
+            imposes.
+        AnalysisError: Where the training failed: its bound lies below 0.
     """
+    data.setup("fit")
+    data.symmetry.check(model.z2)
     with quiet_lightning():
         trainer.validate(model, data, verbose=False)  # the untrained value, where the curve begins
         trainer.fit(model, data)
@@ -95,9 +106,13 @@ def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
         raise InputError("training made no step; give max_epochs and steps_per_epoch of at least 1")
     state = torch.load(best, weights_only=True, map_location="cpu")
     model.load_state_dict(state["state_dict"])
-    information = held_out_information(model, data.test_windows(), model.rule().table())
+    model.cpu().eval()
+    model.settle(torch.cat([e for _, e in data.val_dataloader()]))
+    bound = held_out_bound(model, data.test_windows(), model.rule().table())
+    if not data.shuffle_environments:  # a null may lie below 0: its predictor knows too much
+        check_bound(bound.information)
     curve = _curve(trainer)
-    return Learned(model.rule(), information, curve, curve[-1].seconds)
+    return Learned(model.rule(), bound, curve, curve[-1].seconds, model.target)
 
 
 def make_trainer(
@@ -139,20 +154,6 @@ def training_callbacks(directory: str | Path, patience: int) -> list[Callback]:
     ]
 
 
-def held_out_information(model: RSMI, held_out: HeldOut, table: Tensor) -> Estimate:
-    """Lower bound of I(H:E) of a rule on held-out windows, with a block-bootstrap error.
-
-    Args:
-        model: A trained module; its predictor is used.
-        held_out: Windows that it was not trained on.
-        table: (2**n_v, K) rule; any rule for a posterior, its own rule for a joint module.
-
-    Returns:
-        Nats, kind `lower`.
-    """
-    return predictive_estimate(held_out_sums(model, held_out, table))
-
-
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Silence Lightning's advice that no user of ours can act on, while inside."""
@@ -166,18 +167,6 @@ def quiet_lightning() -> Iterator[None]:
             yield
         finally:
             logger.setLevel(level)
-
-
-@torch.no_grad()
-def held_out_sums(model: RSMI, held_out: HeldOut, table: Tensor) -> Tensor:
-    """Sufficient statistics behind `held_out_information`, (blocks, K + 2) float64."""
-    model.cpu().eval()
-    total = torch.zeros(int(held_out.groups.max()) + 1, table.shape[1] + 2, dtype=torch.float64)
-    parts = (tensor.split(_BATCH) for tensor in (held_out.v, held_out.e, held_out.groups))
-    for v, e, groups in zip(*parts, strict=True):
-        sums = predictive_sums(table[state_index(v)], model.log_prediction(table, e), groups)
-        total[: len(sums)] += sums
-    return total
 
 
 def _curve(trainer: pl.Trainer) -> list[CurvePoint]:

@@ -10,15 +10,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rsmi.errors import InputError, nearest
-from rsmi.information import best_rule, entropy, predictive_information, rule_prediction
+from rsmi.information import best_rule, entropy, predictive_bound, predictive_sums
 from rsmi.lattice import Window, state_index
-from rsmi.learning.filters import Filter, LinearFilter, TableFilter, TrainableTable, oriented
+from rsmi.learning.filters import (
+    Filter,
+    LinearFilter,
+    TableFilter,
+    TrainableTable,
+    most_probable,
+    orientation,
+)
 from rsmi.learning.predictor import Predictor
 
 Batch = tuple[Tensor, Tensor]
 
 MAX_POSTERIOR_SITES = 10
-_RULE_WINDOWS = 16384  # environments from which a validation derives the best rule
+_RULE_WINDOWS = 16384  # environments from which the best rule is derived
+_TINY = 1e-30
+_SOFT = 0.6  # share of a joint training in which the rule may still change
 
 
 class RSMI(pl.LightningModule):
@@ -33,7 +42,7 @@ class RSMI(pl.LightningModule):
         n_hidden: Number of coarse bits.
         z2: `impose` makes rule and predictor odd under flipping every spin; `allow` lets the
             optimum break that symmetry.
-        hidden: Widths of the predictor's hidden layers.
+        hidden: Widths of the hidden layers of each of the predictor's networks.
         learning_rate: Largest learning rate of AdamW.
 
     Source: Koch-Janusz and Ringel (2018), arXiv:1704.06279; Lenggenhager et al. (2020),
@@ -47,7 +56,7 @@ class RSMI(pl.LightningModule):
         window: Window,
         n_hidden: int = 1,
         z2: Literal["impose", "allow"] = "impose",
-        hidden: Sequence[int] = (128, 128),
+        hidden: Sequence[int] = (64, 64),
         learning_rate: float = 4e-3,
     ) -> None:
         super().__init__()
@@ -62,38 +71,48 @@ class RSMI(pl.LightningModule):
         )
         start = TableFilter(window.block, n_hidden=n_hidden)
         self.register_buffer("rule_table", start.table())
-        self._validation: list[Batch] = []
+        self._sums: list[Tensor] = []
 
     def rule(self) -> TableFilter:
-        """The hard rule found at the last validation."""
+        """The hard rule, known once the module is trained and `settle` was called."""
         return TableFilter(self.window.block, self.rule_table.cpu())
 
-    def log_prediction(self, table: Tensor, e: Tensor) -> Tensor:
-        """ln q(h|e) of environments e (n, n_e) for a rule's table: (n, K)."""
+    def settle(self, e: Tensor) -> None:
+        """Find the hard rule of the trained module, given held-out environments e (n, n_e)."""
         raise NotImplementedError
+
+    def predictions(self, table: Tensor, e: Tensor) -> Tensor:
+        """q(h|e) of each network, for environments e (n, n_e) and a rule's table: (m, n, K)."""
+        raise NotImplementedError
+
+    def log_prediction(self, table: Tensor, e: Tensor) -> Tensor:
+        """ln q(h|e) of the networks' mixture, for a rule's table: (n, K) float64."""
+        return self.predictions(table, e).mean(0).log()
+
+    @property
+    def target(self) -> str:
+        """Name under `information.exact` of the largest value that validation can reach."""
+        return "optimum" if self.z2 == "impose" else "optimum_any"
 
     def _n_predicted(self) -> int:
         """Number of values of the variable that the predictor predicts."""
         raise NotImplementedError
 
-    def _update_rule(self, e: Tensor) -> None:
-        """Set `rule_table` to the current best hard rule, given held-out environments."""
+    def _validated(self, v: Tensor, e: Tensor) -> Batch:
+        """p(s|v) and ln q(s|e) of the variable s that the predictor is trained for: (n, S) each."""
         raise NotImplementedError
 
     def validation_step(self, batch: Batch) -> None:
-        """Keep the held-out pairs for the end of the epoch."""
-        self._validation.append(batch)
+        """Add up held-out pairs for the end of the epoch."""
+        p, log_q = self._validated(*batch)
+        one_block = torch.zeros(len(p), dtype=torch.int64)
+        self._sums.append(predictive_sums(p.cpu(), log_q.cpu(), one_block))
 
     def on_validation_epoch_end(self) -> None:
-        """Harden the rule and log its held-out information."""
-        v, e = (torch.cat(parts) for parts in zip(*self._validation, strict=True))
-        self._validation.clear()
-        self._update_rule(e)
-        table = self.rule_table
-        value = predictive_information(
-            table[state_index(v)].cpu(), self.log_prediction(table, e).cpu()
-        )
-        self.log("information/validation", value.value, prog_bar=True)
+        """Log the held-out information of what the predictor is trained for."""
+        value = float(predictive_bound(torch.cat(self._sums).sum(0, keepdim=True)))
+        self._sums.clear()
+        self.log("information/validation", value, prog_bar=True)
 
     def configure_optimizers(self) -> pl.utilities.types.OptimizerLRScheduler:
         """AdamW; the learning rate rises for a tenth of the steps, then falls as a cosine."""
@@ -115,11 +134,14 @@ class PosteriorRSMI(RSMI):
     """Posterior first: learn q(v|e) once; every rule's bound and the best rule follow from it.
 
     For blocks of at most 10 sites. The training loss is the cross-entropy of the block's
-    state; `ln 2**n_v` minus nothing is assumed of the rule while it is learned.
+    state, and validation measures the information of the whole block; nothing is assumed of the
+    rule, which is found once, from the trained posterior.
 
     Raises:
         InputError: For a larger block.
     """
+
+    target = "full"
 
     def _n_predicted(self) -> int:
         if self.window.n_visible > MAX_POSTERIOR_SITES:
@@ -134,9 +156,9 @@ class PosteriorRSMI(RSMI):
         """ln q(v|e) of environments e (n, n_e): (n, 2**n_v)."""
         return self.predictor(e)
 
-    def log_prediction(self, table: Tensor, e: Tensor) -> Tensor:
-        """ln q(h|e) = ln of the sum over v of p(h|v) q(v|e)."""
-        return rule_prediction(self.log_posterior(e), table)
+    def predictions(self, table: Tensor, e: Tensor) -> Tensor:
+        """q(h|e) = sum over v of p(h|v) q(v|e)."""
+        return self.predictor.members(e).double().exp() @ table.double()
 
     def training_step(self, batch: Batch) -> Tensor:
         """Cross-entropy of the block's state, in nats."""
@@ -145,15 +167,24 @@ class PosteriorRSMI(RSMI):
         self.log("loss/training", loss, on_step=False, on_epoch=True)
         return loss
 
-    def _update_rule(self, e: Tensor) -> None:
-        posterior = self.log_posterior(e[:_RULE_WINDOWS]).double().exp().cpu()
+    def settle(self, e: Tensor) -> None:
+        """Find the best hard rule of the posterior, at environments spread over those given."""
+        chosen = e[:: -(-len(e) // _RULE_WINDOWS)]
+        with torch.no_grad():
+            posterior = self.log_posterior(chosen).double().exp().cpu()
         posterior /= posterior.sum(1, keepdim=True)
         table, _ = best_rule(posterior, n_symbols=1 << self.n_hidden, z2=self.z2)
-        self.rule_table.copy_(oriented(table))
+        self.rule_table.copy_(table[:, orientation(table)])
+
+    def _validated(self, v: Tensor, e: Tensor) -> Batch:
+        return F.one_hot(state_index(v), self._n_predicted()), self.log_posterior(e)
 
 
 class JointRSMI(RSMI):
     """Filter and predictor trained together, for blocks and filters of any size.
+
+    In the last part of the training the rule is hard, so that the predictor learns the
+    conditional distribution of the very symbols that are reported.
 
     Args:
         window: As in `RSMI`.
@@ -164,12 +195,14 @@ class JointRSMI(RSMI):
         filter: `table` for a free table of logits, `linear` for one perceptron per bit.
     """
 
+    naming: Tensor
+
     def __init__(
         self,
         window: Window,
         n_hidden: int = 1,
         z2: Literal["impose", "allow"] = "impose",
-        hidden: Sequence[int] = (128, 128),
+        hidden: Sequence[int] = (64, 64),
         learning_rate: float = 4e-3,
         filter: Literal["table", "linear"] = "table",
     ) -> None:
@@ -183,24 +216,47 @@ class JointRSMI(RSMI):
                 f"filter is {filter!r}; {nearest(filter, kinds)}expected one of {', '.join(kinds)}"
             )
         self.filter: Filter = kinds[filter](window.block, n_hidden, odd=z2 == "impose")
+        self.register_buffer("naming", torch.arange(1 << n_hidden))
 
     def _n_predicted(self) -> int:
         return 1 << self.n_hidden
 
-    def log_prediction(self, table: Tensor, e: Tensor) -> Tensor:
-        """ln q(h|e) of the jointly trained predictor; it serves the rule learned with it."""
-        return self.predictor(e)
+    def settle(self, e: Tensor | None = None) -> None:
+        """Harden the filter, and name its symbols anew for rule and predictor alike."""
+        hard = self.filter.hardened().table()
+        self.naming.copy_(orientation(hard))
+        self.rule_table.copy_(hard[:, orientation(hard)])
+
+    def predictions(self, table: Tensor, e: Tensor) -> Tensor:
+        """q(h|e) of the jointly trained networks; they serve the rule learned with them.
+
+        Raises:
+            InputError: For another rule.
+        """
+        if not torch.equal(table, self.rule_table):
+            raise InputError(
+                "a jointly trained predictor knows the rule that was learned with it and no other; "
+                "value other rules with PosteriorRSMI (method: posterior)"
+            )
+        return self.predictor.members(e).double().exp()[..., self.naming]
 
     def training_step(self, batch: Batch) -> Tensor:
-        """Minus the bound with a soft rule, whose optimum is hard; nats."""
+        """Minus the bound, with a soft rule first (its optimum is hard), then hard; nats."""
         v, e = batch
-        p = self.filter.log_prob(v).exp()
-        information = entropy(p.mean(0)) + (p * self.predictor(e)).sum(-1).mean()
+        soft = p = self.filter.log_prob(v).exp()
+        if self.trainer.global_step >= _SOFT * self.trainer.estimated_stepping_batches:
+            p = most_probable(soft).detach()
+        spread = entropy(p.mean(0).clamp(min=_TINY))  # its slope at 0 is infinite
+        information = spread + (p * self.predictor(e)).sum(-1).mean()
         self.log("information/training", information, on_step=False, on_epoch=True)
-        return -information
+        return 0 * soft.sum() - information  # every weight has a gradient, though it be 0
 
-    def _update_rule(self, e: Tensor) -> None:
-        self.rule_table.copy_(self.filter.hardened().table())
+    def on_validation_epoch_start(self) -> None:
+        """Harden the rule as it is now."""
+        self.settle()
+
+    def _validated(self, v: Tensor, e: Tensor) -> Batch:
+        return self.rule_table[state_index(v)], self.log_prediction(self.rule_table, e)
 
 
 def ceiling(n_hidden: int) -> float:

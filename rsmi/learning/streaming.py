@@ -7,10 +7,18 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
-from rsmi.information import block_labels
 from rsmi.lattice import Window
-from rsmi.learning.windowed import TEST, TRAINING, VALIDATION, Batch, WindowedData, at_least_one
-from rsmi.sampling import EquilibrationReport, Sampler, equilibrate
+from rsmi.learning.symmetry import find_symmetry
+from rsmi.learning.windowed import (
+    TEST,
+    TRAINING,
+    VALIDATION,
+    Batch,
+    WindowedData,
+    at_least_one,
+    stretches,
+)
+from rsmi.sampling import EquilibrationReport, Ising, Sampler, equilibrate
 
 
 class StreamingWindowData(WindowedData):
@@ -94,7 +102,7 @@ class StreamingWindowData(WindowedData):
         self._kept: Tensor | None = None
 
     def setup(self, stage: str | None = None) -> None:
-        """Reach equilibrium and take down the held-out configurations."""
+        """Reach equilibrium, take down the held-out configurations, and test their symmetries."""
         if self._kept is not None:
             return
         state = self.sampler.initial(self.held_out_chains + self.chains).to(self.device)
@@ -107,6 +115,9 @@ class StreamingWindowData(WindowedData):
             self._advance(held_out)
             kept.append(held_out.cpu().clone())
         self._kept = torch.stack(kept)
+        ising = isinstance(self.sampler.model, Ising)
+        spins = self._kept.flatten(0, 1)
+        self.symmetry = find_symmetry(spins, self.held_out_chains, self.window.extent, ising)
 
     def stream(self) -> Iterator[Batch]:
         """Windows of the pool, which moves on as they are drawn, from its first state on."""
@@ -119,14 +130,14 @@ class StreamingWindowData(WindowedData):
             for _ in range(self.steps_per_refresh):
                 yield pool.draw(self.batch_size, generator)
 
-    def held_out(self, part: int) -> tuple[Tensor, Tensor]:
+    def held_out(self, part: int) -> tuple[Tensor, Tensor, int]:
         """All records of the validation or of the test chains."""
         assert self._kept is not None, "setup comes first"
         border = max(1, self.held_out_chains // 3)
         own = {VALIDATION: slice(None, border), TEST: slice(border, None)}[part]
         configurations = self._kept[:, own]
         records, chains = configurations.shape[:2]
-        return configurations.flatten(0, 1), block_labels(records * chains, chains)
+        return configurations.flatten(0, 1), stretches(records * chains, chains), chains
 
     def _advance(self, state: Tensor) -> None:
         self.sampler.advance(state, self._sweep, self.report.thin)

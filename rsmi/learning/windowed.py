@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from rsmi.errors import InputError
+from rsmi.information import block_labels
 from rsmi.lattice import Window
 from rsmi.learning.prefetch import Prefetch
+from rsmi.learning.symmetry import Symmetry
 from rsmi.learning.windows import WindowPool
 
 Batch = tuple[Tensor, Tensor]
@@ -21,6 +23,7 @@ TRAINING, VALIDATION, TEST, PARTNERS = range(4)
 """Streams of random numbers."""
 
 _AHEAD = 64  # batches drawn before they are asked for
+_STRETCHES, _PER_CHAIN = 64, 16  # least number of labels, in all and of each of few chains
 
 
 @dataclass(frozen=True)
@@ -30,19 +33,24 @@ class HeldOut:
     Args:
         v: (n, n_v) int8 blocks.
         e: (n, n_e) int8 environments.
-        groups: (n,) int64: windows with different labels are statistically independent.
+        groups: (n,) int64 labels of stretches of Markov chains, those of one chain in a row.
+        chains: Number of independent chains, each with the same number of labels.
+        symmetry: What symmetries the configurations have.
     """
 
     v: Tensor
     e: Tensor
     groups: Tensor
+    chains: int
+    symmetry: Symmetry
 
 
 class WindowedData(pl.LightningDataModule):
     """Blocks and their environments, drawn at random from configurations.
 
-    A subclass gives the stream of training batches and the configurations that are held out. A
-    thread of its own draws ahead of the trainer.
+    A subclass gives the stream of training batches, the configurations that are held out, and in
+    `setup` the symmetries that the configurations have. A thread of its own draws ahead of the
+    trainer.
 
     Args:
         window: Block, buffer and environment.
@@ -57,6 +65,9 @@ class WindowedData(pl.LightningDataModule):
     Raises:
         InputError: For a number below 1.
     """
+
+    symmetry: Symmetry
+    """What symmetries the configurations have; known after `setup`."""
 
     def __init__(
         self,
@@ -83,8 +94,8 @@ class WindowedData(pl.LightningDataModule):
         """Training batches without end; the same ones whenever it is called."""
         raise NotImplementedError
 
-    def held_out(self, part: int) -> tuple[Tensor, Tensor]:
-        """Configurations of VALIDATION or TEST, and labels of independent blocks of them."""
+    def held_out(self, part: int) -> tuple[Tensor, Tensor, int]:
+        """Configurations of VALIDATION or TEST, labels of stretches of chains, how many chains."""
         raise NotImplementedError
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -120,7 +131,7 @@ class WindowedData(pl.LightningDataModule):
         if self.shuffle_environments:
             generator = self.generator(PARTNERS, stream)
             partners = torch.randperm(len(configurations), generator=generator)
-        return WindowPool(self.window, configurations, partners)
+        return WindowPool(self.window, configurations, partners, self.symmetry.group)
 
     def _stop(self) -> None:
         if self._ahead is not None:
@@ -128,9 +139,15 @@ class WindowedData(pl.LightningDataModule):
             self._ahead = None
 
     def _windows(self, part: int, windows: int) -> HeldOut:
-        configurations, groups = self.held_out(part)
+        configurations, groups, chains = self.held_out(part)
         v, e = self.pool(configurations, part).draw_each(windows, self.generator(part))
-        return HeldOut(v, e, groups.repeat_interleave(windows))
+        return HeldOut(v, e, groups.repeat_interleave(windows), chains, self.symmetry)
+
+
+def stretches(n: int, chains: int) -> Tensor:
+    """Labels of many whole chains, or of stretches of few that show how these are correlated."""
+    few = chains < _STRETCHES
+    return block_labels(n, chains, max(_STRETCHES, _PER_CHAIN * chains) if few else chains)
 
 
 def at_least_one(**numbers: int) -> None:

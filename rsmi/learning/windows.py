@@ -1,9 +1,11 @@
-"""Windows drawn at random from configurations: every translation and every symmetry."""
+"""Windows drawn at random from configurations: every translation and the symmetries they have."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from rsmi.lattice import Hypercubic, Window, masked_permutations
+from rsmi.lattice import Hypercubic, Isometry, Window, masked_permutations
 
 
 class WindowPool:
@@ -16,6 +18,8 @@ class WindowPool:
         partners: (n,) int64, the configuration that lends each block its environment. The
             default pairs a block with its own surroundings; a permutation makes the null, in
             which block and environment are independent.
+        group: Elements of the window's point group under which the data are invariant (see
+            `rsmi.learning.symmetry`); the default assumes all of them.
 
     Raises:
         InputError: If the window does not fit the lattice.
@@ -27,14 +31,18 @@ class WindowPool:
     """
 
     def __init__(
-        self, window: Window, configurations: Tensor, partners: Tensor | None = None
+        self,
+        window: Window,
+        configurations: Tensor,
+        partners: Tensor | None = None,
+        group: Sequence[Isometry] | None = None,
     ) -> None:
         shape = tuple(configurations.shape[1:])
         visible, environment = window.cut(torch.from_numpy(Hypercubic(shape).sites())[None])
         place = configurations.device
         self._visible, self._environment = visible[0].to(place), environment[0].to(place)
-        self._visible_images = masked_permutations(window.block_mask)
-        self._environment_images = masked_permutations(window.environment_mask)
+        self._visible_images = masked_permutations(window.block_mask, group)
+        self._environment_images = masked_permutations(window.environment_mask, group)
         self._flat = configurations.flatten(1)
         own = torch.arange(len(configurations)) if partners is None else partners
         self._partners = own.to(place)

@@ -26,8 +26,9 @@ GLOSSARY = {
         "I / I<sub>exact</sub>", "learned predictor against the exact one, same windows"
     ),
     "information.exact.optimum": Entry(
-        "max I(H:E)", "best rule for this window and symmetry setting"
+        "max I(H:E)", "best rule that is odd under flipping all spins"
     ),
+    "information.exact.optimum_any": Entry("max I(H:E)", "best of all rules"),
     "information.exact.full": Entry("I(V:E)", "whole visible block, no compression"),
     "information.exact.<rule>": Entry("I(H:E)", "exact information of the named rule"),
     "information.majority": Entry("I(H:E)", "majority rule, ties random, from samples"),

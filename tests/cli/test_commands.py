@@ -1,6 +1,7 @@
 """Each command on small files: what it prints, writes and refuses."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -201,11 +202,52 @@ def test_exact_solves_models_of_three_letters(
     found = json.loads((tmp_path / "exact" / "result.json").read_text())["quantities"]
     values = {quantity["name"].rpartition(".")[2]: quantity for quantity in found}
     assert values["plurality"]["value"] == pytest.approx(most, abs=1e-8)
-    assert values["optimum"]["value"] == pytest.approx(best, abs=1e-8)
-    assert (values["plurality"]["kind"], values["optimum"]["kind"]) == ("exact", "lower")
-    assert values["optimum"]["context"]["symbols"] == 3
+    assert values["optimum_any"]["value"] == pytest.approx(best, abs=1e-8)
+    assert (values["plurality"]["kind"], values["optimum_any"]["kind"]) == ("exact", "lower")
+    assert values["optimum_any"]["context"]["symbols"] == 3
 
 
 def test_output_can_be_a_rich_table_of_no_more_than_its_columns(rsmi: Rsmi) -> None:
-    said = rsmi("exact", "--shape", "[4,inf]", "--rules", "[optimum]")
+    said = rsmi("exact", "--shape", "[4,inf]", "--rules", "[optimum]", "--z2", "allow")
     assert "0.29568483" in said.out
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "known"),
+    [
+        ([], "information.exact.optimum", 0.461566),
+        (["--z2", "impose"], "information.exact.optimum", 0.461566),
+        (["--z2", "allow"], "information.exact.optimum_any", 0.467434),
+    ],
+)
+def test_each_optimum_has_a_name_of_its_own(
+    options: list[str], name: str, known: float, rsmi: Rsmi, tmp_path: Path
+) -> None:
+    out = tmp_path / "exact"
+    said = rsmi("exact", "--shape", "[6,6]", "--rules", "[optimum]", *options, "--out", out)
+    assert said.code == 0, said.err
+    found = {q.name: q for q in read_result(out).quantities}
+    assert found[name].value == pytest.approx(known, abs=1e-6)
+    assert found[name].context["z2"] == (options or ["", "impose"])[1]
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("z2", ["impose", "allow"])
+def test_information_names_the_optimum_alike(
+    z2: str, rsmi: Rsmi, samples: Path, tmp_path: Path
+) -> None:
+    said = rsmi(
+        "information", "--data", samples, "--learning.max_epochs", "2", "--learning.z2", z2,
+        "--learning.learning_rate", "0.02", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    found = {q.name: q for q in read_result(tmp_path / "out").quantities}
+    names = {"impose": "optimum", "allow": "optimum_any"}
+    assert {f"information.exact.{name}" for name in names.values()} & set(found) == {
+        f"information.exact.{names[z2]}"
+    }
+    whole = found["information.full"]
+    parts = [whole.context[part] for part in ("statistical", "training")]
+    assert whole.error == pytest.approx(math.hypot(*parts))
+    assert min(parts) > 0
+    assert whole.context["symmetry"].startswith("8 of 8 rotations and reflections")

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from rsmi.errors import InputError
+from rsmi.errors import AnalysisError, InputError
 from rsmi.information import rule_information
 from rsmi.lattice import Window
+from rsmi.learning import majority
 from rsmi.learning.data import WindowData
-from rsmi.learning.learn import Learned, held_out_information, learn, make_trainer
+from rsmi.learning.held_out import held_out_information, held_out_sums
+from rsmi.learning.learn import Learned, learn, make_trainer
 from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI
 from rsmi.sampling.exact import exact_window
 
@@ -83,6 +85,59 @@ def test_one_posterior_bounds_every_rule(samples: str, tmp_path: Path) -> None:
         bound = held_out_information(model, data.test_windows(), table)
         exact = float(rule_information(solved.posterior, table, solved.weights))
         assert bound.value - exact < SIGMAS * bound.error
+
+
+KINDS = [(filter, bits) for filter in ("table", "linear") for bits in (1, 2)]
+
+
+def train_jointly(samples: str, seed: int, directory: Path) -> Learned:
+    filter, bits = KINDS[seed % len(KINDS)]
+    torch.manual_seed(seed)
+    model = JointRSMI(WINDOW, n_hidden=bits, hidden=(32,), learning_rate=2e-2, filter=filter)
+    data = WindowData(
+        samples, WINDOW, batch_size=1024, steps_per_epoch=60, windows_per_configuration=8, seed=seed
+    )
+    return learn(model, data, make_trainer(directory, 4, 4, "cpu", progress=False))
+
+
+def test_joint_learning_is_right_for_every_seed(samples: str, tmp_path: Path) -> None:
+    solved = exact_window(SHAPE, COUPLING, (2, 2), 1)
+    for seed in range(10):
+        learned = train_jointly(samples, seed, tmp_path / str(seed))
+        exact = solved.rule(learned.rule.table()).value
+        assert abs(learned.information.value - exact) < 3 * learned.information.error, seed
+        assert exact > 0.3
+
+
+def test_a_predictor_that_keeps_old_names_is_refused(
+    samples: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = "rsmi.learning.rsmi.orientation"
+    turned = [torch.arange(2), torch.arange(2).flip(0)] * 99  # for the predictor, for the rule
+    monkeypatch.setattr(names, lambda table: turned.pop())
+    with pytest.raises(AnalysisError, match=r"below by -.*take more configurations"):
+        train_jointly(samples, 0, tmp_path)
+
+
+def test_new_names_of_symbols_change_no_bound(samples: str) -> None:
+    model = JointRSMI(WINDOW, n_hidden=2, filter="linear")
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)
+    hard = model.filter.hardened().table()
+    held_out = WindowData(samples, WINDOW, windows_per_configuration=1).test_windows()
+    model.rule_table.copy_(hard)
+    plain = held_out_sums(model, held_out, hard).blocks.sum(0)
+    model.settle()
+    assert not torch.equal(model.rule_table, hard)
+    named = held_out_sums(model, held_out, model.rule_table).blocks.sum(0)
+    torch.testing.assert_close(named[-2:], plain[-2:])
+    torch.testing.assert_close(named[:-2], plain[:-2][model.naming])
+
+
+def test_a_joint_predictor_values_its_own_rule_only(samples: str) -> None:
+    held_out = WindowData(samples, WINDOW, windows_per_configuration=1).test_windows()
+    with pytest.raises(InputError, match="value other rules with PosteriorRSMI"):
+        held_out_information(JointRSMI(WINDOW), held_out, majority((2, 2)).table())
 
 
 def test_training_and_held_out_windows_share_no_configuration(samples: str) -> None:

@@ -33,11 +33,11 @@ class Curve:
 
 @styled
 def training(curve: Curve, exact: float | None = None, stopped: float | None = None) -> "Figure":
-    """Draw held-out information while learning, against the exact optimum.
+    """Draw held-out information while learning, against the exact value it can reach.
 
     Args:
         curve: What was logged.
-        exact: Exact optimum for the same window in nats, where it is known.
+        exact: The largest value for the same window in nats, where it is known.
         stopped: The x whose weights were kept, where learning stopped early.
 
     Returns:
@@ -57,7 +57,7 @@ def training(curve: Curve, exact: float | None = None, stopped: float | None = N
             panel.plot(x, train, color=GREY, linewidth=1, label="training batches")
         panel.plot(x, held_out, color=BLUE, label="held out")
         if exact is not None:
-            exact_line(panel, exact, "exact optimum")
+            exact_line(panel, exact, "exact")
         if stopped is not None:
             best = float(np.interp(stopped, x, held_out))
             panel.plot([stopped], [best], "o", color=VERMILLION, label="weights kept", zorder=4)

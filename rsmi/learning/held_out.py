@@ -1,0 +1,196 @@
+"""What a rule is worth on windows that no training step saw, and the error of that."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rsmi.errors import AnalysisError, RsmiError
+from rsmi.information import Estimate, Kind, bootstrap_error, predictive_bound, predictive_sums
+from rsmi.lattice import state_index
+from rsmi.learning.predictor import MEMBERS
+from rsmi.learning.rsmi import RSMI
+from rsmi.learning.windowed import HeldOut
+from rsmi.sampling.autocorrelation import correlation
+
+_BATCH, _ENTRIES = 16384, 1 << 22  # most windows, and most entries of q(v|e), held at once
+_LEAST = 8  # blocks that are left where correlations outlast the chains
+_FAILED = 3.0  # standard errors below 0 from which on no information is meant
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What a predictor says of held-out windows, added up.
+
+    Args:
+        blocks: (labels, K + 2) float64, as `rsmi.information.predictive_sums`.
+        without: (m,) what the mean score of all windows is without one of the networks.
+    """
+
+    blocks: Tensor
+    without: Tensor
+
+    @property
+    def training(self) -> float:
+        r"""Standard error of the bound by the luck of the training, in nats.
+
+        .. math:: \sigma^2 = \frac{m - 1}{m} \sum_i (b_{-i} - \bar b)^2
+
+        the jackknife over the m networks, each trained from other weights on other windows.
+        """
+        m = len(self.without)
+        return float(((m - 1) * self.without.var(correction=0)).sqrt())
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A held-out lower bound of an information.
+
+    Args:
+        information: Nats, kind `lower`; its error holds both parts.
+        statistical: The part of the error that comes from the number of held-out windows.
+        training: The part that comes from the luck of the training.
+    """
+
+    information: Estimate
+    statistical: float
+    training: float
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """The two parts of the error, by name."""
+        return {"statistical": self.statistical, "training": self.training}
+
+
+def held_out_bound(model: RSMI, held_out: HeldOut, table: Tensor) -> Bound:
+    """Lower bound of I(H:E) of a rule on held-out windows, with both parts of its error.
+
+    The statistical error covers the bound that this very predictor has on infinitely many
+    windows; with the error of the training it covers the mean bound of other trainings.
+
+    Args:
+        model: A trained module; its predictor is used.
+        held_out: Windows that it was not trained on.
+        table: (2**n_v, K) rule; any rule for a posterior, its own rule for a joint module.
+
+    Raises:
+        InputError: For a rule that the predictor does not know.
+    """
+    sums = held_out_sums(model, held_out, table)
+    found = chain_estimate(sums.blocks, held_out.chains)
+    error = math.hypot(found.error, sums.training)
+    total = Estimate(found.value, error, "lower", n=found.n)
+    return Bound(total, found.error, sums.training)
+
+
+def held_out_information(model: RSMI, held_out: HeldOut, table: Tensor) -> Estimate:
+    """Lower bound of I(H:E) of a rule on held-out windows: see `held_out_bound`."""
+    return held_out_bound(model, held_out, table).information
+
+
+def check_bound(bound: Estimate) -> Estimate:
+    """The bound, unless it is so far below 0 that its training failed.
+
+    Raises:
+        AnalysisError: For a lower bound of an information more than three errors below 0.
+
+    >>> print(check_bound(Estimate(-0.001, 0.001, "lower")))
+    -0.0010(10) nats (lower bound)
+    """
+    if bound.value < -_FAILED * bound.error:
+        raise AnalysisError(
+            f"the training failed: it bounds an information from below by {bound}, and none is "
+            "below 0; take more configurations, fewer or smaller hidden layers, a lower "
+            "learning_rate or more epochs"
+        )
+    return bound
+
+
+@torch.no_grad()
+def held_out_sums(model: RSMI, held_out: HeldOut, table: Tensor) -> Sums:
+    """Sufficient statistics behind `held_out_bound`.
+
+    Where the configurations are symmetric under flipping all spins, every window also counts
+    flipped: a chain that was in one phase most of the time says nothing about H(p) otherwise.
+    """
+    model.cpu().eval()
+    both = held_out.symmetry.symmetrises(model.z2)
+    odd = model.z2 == "impose" and torch.equal(table, table.flip(0, 1))
+    total = torch.zeros(int(held_out.groups.max()) + 1, table.shape[1] + 2, dtype=torch.float64)
+    without = torch.zeros(MEMBERS, dtype=torch.float64)
+    size = max(1, min(_BATCH, _ENTRIES >> held_out.v.shape[1]))
+    parts = (tensor.split(size) for tensor in (held_out.v, held_out.e, held_out.groups))
+    for v, e, groups in zip(*parts, strict=True):
+        for sign in (1, -1) if both and not odd else (1,):
+            p = table[state_index(sign * v)].double()
+            q = model.predictions(table, sign * e)
+            sums = predictive_sums(p, q.mean(0).log(), groups)
+            total[: len(sums)] += sums
+            without += _score(p, (q.sum(0) - q) / (len(q) - 1))
+    return Sums(symmetrised(total) if both and odd else total, without / total[:, -1].sum())
+
+
+def _score(p: Tensor, q: Tensor) -> Tensor:
+    """Sum of p ln q over windows and symbols, for each of some predictions q (m, n, K): (m,)."""
+    return torch.where(p > 0, p * q.clamp(min=0).log(), 0.0).sum((1, 2))
+
+
+def symmetrised(sums: Tensor) -> Tensor:
+    """Sums of an odd rule with an odd predictor, as if every window were there flipped as well.
+
+    >>> symmetrised(torch.tensor([[3.0, 1.0, -0.5, 4.0]])).tolist()
+    [[2.0, 2.0, -0.5, 4.0]]
+    """
+    p = sums[:, :-2]
+    return torch.cat([(p + p.flip(1)) / 2, sums[:, -2:]], 1)
+
+
+def chain_estimate(sums: Tensor, chains: int, kind: Kind = "lower") -> Estimate:
+    r"""A bound with a block-bootstrap error that knows the autocorrelation of few chains.
+
+    What each stretch of a chain adds to the bound, to first order, is a series with its own
+    integrated autocorrelation time; the error of independent stretches grows by
+    :math:`\sqrt{2\tau}`.
+
+    Args:
+        sums: (G, K + 2) float64 of `rsmi.information.predictive_sums`; G / chains stretches of the
+            first chain, then those of the second, ...
+        chains: Number of independent chains.
+        kind: What the value claims to be.
+
+    Returns:
+        Nats; n is the number of stretches.
+
+    Raises:
+        InputError: With fewer than two stretches of data.
+
+    >>> sums = predictive_sums(torch.eye(2).repeat(32, 1), torch.full((64, 2), 0.5).log())
+    >>> print(chain_estimate(sums, chains=1).kind)
+    lower
+    """
+    value = float(predictive_bound(sums.sum(0, keepdim=True)))
+    used = sums[sums[:, -1] > 0]
+    whole = len(used) // chains * chains == len(used)
+    blocks, growth = (used, 1.0) if len(used) < 2 * chains or not whole else _blocks(used, chains)
+    error = growth * bootstrap_error(blocks, predictive_bound)
+    return Estimate(value, error, kind, n=len(blocks))
+
+
+def _blocks(sums: Tensor, chains: int) -> tuple[Tensor, float]:
+    """Blocks to be resampled, and the growth of the error by correlations between them."""
+    try:
+        time = correlation(_influence(sums).view(chains, -1).numpy()).time
+    except RsmiError:  # too few stretches, or correlated over all of them
+        per_chain = max(1, _LEAST // chains)
+        labels = torch.arange(len(sums)) * (chains * per_chain) // len(sums)
+        return sums.new_zeros(chains * per_chain, sums.shape[1]).index_add_(0, labels, sums), 1.0
+    return sums, math.sqrt(max(2 * time, 1.0))
+
+
+def _influence(sums: Tensor) -> Tensor:
+    """What each block adds to the bound, to first order, (G,)."""
+    mean = sums.sum(0) / sums[:, -1].sum()
+    slopes = torch.cat([-mean[:-2].clamp(min=1e-300).log(), mean.new_ones(1)])
+    centre = mean[:-1] @ slopes
+    return sums[:, :-1] @ slopes - sums[:, -1] * centre
