@@ -13,7 +13,7 @@ from rsmi.cli.rules import named_tables, rule_name
 from rsmi.cli.sample import describe, draw
 from rsmi.cli.settings import Run
 from rsmi.cli.valuing import ExactConditionals, bounds
-from rsmi.errors import InputError
+from rsmi.errors import AnalysisError, InputError
 from rsmi.learning import TableFilter, load_filter
 from rsmi.learning.learn import Learned
 from rsmi.renormalization import MCRGResult, check_model
@@ -58,6 +58,7 @@ class Pipeline:
         result = self.output.finish(self.quantities, self.task.seed)
         pictures.write(result)
         self.output.say(self.directory / "report.html")
+        _check_flows(flows)
 
     def _samples(self) -> Source:
         """Draw the samples, or take those that were brought."""
@@ -115,6 +116,17 @@ class Pipeline:
             self.quantities += quantities(flow, rule_name(name), prefix, reference)
             flows[rule_name(name)] = flow
         return flows
+
+
+def _check_flows(flows: Mapping[str, MCRGResult]) -> None:
+    """Fail, when all else is written, if a rule found no fixed point."""
+    refused = [
+        f"rule '{name}': {flow.verdict.text}"
+        for name, flow in flows.items()
+        if not flow.verdict.fixed_point
+    ]
+    if refused:
+        raise AnalysisError(f"{'; '.join(refused)}; all other results are written")
 
 
 def _brought(task: Run) -> Source:

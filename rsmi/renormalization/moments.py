@@ -1,5 +1,6 @@
 """First and second moments of interactions at all levels, block by block of the data."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,6 +82,14 @@ class Moments:
                 before = values[level - 1]
                 children = here.reshape(*before.shape[:2], -1, m).sum(2)
                 self.step[block, level - 1] += _products(children, before)
+
+    def averages(self, level: int) -> NDArray[np.float64]:
+        """Means of the interactions per term and site, of each block of the data: (blocks, m)."""
+        n_terms = [len(interaction.terms) for interaction in self.interactions]
+        n_sites = math.prod(self.shapes[level])
+        per_block = self.count[:, None] * (self.images[level] * n_sites * np.array(n_terms))
+        means: NDArray[np.float64] = self.first[:, level] / per_block
+        return means
 
     def covariances(self) -> tuple[Covariances, Covariances]:
         """Covariances of all data, and with each block left out (a leading axis of blocks)."""

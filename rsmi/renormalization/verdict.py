@@ -1,0 +1,264 @@
+"""Whether the flow rests: what must hold before a critical exponent is quoted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
+from torch import Tensor
+
+from rsmi.errors import AnalysisError
+from rsmi.information.estimate import Estimate
+from rsmi.lattice import states
+from rsmi.renormalization.couplings import Parity
+from rsmi.renormalization.exponents import SYMBOLS, Change, Exponent, changes
+from rsmi.renormalization.models import off_critical
+from rsmi.renormalization.moments import Moments
+from rsmi.renormalization.stability import ScanEntry, over_steps
+
+_DRIFT_ALARM = 1e-4
+_ODD_ALARM = 1e-6
+_LEAST_GROUPS = 8
+_LEAST_CURVATURE = 0.03
+_ORDERED = 0.985
+
+_FIRST: dict[Parity, float] = {"even": 0.06, "odd": 0.025}
+_LATER: dict[Parity, float] = {"even": 0.03, "odd": 0.004}
+_NARROW: dict[Parity, float] = {"even": 0.06, "odd": 0.008}
+_SLOW = 4.0
+"""In three dimensions corrections are larger and shrink more slowly."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far an exponent moves in one step, and how far it may at a fixed point.
+
+    Args:
+        change: From the step before to this one.
+        allowed: What decaying corrections and narrow lattices move it at a critical point.
+    """
+
+    change: Change
+    allowed: float
+
+    @property
+    def name(self) -> str:
+        """`y_t` or `y_h`."""
+        return SYMBOLS[self.change.after.parity]
+
+    @property
+    def excess(self) -> float:
+        """Standard errors by which the change exceeds what is allowed; at most 0 if it does not."""
+        over = abs(self.change.value.value) - self.allowed
+        return over / self.change.value.error if self.change.value.error else np.inf * np.sign(over)
+
+    @property
+    def runs_away(self) -> bool:
+        """Whether chance makes so large an excess less than once in 10 000 times."""
+        blocks = len(self.change.after.left_out)
+        return bool(self.excess > stdtrit(blocks - 1, 1 - _DRIFT_ALARM / 2))
+
+
+@dataclass(frozen=True)
+class Average:
+    """Mean of an interaction, per term and site; an odd one vanishes by the flip symmetry.
+
+    Args:
+        name: Of the interaction.
+        level: Of the lattice.
+        value: With a standard error that knows of correlations longer than a block.
+        chance: Probability of so large a value where the true one is 0.
+    """
+
+    name: str
+    level: int
+    value: Estimate
+    chance: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether samples and rule are at a fixed point, as far as the data can tell.
+
+    Args:
+        reasons: Why they are not; empty where nothing speaks against it.
+        drifts: Change of both exponents at every step after the first.
+        odd: Averages that must vanish.
+    """
+
+    reasons: tuple[str, ...]
+    drifts: tuple[Drift, ...]
+    odd: tuple[Average, ...]
+
+    @property
+    def fixed_point(self) -> bool:
+        """Whether exponents may be quoted."""
+        return not self.reasons
+
+    @property
+    def text(self) -> str:
+        """One sentence."""
+        if self.reasons:
+            return f"no fixed point here: {'; '.join(self.reasons)}"
+        if not self.drifts:
+            return (
+                "one step only: whether the flow rests, and so whether these are critical "
+                "exponents, could not be tested"
+            )
+        return f"the flow rests within its errors over {len(self.drifts) // 2 + 1} steps"
+
+    def check(self) -> None:
+        """Raise AnalysisError unless exponents may be quoted."""
+        if self.reasons:
+            raise AnalysisError(
+                f"{self.text}; so there are no critical exponents to state, and the scan over "
+                "steps holds what was measured"
+            )
+
+
+def judge(
+    scans: Mapping[Parity, Sequence[ScanEntry]],
+    moments: Mapping[Parity, Moments],
+    exponents: Mapping[str, Exponent],
+    table: Tensor,
+    model: Mapping[str, str | float] | None,
+) -> Verdict:
+    """Look for every sign that a flow does not rest.
+
+    Signs are: a temperature that the samples themselves call another than the critical one, a rule
+    that copies spins, an exponent that drifts from step to step by more than its errors and the
+    corrections that decay at a fixed point, averages that the flip symmetry forbids, coarse
+    configurations that freeze, and leading eigenvalues that no critical point has.
+    """
+    drifts = tuple(drift for scan in scans.values() for drift in find_drifts(scan))
+    odd = odd_averages(moments["odd"])
+    shape = moments["even"].shapes[0]
+    reasons = [
+        off_critical(model, shape),
+        _copies(table),
+        ordered(moments["even"]),
+        _forbidden(odd),
+        *(_drifting(scan, drifts) for scan in scans.values()),
+        *_irrelevant(exponents, len(shape)),
+    ]
+    return Verdict(tuple(reason for reason in reasons if reason), drifts, odd)
+
+
+def find_drifts(entries: Sequence[ScanEntry]) -> list[Drift]:
+    """The change of each step, beside what is allowed.
+
+    The first change is what a first step does. A later one may be as large as a correction that
+    shrinks by the scale factor leaves of the change before, or as the constants that majority-like
+    rules of the Ising model need; on coarse lattices narrower than 4 sites the torus adds its own.
+    """
+    found: list[Drift] = []
+    for change in changes(entries):
+        parity, shape = change.after.parity, change.after.shape
+        scale = shape[0] / change.after.coarse_shape[0]
+        slow = _SLOW if len(shape) >= 3 else 1.0
+        allowed = slow * _FIRST[parity]
+        if found:
+            before = abs(found[-1].change.value.value)
+            allowed = max(slow * _LATER[parity], min(before, allowed) / scale)
+        found.append(Drift(change, allowed + change.after.narrow * slow * _NARROW[parity]))
+    return found
+
+
+def _drifting(entries: Sequence[ScanEntry], drifts: Sequence[Drift]) -> str | None:
+    name = SYMBOLS[entries[0].parity]
+    away = [drift for drift in drifts if drift.runs_away and drift.name == name]
+    if not away:
+        return None
+    worst = max(away, key=lambda drift: drift.excess)
+    values = over_steps(entries, entries[0].parity)
+    step = worst.change.after.level + 1
+    return (
+        f"{name} drifts, {values} over the steps: the change {worst.change.value} from step "
+        f"{step - 1} to {step} is {worst.excess:.0f} standard errors more than the "
+        f"{worst.allowed:.2g} that decaying corrections explain"
+    )
+
+
+def odd_averages(moments: Moments) -> tuple[Average, ...]:
+    """Averages of all odd interactions on the lattice of the samples and the first coarse one."""
+    found = []
+    for level in range(min(len(moments.shapes), 2)):
+        means = moments.averages(level)
+        for column, interaction in enumerate(moments.interactions):
+            value, chance = _against_zero(means[:, column])
+            found.append(Average(interaction.name, level, value, chance))
+    return tuple(found)
+
+
+def _against_zero(blocks: NDArray[np.float64]) -> tuple[Estimate, float]:
+    """Mean of block means, with the error and probability of the most doubtful grouping.
+
+    Neighbouring blocks are joined again and again: a chain that turns over more slowly than a
+    block is long has correlated blocks, whose scatter alone would promise too much.
+    """
+    mean, found = float(blocks.mean()), []
+    groups = len(blocks)
+    while groups >= min(_LEAST_GROUPS, len(blocks)):
+        joined = np.array([part.mean() for part in np.array_split(blocks, groups)])
+        error = float(joined.std(ddof=1) / np.sqrt(groups))
+        t = abs(mean) / error if error else (np.inf if mean else 0.0)
+        found.append((2 * float(stdtr(groups - 1, -t)), error))
+        groups //= 2
+    chance, error = max(found)
+    return Estimate(mean, error, "estimate", unit="1"), chance
+
+
+def _forbidden(averages: Sequence[Average]) -> str | None:
+    worst = min(averages, key=lambda average: average.chance)
+    if worst.chance * len(averages) > _ODD_ALARM:
+        return None
+    return (
+        f"the average of {worst.name} is {worst.value} at level {worst.level}, where the symmetry "
+        "under flipping all spins forbids any but 0; are these +1 and -1 of a model in a field, "
+        "letters of a model with more states, or chains too short to turn over?"
+    )
+
+
+def _copies(table: Tensor) -> str | None:
+    """Say so where the mean of h is linear in v: no power of far correlations is rescaled."""
+    mean = table[:, 1] - table[:, 0]
+    spins = states(len(table).bit_length() - 1).to(mean)
+    total = float(mean.square().mean())
+    linear = float((spins.T @ mean / len(mean)).square().sum())
+    curved = 1 - linear / total if total else 0.0
+    if curved > _LEAST_CURVATURE:
+        return None
+    return (
+        f"the rule copies spins of its block, as decimation does (its mean is linear in them but "
+        f"for {max(curved, 0.0):.1%}), so that correlations of far spins are not rescaled and no "
+        "fixed point exists; use majority or a learned rule"
+    )
+
+
+def ordered(even: Moments) -> str | None:
+    """Say so where neighbours hardly ever differ, on any lattice at least 4 sites wide."""
+    levels = [level for level, shape in enumerate(even.shapes) if min(shape) >= 4]
+    agree = [(1 + float(even.averages(level)[:, 0].mean())) / 2 for level in levels]
+    if max(agree) < _ORDERED:
+        return None
+    shares = ", ".join(f"{share:.4f}" for share in agree)
+    return (
+        f"the samples are constant or nearly ordered (of neighbouring spins {shares} agree over "
+        "the levels), so the flow ends in the ordered phase; draw them at the critical temperature"
+    )
+
+
+def _irrelevant(exponents: Mapping[str, Exponent], dimension: int) -> list[str]:
+    found = []
+    y_t, y_h = exponents["y_t"].value, exponents["y_h"].value
+    if y_t.value <= 2 * y_t.error:
+        found.append(f"no even eigenvalue is relevant: y_t = {y_t}, from which no nu follows")
+    for name, y in (("y_t", y_t), ("y_h", y_h)):
+        if y.value > dimension + 4 * y.error:
+            found.append(f"{name} = {y} is more than the dimension {dimension}")
+    if y_h.value < dimension / 2:
+        found.append(
+            f"y_h = {y_h} is not above d/2 = {dimension / 2:g}, the value of independent spins"
+        )
+    return found
