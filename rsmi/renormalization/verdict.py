@@ -23,9 +23,10 @@ _LEAST_GROUPS = 8
 _LEAST_CURVATURE = 0.03
 _ORDERED = 0.985
 
-_FIRST: dict[Parity, float] = {"even": 0.06, "odd": 0.025}
+# What a step may change at the critical point of the Ising model, for majority-like rules.
+_FIRST: dict[Parity, float] = {"even": 0.025, "odd": 0.0075}  # times b
 _LATER: dict[Parity, float] = {"even": 0.03, "odd": 0.004}
-_NARROW: dict[Parity, float] = {"even": 0.06, "odd": 0.008}
+_NARROW: dict[Parity, float] = {"even": 0.03, "odd": 0.003}  # more, where the torus is felt
 _SLOW = 4.0
 """In three dimensions corrections are larger and shrink more slowly."""
 
@@ -157,7 +158,7 @@ def find_drifts(entries: Sequence[ScanEntry]) -> list[Drift]:
         parity, shape = change.after.parity, change.after.shape
         scale = shape[0] / change.after.coarse_shape[0]
         slow = _SLOW if len(shape) >= 3 else 1.0
-        allowed = slow * _FIRST[parity]
+        allowed = slow * _FIRST[parity] * scale
         if found:
             before = abs(found[-1].change.value.value)
             allowed = max(slow * _LATER[parity], min(before, allowed) / scale)
