@@ -147,7 +147,9 @@ def quantities(
 def _verdict_quantity(verdict: Verdict, name: str, rule: str) -> Quantity:
     """1 where nothing speaks against a fixed point, 0 where exponents are refused."""
     number = Estimate(float(verdict.fixed_point), 0.0, "estimate", unit="1")
-    return Quantity.of(name, number, rule=rule, verdict=verdict.text)
+    return Quantity.of(
+        name, number, rule=rule, verdict=verdict.text, flip_chance=verdict.flip_chance
+    )
 
 
 def _drift_quantity(drift: Drift, rule: str) -> Quantity:
@@ -168,7 +170,6 @@ def _average_quantity(average: Average, rule: str) -> Quantity:
         rule=rule,
         level=average.level,
         interaction=average.name,
-        chance=average.chance,
     )
 
 

@@ -1,11 +1,12 @@
 """Whether the flow rests: what must hold before a critical exponent is quoted."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
+from scipy.special import fdtrc, stdtrit
 from torch import Tensor
 
 from rsmi.errors import AnalysisError
@@ -19,7 +20,8 @@ from rsmi.renormalization.stability import ScanEntry, over_steps
 
 _DRIFT_ALARM = 1e-4
 _ODD_ALARM = 1e-6
-_LEAST_GROUPS = 8
+_LEAST_GROUPS = 16
+_MOST_ODD = 4
 _LEAST_CURVATURE = 0.03
 _ORDERED = 0.985
 
@@ -69,13 +71,11 @@ class Average:
         name: Of the interaction.
         level: Of the lattice.
         value: With a standard error that knows of correlations longer than a block.
-        chance: Probability of so large a value where the true one is 0.
     """
 
     name: str
     level: int
     value: Estimate
-    chance: float
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,14 @@ class Verdict:
     Args:
         reasons: Why they are not; empty where nothing speaks against it.
         drifts: Change of both exponents at every step after the first.
-        odd: Averages that must vanish.
+        odd: Averages that must vanish under the flip of all spins.
+        flip_chance: Probability of odd averages so large if they do.
     """
 
     reasons: tuple[str, ...]
     drifts: tuple[Drift, ...]
     odd: tuple[Average, ...]
+    flip_chance: float
 
     @property
     def fixed_point(self) -> bool:
@@ -133,17 +135,17 @@ def judge(
     configurations that freeze, and leading eigenvalues that no critical point has.
     """
     drifts = tuple(drift for scan in scans.values() for drift in find_drifts(scan))
-    odd = odd_averages(moments["odd"])
+    odd, chance = odd_averages(moments["odd"]), flip_chance(moments["odd"])
     shape = moments["even"].shapes[0]
     reasons = [
         off_critical(model, shape),
         _copies(table),
         ordered(moments["even"]),
-        _forbidden(odd),
+        _forbidden(odd, chance),
         *(_drifting(scan, drifts) for scan in scans.values()),
         *_irrelevant(exponents, len(shape)),
     ]
-    return Verdict(tuple(reason for reason in reasons if reason), drifts, odd)
+    return Verdict(tuple(reason for reason in reasons if reason), drifts, odd, chance)
 
 
 def find_drifts(entries: Sequence[ScanEntry]) -> list[Drift]:
@@ -184,40 +186,67 @@ def _drifting(entries: Sequence[ScanEntry], drifts: Sequence[Drift]) -> str | No
 def odd_averages(moments: Moments) -> tuple[Average, ...]:
     """Averages of all odd interactions on the lattice of the samples and the first coarse one."""
     found = []
-    for level in range(min(len(moments.shapes), 2)):
+    for level in range(2):
         means = moments.averages(level)
-        for column, interaction in enumerate(moments.interactions):
-            value, chance = _against_zero(means[:, column])
-            found.append(Average(interaction.name, level, value, chance))
+        errors = np.max([_standard_errors(joined) for joined in _groupings(means)], 0)
+        for interaction, mean, error in zip(
+            moments.interactions, means.mean(0), errors, strict=True
+        ):
+            value = Estimate(float(mean), float(error), "estimate", unit="1")
+            found.append(Average(interaction.name, level, value))
     return tuple(found)
 
 
-def _against_zero(blocks: NDArray[np.float64]) -> tuple[Estimate, float]:
-    """Mean of block means, with the error and probability of the most doubtful grouping.
+def flip_chance(moments: Moments) -> float:
+    """Probability of odd averages so far from 0 all together, if symmetry makes them vanish.
 
-    Neighbouring blocks are joined again and again: a chain that turns over more slowly than a
-    block is long has correlated blocks, whose scatter alone would promise too much.
+    ```
+    T^2 = G x C^-1 x,    F = T^2 (G - m) / (m (G - 1))        (Hotelling, G groups, m averages)
+    ```
+
+    All together they tell more than each: near a critical point they follow the sign of the
+    magnetisation and scatter widely, but what one of them is at a given other scatters little.
     """
-    mean, found = float(blocks.mean()), []
-    groups = len(blocks)
-    while groups >= min(_LEAST_GROUPS, len(blocks)):
-        joined = np.array([part.mean() for part in np.array_split(blocks, groups)])
-        error = float(joined.std(ddof=1) / np.sqrt(groups))
-        t = abs(mean) / error if error else (np.inf if mean else 0.0)
-        found.append((2 * float(stdtr(groups - 1, -t)), error))
-        groups //= 2
-    chance, error = max(found)
-    return Estimate(mean, error, "estimate", unit="1"), chance
+    found = []
+    for level in range(2):
+        means = moments.averages(level)[:, :_MOST_ODD]
+        found.append(max(_hotelling(joined) for joined in _groupings(means)))
+    return min(1.0, len(found) * min(found))
 
 
-def _forbidden(averages: Sequence[Average]) -> str | None:
-    worst = min(averages, key=lambda average: average.chance)
-    if worst.chance * len(averages) > _ODD_ALARM:
+def _hotelling(groups: NDArray[np.float64]) -> float:
+    n, m = groups.shape
+    mean, scatter = groups.mean(0), np.cov(groups.T).reshape(m, m)
+    squared = float(n * mean @ np.linalg.pinv(scatter, rcond=1e-10, hermitian=True) @ mean)
+    return float(fdtrc(m, n - m, squared * (n - m) / (m * (n - 1))))
+
+
+def _standard_errors(groups: NDArray[np.float64]) -> NDArray[np.float64]:
+    errors: NDArray[np.float64] = groups.std(0, ddof=1) / math.sqrt(len(groups))
+    return errors
+
+
+def _groupings(blocks: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Means of (blocks, m), and of neighbouring blocks joined again and again.
+
+    A chain that turns over more slowly than a block is long has correlated blocks, whose scatter
+    alone would promise too much.
+    """
+    found = [blocks]
+    while len(found[-1]) >= 2 * _LEAST_GROUPS:
+        parts = np.array_split(blocks, len(found[-1]) // 2)
+        found.append(np.array([part.mean(0) for part in parts]))
+    return found
+
+
+def _forbidden(averages: Sequence[Average], chance: float) -> str | None:
+    if chance > _ODD_ALARM:
         return None
+    listed = ", ".join(f"{a.name} {a.value}" for a in averages if a.level == 0)
     return (
-        f"the average of {worst.name} is {worst.value} at level {worst.level}, where the symmetry "
-        "under flipping all spins forbids any but 0; are these +1 and -1 of a model in a field, "
-        "letters of a model with more states, or chains too short to turn over?"
+        f"averages that must vanish under the flip of all spins do not ({listed}; chance "
+        f"{chance:.0e}): are these +1 and -1 of a model in a field, letters of a model with more "
+        "states, or chains too short to turn over?"
     )
 
 
