@@ -34,9 +34,11 @@ class ExponentsTask:
     Args:
         data: A file of configurations: of this project, of mcising, or `.npy`/`.npz`.
         select: Which of its samples, where it is a collection or an mcising file.
-        rule: `majority`, `decimation`, or the directory of a trained rule.
+        rule: `majority`, or the directory of a trained rule; one that copies spins, as
+            `decimation` does, has no fixed point and is refused.
         block: Extents of the block, for a rule known by name.
-        levels: Coarse-graining steps; as many as the lattice allows without a number.
+        levels: Coarse-graining steps, two or more where the lattice allows them; all without a
+            number.
         reach: Largest distance between two spins of an interaction, in lattice constants.
         blocks: Independent blocks of samples for the jackknife.
         seed: Of the random entries of the rule.
@@ -117,7 +119,8 @@ def iterate_rule(
     output.say(f"{sizes}; {bases} couplings; {found.n} configurations in {found.blocks} blocks")
     for parity in found.interactions:
         output.say(f"{SYMBOLS[parity]} over the steps: {over_steps(found.scan, parity)}")
-    output.say(f"verdict: {found.verdict.text}")
+    if found.verdict.fixed_point:
+        output.say(found.verdict.text)
     return found
 
 

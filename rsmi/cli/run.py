@@ -16,7 +16,7 @@ from rsmi.cli.valuing import ExactConditionals, bounds
 from rsmi.errors import AnalysisError, InputError
 from rsmi.learning import TableFilter, load_filter
 from rsmi.learning.learn import Learned
-from rsmi.renormalization import MCRGResult, check_model
+from rsmi.renormalization import MCRGResult, check_model, copies
 from rsmi.report import Quantity
 from rsmi.storage import Selection
 
@@ -161,6 +161,13 @@ def _check_lattice(
     task.window.check(shape)
 
 
+def _check_rules(rules: Sequence[str], block: tuple[int, ...]) -> None:
+    """Refuse rules that have no fixed point before the samples are drawn."""
+    for name, table in named_tables(rules, block).items():
+        if reason := copies(table):
+            raise InputError(f"exponents.rules holds '{name}', but {reason}")
+
+
 def _check(task: Run) -> None:
     """Refuse settings that contradict each other before any work is done."""
     if (task.samples is None) == (task.data is None):
@@ -179,7 +186,7 @@ def _check(task: Run) -> None:
         _check_lattice(task, task.samples.shape, {"model": task.samples.model})
     if not task.exponents.rules:
         return
-    named_tables([rule for rule in task.exponents.rules if rule != LEARNED], task.window.block)
+    _check_rules([rule for rule in task.exponents.rules if rule != LEARNED], task.window.block)
     _check_amount(task)
     if task.learning.z2 == "allow" and LEARNED in task.exponents.rules:
         raise InputError(

@@ -7,7 +7,7 @@ from rsmi.renormalization.measure import measure
 from rsmi.renormalization.models import check_model
 from rsmi.renormalization.monte_carlo_rg import MCRGResult, renormalise
 from rsmi.renormalization.stability import ScanEntry, over_steps, stability_matrix
-from rsmi.renormalization.verdict import Average, Drift, Verdict
+from rsmi.renormalization.verdict import Average, Drift, Verdict, copies
 
 __all__ = [
     "SYMBOLS",
@@ -20,6 +20,7 @@ __all__ = [
     "Verdict",
     "check_model",
     "coarse_grain",
+    "copies",
     "generate_interactions",
     "measure",
     "over_steps",

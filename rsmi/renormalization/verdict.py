@@ -139,7 +139,7 @@ def judge(
     shape = moments["even"].shapes[0]
     reasons = [
         off_critical(model, shape),
-        _copies(table),
+        copies(table),
         ordered(moments["even"]),
         _forbidden(odd, chance),
         *(_drifting(scan, drifts) for scan in scans.values()),
@@ -250,8 +250,25 @@ def _forbidden(averages: Sequence[Average], chance: float) -> str | None:
     )
 
 
-def _copies(table: Tensor) -> str | None:
-    """Say so where the mean of h is linear in v: no power of far correlations is rescaled."""
+def copies(table: Tensor) -> str | None:
+    """Why a rule whose mean of h is (nearly) linear in v has no fixed point; None if it is not.
+
+    ```
+    E[h|v] = sum_i w_i v_i,    sum_i |w_i| <= 1:    <h h'> = (sum_i w_i)^2 <v v'>   far apart
+    ```
+
+    Correlations of far spins then keep their size or shrink, where a fixed point needs them to grow
+    by b^(2 d - 2 y_h). Decimation is such a rule, on whichever site, and any mixture of those.
+
+    Args:
+        table: (2**n_v, 2) float64 p(h|v).
+
+    >>> from rsmi.learning import decimation, majority
+    >>> (copies(decimation((2, 2)).table()) or "")[:34]
+    'the rule copies spins of its block'
+    >>> copies(majority((2, 2)).table()) is None
+    True
+    """
     mean = table[:, 1] - table[:, 0]
     spins = states(len(table).bit_length() - 1).to(mean)
     total = float(mean.square().mean())
@@ -260,9 +277,9 @@ def _copies(table: Tensor) -> str | None:
     if curved > _LEAST_CURVATURE:
         return None
     return (
-        f"the rule copies spins of its block, as decimation does (its mean is linear in them but "
-        f"for {max(curved, 0.0):.1%}), so that correlations of far spins are not rescaled and no "
-        "fixed point exists; use majority or a learned rule"
+        "the rule copies spins of its block, as decimation does (its mean is linear in them but "
+        f"for {100 * max(curved, 0.0):.1f} %), so that correlations of far spins are not rescaled "
+        "and no fixed point exists; use majority or a learned rule"
     )
 
 
