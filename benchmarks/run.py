@@ -19,7 +19,7 @@ NAMES = (
     "streaming",
     "layers",
     "cores",
-    "coverage",
+    "error_coverage",
 )
 
 

@@ -127,11 +127,10 @@ def iterate_rule(
 def quantities(
     found: MCRGResult, rule: str, prefix: str, reference: Mapping[str, float]
 ) -> list[Quantity]:
-    """The verdict, exponents with their errors if it allows them, and the scan behind both."""
-    verdict = found.verdict
-    final = [_verdict_quantity(verdict, f"{prefix}.fixed_point", rule)]
+    """Exponents with their errors if the verdict allows them, the verdict, and the scan behind."""
+    verdict, final = found.verdict, []
     if verdict.fixed_point:
-        final += [
+        final = [
             Quantity.of(
                 f"{prefix}.{name}",
                 exponent.value,
@@ -142,6 +141,7 @@ def quantities(
             )
             for name, exponent in found.exponents.items()
         ]
+    final.append(_verdict_quantity(verdict, f"{prefix}.fixed_point", rule))
     final += [_scan_quantity(entry, rule, reference) for entry in found.scan]
     final += [_drift_quantity(drift, rule) for drift in verdict.drifts]
     return final + [_average_quantity(average, rule) for average in verdict.odd]

@@ -174,11 +174,10 @@ def _drifting(entries: Sequence[ScanEntry], drifts: Sequence[Drift]) -> str | No
     if not away:
         return None
     worst = max(away, key=lambda drift: drift.excess)
-    values = over_steps(entries, entries[0].parity)
     step = worst.change.after.level + 1
     return (
-        f"{name} drifts, {values} over the steps: the change {worst.change.value} from step "
-        f"{step - 1} to {step} is {worst.excess:.0f} standard errors more than the "
+        f"{name} drifts, {over_steps(entries, entries[0].parity)} over the steps: step {step} "
+        f"changes it by {worst.change.value}, {worst.excess:.0f} standard errors more than the "
         f"{worst.allowed:.2g} that decaying corrections explain"
     )
 
@@ -300,7 +299,9 @@ def _irrelevant(exponents: Mapping[str, Exponent], dimension: int) -> list[str]:
     found = []
     y_t, y_h = exponents["y_t"].value, exponents["y_h"].value
     if y_t.value <= 2 * y_t.error:
-        found.append(f"no even eigenvalue is relevant: y_t = {y_t}, from which no nu follows")
+        found.append(
+            f"no relevant even eigenvalue is resolved: y_t = {y_t}, from which no nu follows"
+        )
     for name, y in (("y_t", y_t), ("y_h", y_h)):
         if y.value > dimension + 4 * y.error:
             found.append(f"{name} = {y} is more than the dimension {dimension}")

@@ -123,7 +123,7 @@ def test_nearly_ordered_samples_are_called_so(coupling, kit):
 def test_a_chain_has_no_exponents(kit):
     samples = kit.InMemory(kit.exact_ring(20_000, 64, 0.5, seed=1), chains=64)
     result = _judged(samples, kit.decimation_table(2), (2,))
-    with pytest.raises(AnalysisError, match="no even eigenvalue is relevant: y_t = -"):
+    with pytest.raises(AnalysisError, match="no relevant even eigenvalue is resolved: y_t = -"):
         _ = result.exponents
 
 
