@@ -1,6 +1,7 @@
 """How often stated errors hold, and how often verdicts are right, over many small runs.
 
-The tables are those of `docs/trust.md`. The file cannot be called coverage.py: numba would import it.
+The tables are those of `docs/trust.md`.
+The file cannot be called coverage.py: numba would import it.
 """
 
 import itertools
