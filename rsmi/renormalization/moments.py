@@ -71,7 +71,8 @@ class Moments:
         Args:
             block: Which one.
             values: For each level, (n, images, m) values of the interactions; the images of a
-                level are ordered by the image of the level before that they came from.
+                level are ordered by the image of the level before that they came from. A level
+                with fewer images than the one before has one of each of its first.
         """
         m = len(self.interactions)
         self.count[block] += len(values[0])
@@ -79,7 +80,7 @@ class Moments:
             self.first[block, level] += here.sum((0, 1))
             self.same[block, level] += _products(here, here)
             if level:
-                before = values[level - 1]
+                before = values[level - 1][:, : here.shape[1]]  # those that have images here
                 children = here.reshape(*before.shape[:2], -1, m).sum(2)
                 self.step[block, level - 1] += _products(children, before)
 

@@ -6,7 +6,7 @@ from rsmi.errors import AnalysisError, InputError
 from rsmi.renormalization import generate_interactions, renormalise
 from rsmi.renormalization.coarse_grain import Rule
 from rsmi.renormalization.moments import Moments
-from rsmi.renormalization.stream import accumulate
+from rsmi.renormalization.stream import Ladder, accumulate
 from rsmi.sampling import CRITICAL_COUPLING
 from rsmi.sampling.exact.criticality import CRITICAL_COUPLING_3D
 
@@ -158,3 +158,20 @@ def test_constant_samples_are_refused(kit):
     samples = kit.InMemory(torch.ones(200, 8, 8, dtype=torch.int8))
     with pytest.raises(AnalysisError, match="constant or nearly ordered"):
         renormalise(samples, kit.majority_table(), (2, 2))
+
+
+def test_a_narrow_lattice_is_made_of_the_first_images(kit):
+    """Moments of the last level agree with those of the images they came from."""
+    spins = kit.random_spins((40, 32, 32))
+    interactions = [i for i in generate_interactions(1.0) if i.parity == "even"]
+    ladder = Ladder.of((32, 32), Rule.of(kit.majority_table(), (2, 2), 1), interactions, 4)
+    assert ladder.images == (1, 1, 4, 16, 4)
+    values = ladder.run(spins.numpy(), 0)
+    moments = Moments.zeros(tuple(interactions), ladder.shapes, ladder.images, 2)
+    moments.add(0, [level[:25] for level in values])
+    moments.add(1, [level[25:] for level in values])
+    whole, _ = moments.covariances()
+    parents, narrow = values[3][:, :4, 0].ravel(), values[4][..., 0].ravel()
+    assert np.corrcoef(parents, narrow)[0, 1] > 0.5
+    mean = narrow.mean() * values[3][..., 0].mean()
+    assert whole.step[3, 0, 0] == pytest.approx((parents * narrow).mean() - mean)
