@@ -16,7 +16,7 @@ from rsmi.renormalization.couplings import Parity
 from rsmi.renormalization.exponents import SYMBOLS, Change, Exponent, changes
 from rsmi.renormalization.models import off_critical
 from rsmi.renormalization.moments import Moments
-from rsmi.renormalization.stability import ScanEntry, over_steps
+from rsmi.renormalization.stability import ScanEntry, by_level, jackknife_error, over_steps
 
 _DRIFT_ALARM = 1e-4
 _ODD_ALARM = 1e-6
@@ -28,6 +28,7 @@ _ORDERED = 0.985
 # What a step may change at the critical point of the Ising model, for majority-like rules.
 _FIRST: dict[Parity, float] = {"even": 0.025, "odd": 0.0075}  # times b
 _LATER: dict[Parity, float] = {"even": 0.03, "odd": 0.004}
+_RESCALING = 0.0025  # times b
 _NARROW: dict[Parity, float] = {"even": 0.03, "odd": 0.003}  # more, where the torus is felt
 _SLOW = 4.0
 """In three dimensions corrections are larger and shrink more slowly."""
@@ -87,12 +88,14 @@ class Verdict:
         drifts: Change of both exponents at every step after the first.
         odd: Averages that must vanish under the flip of all spins.
         flip_chance: Probability of odd averages so large if they do.
+        rescaling: y_h by which the first step rescales the magnetisation, less that of the scan.
     """
 
     reasons: tuple[str, ...]
     drifts: tuple[Drift, ...]
     odd: tuple[Average, ...]
     flip_chance: float
+    rescaling: Estimate
 
     @property
     def fixed_point(self) -> bool:
@@ -130,11 +133,12 @@ def judge(
     """Look for every sign that a flow does not rest.
 
     Signs are: a temperature that the samples themselves call another than the critical one, a rule
-    that copies spins, an exponent that drifts from step to step by more than its errors and the
+    that copies spins or rescales them otherwise than its eigenvalues say, an exponent that drifts from step to step by more than its errors and the
     corrections that decay at a fixed point, averages that the flip symmetry forbids, coarse
     configurations that freeze, and leading eigenvalues that no critical point has.
     """
     drifts = tuple(drift for scan in scans.values() for drift in find_drifts(scan))
+    moved = rescaling(moments["odd"], scans["odd"])
     odd, chance = odd_averages(moments["odd"]), flip_chance(moments["odd"])
     shape = moments["even"].shapes[0]
     reasons = [
@@ -142,10 +146,11 @@ def judge(
         copies(table),
         ordered(moments["even"]),
         _forbidden(odd, chance),
+        _not_rescaled(moved, scans["odd"][0], len(moments["odd"].count)),
         *(_drifting(scan, drifts) for scan in scans.values()),
         *_irrelevant(exponents, len(shape)),
     ]
-    return Verdict(tuple(reason for reason in reasons if reason), drifts, odd, chance)
+    return Verdict(tuple(reason for reason in reasons if reason), drifts, odd, chance, moved)
 
 
 def find_drifts(entries: Sequence[ScanEntry]) -> list[Drift]:
@@ -246,6 +251,38 @@ def _forbidden(averages: Sequence[Average], chance: float) -> str | None:
         f"averages that must vanish under the flip of all spins do not ({listed}; chance "
         f"{chance:.0e}): are these +1 and -1 of a model in a field, letters of a model with more "
         "states, or chains too short to turn over?"
+    )
+
+
+def rescaling(moments: Moments, entries: Sequence[ScanEntry]) -> Estimate:
+    """How far the magnetisation disagrees with the scan about y_h, in the first step.
+
+    ```
+    <m'^2> / <m^2> = b^(2 d - 2 y_m)    at a fixed point;    y_m - y_h is returned
+    ```
+    """
+    first = by_level(entries)[0][-1]
+    squares = moments.same[:, :2, 0, 0] / (np.prod(moments.shapes[:2], axis=1) ** 2)
+    rest = squares.sum(0) - squares
+    factor = math.log(first.shape[0] / first.coarse_shape[0])
+    images = math.log(moments.images[1] / moments.images[0])
+
+    def y(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(len(first.shape) - (np.log(ratio) - images) / (2 * factor))
+
+    whole = float(y(squares[:, 1].sum() / squares[:, 0].sum()))
+    error = jackknife_error(y(rest[:, 1] / rest[:, 0]) - first.left_out)
+    return Estimate(whole - first.exponent.value, error, "estimate", unit="1")
+
+
+def _not_rescaled(moved: Estimate, first: ScanEntry, blocks: int) -> str | None:
+    slow = _SLOW if len(first.shape) >= 3 else 1.0
+    allowed = slow * _RESCALING * first.shape[0] / first.coarse_shape[0]
+    if abs(moved.value) - allowed <= moved.error * stdtrit(blocks - 1, 1 - _DRIFT_ALARM / 2):
+        return None
+    return (
+        f"the first step does not rescale the magnetisation as its eigenvalues say: y_h would be "
+        f"{moved} larger, where corrections explain {allowed:.2g}"
     )
 
 

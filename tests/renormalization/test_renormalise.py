@@ -162,7 +162,7 @@ def test_constant_samples_are_refused(kit):
 
 def test_a_narrow_lattice_is_made_of_the_first_images(kit):
     """Moments of the last level agree with those of the images they came from."""
-    spins = kit.random_spins((40, 32, 32))
+    spins = kit.drawn((32, 32), CRITICAL_COUPLING, seed=1, records=1).configurations[:40]
     interactions = [i for i in generate_interactions(1.0) if i.parity == "even"]
     ladder = Ladder.of((32, 32), Rule.of(kit.majority_table(), (2, 2), 1), interactions, 4)
     assert ladder.images == (1, 1, 4, 16, 4)

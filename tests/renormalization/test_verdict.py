@@ -153,3 +153,13 @@ def test_what_decays_is_allowed_and_what_grows_is_not(kit):
         "odd", [[1.887] * 3, [1.889] * 3, [1.897] * 3, [1.912] * 3], error=0.005
     )
     assert not any(drift.runs_away for drift in find_drifts(noisy))
+
+
+def test_one_step_still_tells_whether_the_spin_is_rescaled(kit):
+    hot = kit.drawn((30, 30), 1 / 2.5, seed=1, records=100)
+    result = _judged(hot, kit.majority_table())
+    with pytest.raises(AnalysisError, match="does not rescale the magnetisation"):
+        _ = result.exponents
+    assert 0.005 < result.verdict.rescaling.value < 0.02
+    mixed = _judged(kit.drawn((30, 30), CRITICAL_COUPLING, seed=2), _mixture(kit, 0.5))
+    assert "does not rescale the magnetisation" in mixed.verdict.text
