@@ -164,7 +164,7 @@ def _check_lattice(
 def _check_rules(rules: Sequence[str], block: tuple[int, ...]) -> None:
     """Refuse rules that have no fixed point before the samples are drawn."""
     for name, table in named_tables(rules, block).items():
-        if reason := copies(table):
+        if table.shape[1] == 2 and (reason := copies(table)):
             raise InputError(f"exponents.rules holds '{name}', but {reason}")
 
 
