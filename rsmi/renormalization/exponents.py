@@ -19,6 +19,7 @@ _LEAST_WIDTH = 2
 # Measured with majority-like rules at the critical point of the two-dimensional Ising model.
 _LEFT = 0.35  # of what a correction 1 / b leaves
 _FIRST_STEP: dict[Parity, float] = {"even": 0.013, "odd": 0.006}  # times b
+_LEAST_CHANGE = 0.4  # of the first step, that the second makes at least
 _ONE_SHELL: dict[Parity, float] = {"even": 0.06, "odd": 0.003}  # a single diameter
 _BEYOND, _BEYOND_THAT = 0.25, 0.08
 
@@ -108,14 +109,14 @@ def truncation_error(entries: Sequence[ScanEntry], chosen: ScanEntry) -> float:
 
     ```
     error^2 = basis^2 + steps^2
-    steps = max(max_j D_j b^-(k - j) / 4 (b - 1), D_{k + 1}),    D_j = (|y_j - y_{j - 1}| - noise)_+
+    steps = max(.35 max_j D_j b^(j - k) / (b - 1), D_{k + 1}),    D_j = (|y_j - y_{j - 1}| - noise)_+
     ```
 
     k is the chosen step. A correction that shrinks by b in every step would leave D_k / (b - 1);
     of majority-like rules of the two-dimensional Ising model, whose leading corrections shrink as
-    b^-2, a quarter of that is left. A first step with none after it that counts states what first
-    steps of such rules do. The basis states half of what its largest diameter changes, at least
-    an eighth of what the one before did; with a single diameter what one coupling misses.
+    b^-2, a third of that is left. A first step with none after it that counts states what first
+    steps of such rules do. The basis states a quarter of what its largest diameter changes, at
+    least .08 of what the one before did; with a single diameter what one coupling misses.
 
     In three dimensions the leading correction shrinks by b**-0.83 only, which leaves 1.3 times the
     change of a step with b = 2: that of the step after the chosen one, whose noise is kept, or half
@@ -139,8 +140,10 @@ def _step_error(found: Sequence[Change], chosen: ScanEntry) -> float:
     b, k = _scale(chosen), chosen.level
     done = [c.size * b ** (c.after.level - k) for c in found if c.after.level <= k]
     later = [c.size for c in found if c.before.level == k and not c.after.narrow]
-    here = max(done) * _LEFT / (b - 1) if done else _FIRST_STEP[chosen.parity] * b
-    return max(here, *later, 0.0)
+    first = _FIRST_STEP[chosen.parity] * b
+    if done:  # a first change that a drift happens to cancel is not trusted
+        first = max(*done, _LEAST_CHANGE * first * b ** (1 - k)) * _LEFT / (b - 1)
+    return max(first, *later, 0.0)
 
 
 def _basis_error(entries: Sequence[ScanEntry], chosen: ScanEntry) -> float:

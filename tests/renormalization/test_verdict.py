@@ -1,5 +1,7 @@
 """What is refused, with the numbers that say so, and what is let through."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -39,7 +41,11 @@ def test_far_from_criticality_both_exponents_run_away(kit):
 def test_at_the_critical_point_the_flow_rests(kit):
     result = _judged(kit.drawn((32, 32), CRITICAL_COUPLING, seed=3), kit.majority_table(4, 1.5))
     assert result.verdict.reasons == ()
-    assert result.verdict.text == "the flow rests within its errors over 4 steps"
+    assert re.fullmatch(
+        r"the flow rests within its errors over 4 steps; a temperature \d\.?\d* % beside the "
+        "critical one could look the same",
+        result.verdict.text,
+    )
     assert result.verdict.flip_chance > 1e-6
 
 
@@ -156,10 +162,10 @@ def test_what_decays_is_allowed_and_what_grows_is_not(kit):
 
 
 def test_one_step_still_tells_whether_the_spin_is_rescaled(kit):
-    hot = kit.drawn((30, 30), 1 / 2.5, seed=1, records=100)
+    hot = kit.drawn((30, 30), 1 / 2.6, seed=1, records=60)
     result = _judged(hot, kit.majority_table())
     with pytest.raises(AnalysisError, match="does not rescale the magnetisation"):
         _ = result.exponents
-    assert 0.005 < result.verdict.rescaling.value < 0.02
+    assert 0.005 < result.verdict.rescaling.value < 0.04
     mixed = _judged(kit.drawn((30, 30), CRITICAL_COUPLING, seed=2), _mixture(kit, 0.5))
     assert "does not rescale the magnetisation" in mixed.verdict.text
