@@ -109,7 +109,8 @@ def truncation_error(entries: Sequence[ScanEntry], chosen: ScanEntry) -> float:
 
     ```
     error^2 = basis^2 + steps^2
-    steps = max(.35 max_j D_j b^(j - k) / (b - 1), D_{k + 1}),    D_j = (|y_j - y_{j - 1}| - noise)_+
+    steps = max(.35 max_j D_j b^(j - k) / (b - 1), D_{k + 1})
+    D_j = max(|y_j - y_{j - 1}| - noise, 0)
     ```
 
     k is the chosen step. A correction that shrinks by b in every step would leave D_k / (b - 1);

@@ -13,7 +13,7 @@ from rsmi.errors import AnalysisError
 from rsmi.information.estimate import Estimate
 from rsmi.lattice import states
 from rsmi.renormalization.couplings import Parity
-from rsmi.renormalization.exponents import SYMBOLS, Change, Exponent, changes
+from rsmi.renormalization.exponents import SYMBOLS, Change, Exponent, changes, choose
 from rsmi.renormalization.models import off_critical
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stability import ScanEntry, by_level, jackknife_error, over_steps
@@ -105,6 +105,8 @@ class Verdict:
         odd: Averages that must vanish under the flip of all spins.
         flip_chance: Probability of odd averages so large if they do.
         rescaling: y_h by which the first step rescales the magnetisation, less that of the scan.
+        unseen: Relative distance from the critical temperature that no test would have shown, and
+            how far off y_h is then; None where the coupling is told, or the dimension is not 2.
     """
 
     reasons: tuple[str, ...]
@@ -112,6 +114,7 @@ class Verdict:
     odd: tuple[Average, ...]
     flip_chance: float
     rescaling: Estimate
+    unseen: tuple[float, float] | None
 
     @property
     def fixed_point(self) -> bool:
@@ -128,10 +131,13 @@ class Verdict:
                 "one step only: whether the flow rests, and so whether these are critical "
                 "exponents, could not be tested"
             )
-        unseen = min(drift.blind for drift in self.drifts if drift.name == "y_h")
+        rests = f"the flow rests within its errors over {len(self.drifts) // 2 + 1} steps"
+        if self.unseen is None:
+            return rests
+        distance, bias = self.unseen
         return (
-            f"the flow rests within its errors over {len(self.drifts) // 2 + 1} steps; a "
-            f"temperature {100 * unseen:.2g} % beside the critical one could look the same"
+            f"{rests}; a temperature {100 * distance:.2g} % beside the critical one could look the "
+            f"same, with y_h {bias:.1g} off"
         )
 
     def check(self) -> None:
@@ -160,6 +166,7 @@ def judge(
     """
     drifts = tuple(drift for scan in scans.values() for drift in find_drifts(scan))
     moved = rescaling(moments["odd"], scans["odd"])
+    unseen = None if model else _unseen(drifts, scans["odd"])
     odd, chance = odd_averages(moments["odd"]), flip_chance(moments["odd"])
     shape = moments["even"].shapes[0]
     reasons = [
@@ -171,7 +178,9 @@ def judge(
         *(_drifting(scan, drifts) for scan in scans.values()),
         *_irrelevant(exponents, len(shape)),
     ]
-    return Verdict(tuple(reason for reason in reasons if reason), drifts, odd, chance, moved)
+    return Verdict(
+        tuple(reason for reason in reasons if reason), drifts, odd, chance, moved, unseen
+    )
 
 
 def find_drifts(entries: Sequence[ScanEntry]) -> list[Drift]:
@@ -192,6 +201,15 @@ def find_drifts(entries: Sequence[ScanEntry]) -> list[Drift]:
             allowed = max(slow * _LATER[parity], min(before, allowed) / scale)
         found.append(Drift(change, allowed + change.after.narrow * slow * _NARROW[parity]))
     return found
+
+
+def _unseen(drifts: Sequence[Drift], odd: Sequence[ScanEntry]) -> tuple[float, float] | None:
+    chosen = choose(odd)
+    blind = [drift.blind for drift in drifts if drift.name == "y_h"]
+    if not blind or len(chosen.shape) != 2:
+        return None
+    scale = chosen.shape[0] / chosen.coarse_shape[0]
+    return min(blind), min(blind) * _GROWTH * scale**chosen.level
 
 
 def _drifting(entries: Sequence[ScanEntry], drifts: Sequence[Drift]) -> str | None:

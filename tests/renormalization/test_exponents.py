@@ -54,7 +54,7 @@ def test_a_single_step_states_what_first_steps_do(parity, expected, kit):
 @pytest.mark.parametrize(("parity", "expected"), [("even", 0.06), ("odd", 0.003)])
 def test_a_single_coupling_states_what_one_misses(parity, expected, kit):
     scan = kit.made_up_scan(parity, [[1.0]] * 3, error=0)
-    assert truncation_error(scan, choose(scan)) == pytest.approx(expected)
+    assert truncation_error(scan, choose(scan)) == pytest.approx(expected, rel=0.05)
 
 
 def test_noise_is_not_taken_for_a_change(kit):
