@@ -29,7 +29,7 @@ _ORDERED = 0.985
 _FIRST: dict[Parity, float] = {"even": 0.025, "odd": 0.0075}  # times b
 _LATER: dict[Parity, float] = {"even": 0.03, "odd": 0.004}
 _RESCALING, _TORUS = 0.0015, 0.05  # times b, and over the square of the coarse width
-_GROWTH = 0.5  # y_h moves by this times the relative distance from T_c, growing by b in a step
+_GROWTH = 0.4  # y_h moves by this times the relative distance from T_c, growing by b in a step
 _NARROW: dict[Parity, float] = {"even": 0.03, "odd": 0.003}  # more, where the torus is felt
 _SLOW = 4.0
 """In three dimensions corrections are larger and shrink more slowly."""
@@ -70,13 +70,13 @@ class Drift:
 
     @property
     def blind(self) -> float:
-        """Relative distance from the critical temperature that this change of y_h may hide.
+        """Relative distance from the critical temperature that this change of y_h may well hide.
 
-        That of the Ising model in two dimensions, where y_h moves by half of t b^k in step k.
+        That of the Ising model in two dimensions, where y_h moves by 0.4 to 0.5 of t b^k in step k.
         """
         after = self.change.after
         scale = after.shape[0] / after.coarse_shape[0]
-        hidden = self.allowed + self.alarm * self.change.value.error
+        hidden = self.allowed + (self.alarm + 1) * self.change.value.error
         return hidden / (_GROWTH * scale ** (after.level - 1) * (scale - 1))
 
 
@@ -136,8 +136,8 @@ class Verdict:
             return rests
         distance, bias = self.unseen
         return (
-            f"{rests}; a temperature {100 * distance:.2g} % beside the critical one could look the "
-            f"same, with y_h {bias:.1g} off"
+            f"{rests}; a temperature {100 * distance:.1g} % beside the critical one could look the "
+            f"same, with y_h about {bias:.1g} off"
         )
 
     def check(self) -> None:

@@ -43,7 +43,7 @@ def test_at_the_critical_point_the_flow_rests(kit):
     assert result.verdict.reasons == ()
     assert re.fullmatch(
         r"the flow rests within its errors over 4 steps; a temperature \d\.?\d* % beside the "
-        r"critical one could look the same, with y_h 0\.\d+ off",
+        r"critical one could look the same, with y_h about 0\.\d+ off",
         result.verdict.text,
     )
     assert result.verdict.flip_chance > 1e-6
