@@ -30,6 +30,7 @@ from rsmi.sampling import (
     correlation,
     measure_sweeps,
 )
+from rsmi.sampling.threads import cores
 
 RUNS, ROUNDS = 9, 3
 HERE = Path(__file__).parent
@@ -163,7 +164,7 @@ def main(python: str) -> None:
     torch.set_num_threads(1)
     rounds = [ours() | theirs(python) for _ in range(ROUNDS)]
     results = reduce(merge, rounds)
-    print(f"Load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.\n")
+    print(f"Load {os.getloadavg()[0]:.1f} on {cores()} cores.\n")
     print(table(results, SPEED, METROPOLIS_SIDES), end="\n\n")
     print(table(results, TWO, METROPOLIS_SIDES), end="\n\n")
     print(table(results, CLUSTER, CLUSTER_SIDES), end="\n\n")

@@ -51,20 +51,40 @@ def docstring_to_rst(
 
 
 def prose(line: str) -> str:
-    """Escape what reStructuredText would take for markup; $...$ is a formula."""
-    parts = re.split(r"(`[^`]*`)", line)
+    """Escape what reStructuredText would take for markup; $...$ is a formula.
+
+    A formula is not escaped: there `\\|` is another sign than `|`.
+    """
+    parts = re.split(r"(`[^`]*`|\$[^$]+\$)", line)
     for i in range(0, len(parts), 2):
         parts[i] = re.sub(r"(?<![*\\\w])\*(?=\w+[^*\w])|\|", r"\\\g<0>", parts[i])
-    return re.sub(r"\$([^$]+)\$", r":math:`\1`", "".join(parts))
+    return "".join(re.sub(r"^\$(.+)\$$", r":math:`\1`", part) for part in parts)
+
+
+# Browsers draw large sums with a mathematical font only, and each system has another one.
+FONTS = "Latin Modern Math, STIX Two Math, Cambria Math, DejaVu Math TeX Gyre, math, serif"
+BAR = re.compile(
+    r"<mover[^>]*>(?P<body>(?:(?!<mover).)*?)<mo[^>]*>\u02c9</mo>\s*</mover>", re.DOTALL
+)
+# A drawn rule: the bar of a font falls upon its letter where the browser has no such font.
+DRAWN = (
+    r"<mover>\g<body>"
+    '<mspace width="0.5em" height="0.06em" mathbackground="currentcolor"></mspace></mover>'
+)
+# The thin spaces that TeX puts around the name of a function.
+THIN = '<mspace width="0.1667em"></mspace>'
+APPLIED = re.compile(r'<mo>&ApplyFunction;</mo>(?!\s*<mo stretchy="false">\()')
+NAMED = re.compile(r"(?:</m(?:i|n|sub)>|\)</mo>)(?=\s*<mi>\w+</mi>\s*<mo>&ApplyFunction;)")
 
 
 def mathml(formula: str, block: bool) -> str:
-    """A formula as MathML."""
+    """A formula as MathML that needs no particular font."""
     # docutils knows `\Bigl` and `\ldots`, not the shorter `\Big` and `\dots`.
     formula = re.sub(r"\\(big|Big|bigg|Bigg)(?![a-zA-Z])", r"\\\1l", formula)
     formula = re.sub(r"\\dots(?![a-zA-Z])", r"\\ldots", formula)
-    # Its bar is missing from some fonts.
-    return str(tex2mathml(formula, as_block=block)).replace("\u02c9", "\u203e")
+    written = BAR.sub(DRAWN, str(tex2mathml(formula, as_block=block)))
+    written = NAMED.sub(rf"\g<0>{THIN}", APPLIED.sub(rf"\g<0>{THIN}", written))
+    return written.replace("<math ", f'<math style="font-family: {FONTS}" ', 1)
 
 
 def inline_math(translator: Any, node: nodes.math) -> None:
@@ -76,7 +96,7 @@ def inline_math(translator: Any, node: nodes.math) -> None:
 def display_math(translator: Any, node: nodes.math_block) -> None:
     """Write a formula on its own line."""
     formula = mathml(node.astext(), block=True)
-    translator.body.append(f'<div style="margin: 1.2em 0">{formula}</div>')
+    translator.body.append(f'<div style="margin: 1.2em 0; overflow-x: auto">{formula}</div>')
     raise nodes.SkipNode
 
 

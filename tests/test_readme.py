@@ -1,6 +1,7 @@
-"""The README's example runs as it stands."""
+"""The README's example runs as it stands; formulas of the pages keep their meaning."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,19 @@ def test_example_prints_the_learned_rule_beside_the_exact_one(
     assert "0.4615663" in said
     learned = float(re.findall(r"learned rule +([\d.]+)", said)[0])
     assert learned == pytest.approx(0.4615, abs=0.02)
+
+
+def test_a_bar_in_a_formula_stays_a_bar_and_none_in_the_text_is_markup() -> None:
+    conf = runpy.run_path(str(README.parent / "docs" / "conf.py"))
+    line = conf["prose"](r"$p(h = +1\,|\,v)$ where |M| and `a|b` stand, $x$")
+    assert line == r":math:`p(h = +1\,|\,v)` where \|M\| and `a|b` stand, :math:`x`"
+    shown = conf["mathml"](r"p(h = +1\,|\,v)", block=False)
+    assert ">|<" in shown
+    assert "\u2225" not in shown
+    assert "\u2016" not in shown
+
+
+def test_names_of_functions_stand_apart_from_their_arguments() -> None:
+    mathml = runpy.run_path(str(README.parent / "docs" / "conf.py"))["mathml"]
+    assert "&ApplyFunction;</mo><mspace" in mathml(r"\ln b", block=False)
+    assert "&ApplyFunction;</mo><mspace" not in mathml(r"\ln(b)", block=False)

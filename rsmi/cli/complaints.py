@@ -1,81 +1,80 @@
 """The parser's complaints about types and keys, in the words of a user."""
 
-import difflib
 import re
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Mapping
 
-import yaml
-
-from rsmi.errors import InputError
+from rsmi.cli.options import Option
+from rsmi.errors import closest, nearest
 
 _KINDS = {
     "int": "a whole number",
     "float": "a number",
-    "tuple": "a list such as [2,2]",
-    "list": "a list such as [2,2]",
+    "tuple": "a list such as",
+    "list": "a list such as",
+    "collections.abc.Sequence": "a list such as",
     "str": "text",
     "bool": "true or false",
     "dict": "`key: value` pairs",
 }
 _KEY = re.compile(r'Parser key "(?P<key>[^"]+)":')
 _GIVEN = re.compile(r"(?:Given value|Got value): (?P<given>[^\n]*)")
-_CLASS = re.compile(r"Expected a <class '(\w+)'>")
+_CLASS = re.compile(r"Expected a <class '([\w.]+)'>")
 _LITERAL = re.compile(r"Literal\[([^\]]*)\]")
-_UNKNOWN = re.compile(r"Option '([^']+)' is not accepted")
+_UNKNOWN = re.compile(
+    r"Option '(?P<key>[^']+)' is not accepted"
+    r"|Group '(?P<group>[^']+)' does not accept option '(?P<option>[^']+)'"
+    r"|unrecognized arguments: --(?P<typed>[^\s=]+)"
+)
 
 
-def plain(message: str, options: Iterable[str]) -> str:
+def plain(message: str, options: Mapping[str, Option]) -> str:
     """A complaint of the parser as "what was given; what was expected".
 
     Args:
         message: What the parser says.
-        options: Names of the options there are.
+        options: The options there are, by dotted name.
 
     >>> plain('''Parser key "levels":
-    ...   Expected a <class 'int'>. Got value: two''', [])
+    ...   Expected a <class 'int'>. Got value: two''', {})
     'levels is two; expected a whole number'
     """
     if unknown := _UNKNOWN.search(message):
-        return _suggest(unknown[1], options)
+        return _suggest(unknown.groupdict(), options)
     key, given = _KEY.search(message), _GIVEN.search(message)
-    kinds = [_KINDS[name] for name in _CLASS.findall(message) if name in _KINDS]
-    kinds += [f"one of {found.replace(chr(39), '')}" for found in _LITERAL.findall(message)]
-    if key is None or given is None or not kinds:
+    if key is None or given is None:
         return message.strip()
-    expected = " or ".join(dict.fromkeys(kinds))
+    hint, expected = _expected(message, given["given"], _find(key["key"], options))
+    if not expected:
+        return message.strip()
     if given["given"] == "None":
         return f"{key['key']} is missing; expected {expected}"
-    return f"{key['key']} is {given['given']}; expected {expected}"
+    return f"{key['key']} is {given['given']}; {hint}expected {expected}"
 
 
-def _suggest(name: str, options: Iterable[str]) -> str:
-    known = sorted({option.rpartition(".")[2] for option in options})
-    close = difflib.get_close_matches(name.rpartition(".")[2], known, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else "check its spelling and its indentation"
-    return f"the key '{name}' is not accepted; {hint}"
+def _find(key: str, options: Mapping[str, Option]) -> Option | None:
+    """The option of a key, which a parser within the parser names without its group."""
+    return next((o for name, o in options.items() if f".{name}".endswith(f".{key}")), None)
 
 
-def check_config(path: Path) -> None:
-    """Refuse a file that cannot hold options.
+def _expected(message: str, given: str, option: Option | None) -> tuple[str, str]:
+    """What may have been meant, and everything that could have been."""
+    example = (option or Option(tuple[int, ...])).example
+    kinds = [_KINDS[name] for name in _CLASS.findall(message) if name in _KINDS]
+    kinds = [f"{kind} {example}" if kind.endswith("such as") else kind for kind in kinds]
+    choices = [found.replace("'", "") for found in _LITERAL.findall(message)]
+    hint = nearest(given, [word for found in choices for word in found.split(", ")])
+    return hint, " or ".join(dict.fromkeys([*kinds, *(f"one of {found}" for found in choices)]))
 
-    Raises:
-        InputError: For a file that is missing, no text, no YAML, or no `key: value` lines.
-    """
-    if not path.exists():
-        raise InputError(f"the config {path} does not exist; give the path of a YAML file")
-    if path.is_dir():
-        raise InputError(f"the config {path} is a directory; name the YAML file in it")
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError:
-        raise InputError(
-            f"{path} is no text, so no config; a file of samples is given with --data, or with "
-            "--file to `rsmi info`"
-        ) from None
-    except yaml.YAMLError as error:
-        raise InputError(f"the config {path} is not valid YAML: {error}") from None
-    if not isinstance(found, dict):
-        raise InputError(
-            f"the config {path} holds no options; expected `key: value` lines, such as `seed: 1`"
-        )
+
+def _suggest(found: Mapping[str, str | None], options: Mapping[str, Option]) -> str:
+    """The option that is nearest to one that is not known."""
+    typed, dashes = found["typed"], "--" if found["typed"] else ""
+    name = typed or found["key"] or f"{found['group']}.{found['option']}"
+    last = {option.rpartition(".")[2]: option for option in reversed(list(options))}
+    # A parser within the parser names the key without its group.
+    alone = closest(name.rpartition(".")[2], last)
+    close = closest(name, options) or (last[alone] if alone else None)
+    hint = f"did you mean '{dashes}{close}'?" if close else "check its spelling"
+    if not close and not typed:
+        hint += " and its indentation"
+    return f"the {'option' if typed else 'key'} '{dashes}{name}' is not accepted; {hint}"

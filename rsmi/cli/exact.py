@@ -10,6 +10,7 @@ from torch import Tensor
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.cli.rules import named, named_tables
+from rsmi.cli.settings import block_for
 from rsmi.information.assignments import Z2
 from rsmi.report import Quantity
 from rsmi.sampling.exact import WindowPosterior, exact_window
@@ -30,7 +31,7 @@ class Exact:
         model: `ising`, `potts` or `blume_capel`.
         temperature: T in units of J; `critical` where it is known exactly.
         parameters: Parameters of the model, such as `states: 3` or `crystal_field: 1.966`.
-        block: Extents of the visible block.
+        block: Extents of the visible block; 2 along each axis without.
         buffer: Width of the buffer.
         rules: `plurality` (of two letters `majority`), `decimation`, `optimum` (the best of all
             rules), or directories of trained rules; the first three by default.
@@ -42,7 +43,7 @@ class Exact:
     model: str = "ising"
     temperature: float | str = CRITICAL
     parameters: dict[str, Any] = field(default_factory=dict)
-    block: tuple[int, ...] = (2, 2)
+    block: tuple[int, ...] | None = None
     buffer: int = 1
     rules: tuple[str, ...] | None = None
     symbols: int | None = None
@@ -56,11 +57,12 @@ def main(arguments: Sequence[str]) -> None:
     interaction = find_family(task.model).interaction(shape, task.temperature, task.parameters)
     letters = interaction.n_letters
     rules = _rules(letters) if task.rules is None else task.rules
-    tables = named_tables([rule for rule in rules if rule != OPTIMUM], task.block, letters)
+    block = block_for(task.block, task.shape)
+    tables = named_tables([rule for rule in rules if rule != OPTIMUM], block, letters)
     output = Output("exact", task, execution.out, execution.resume)
     size = " x ".join(map(str, task.shape))
     with output.stage("exact", f"Solving {task.model} {size} at temperature {task.temperature}"):
-        solved = exact_window(shape, interaction, task.block, task.buffer)
+        solved = exact_window(shape, interaction, block, task.buffer)
         quantities = [Quantity.of("information.exact.full", solved.full())]
         symbols = letters if task.symbols is None else task.symbols
         quantities += [_judge(solved, name, tables, symbols, task.z2) for name in named(rules)]

@@ -7,9 +7,10 @@ from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
 from rsmi.cli.progress import counting
 from rsmi.cli.rules import rule_name
-from rsmi.cli.settings import Exponents
+from rsmi.cli.settings import Exponents, block_for
 from rsmi.information import Estimate
 from rsmi.learning import TableFilter, load_filter
+from rsmi.learning.store import CLASSICAL
 from rsmi.renormalization import (
     SYMBOLS,
     Average,
@@ -36,7 +37,7 @@ class ExponentsTask:
         select: Which of its samples, where it is a collection or an mcising file.
         rule: `majority`, or the directory of a trained rule; one that copies spins, as
             `decimation` does, has no fixed point and is refused.
-        block: Extents of the block, for a rule known by name.
+        block: Extents of the block of a rule known by name; 2 along each axis without.
         levels: Coarse-graining steps, two or more where the lattice allows them; all without a
             number.
         reach: Largest distance between two spins of an interaction, in lattice constants.
@@ -57,9 +58,11 @@ class ExponentsTask:
 def main(arguments: Sequence[str]) -> None:
     """Parse and run."""
     task, execution = parse("exponents", ExponentsTask, arguments, DESCRIPTION)
-    filter = load_filter(task.rule, task.block)
     settings = Exponents((task.rule,), task.levels, task.reach, task.blocks)
     with task.select.open(task.data) as samples:
+        known = task.rule in CLASSICAL
+        block = block_for(task.block, samples.shape) if known else task.block
+        filter = load_filter(task.rule, block)
         output = Output("exponents", task, execution.out, execution.resume)
         found = iterate_rule(samples, filter, settings, task.seed, execution, output, task.rule)
         reference = references(samples, output)

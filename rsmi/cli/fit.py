@@ -12,13 +12,15 @@ import yaml
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger
 
-from rsmi.cli.learning import RULE
+from rsmi.cli.configs import with_config
+from rsmi.cli.options import options_of
 from rsmi.cli.output import Output
-from rsmi.cli.parsing import Explaining, with_config
+from rsmi.cli.parsing import Explaining
+from rsmi.cli.rules import RULE
 from rsmi.learning import save_filter
 from rsmi.learning.data import WindowData
 from rsmi.learning.learn import TRAINER_DEFAULTS, learn, quiet_lightning, training_callbacks
-from rsmi.learning.rsmi import RSMI
+from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI
 from rsmi.report import Quantity
 
 
@@ -26,6 +28,12 @@ class _Parser(LightningArgumentParser, Explaining):
     """Lightning's parser with our way of complaining."""
 
     error = Explaining.error
+    known = options_of(WindowData, "data.") | {
+        name: option
+        for model in (JointRSMI, PosteriorRSMI)
+        for prefix in ("model.", "model.init_args.")
+        for name, option in options_of(model, prefix).items()
+    }
 
 
 class FitCLI(LightningCLI):
@@ -74,12 +82,12 @@ def _parse(arguments: Sequence[str]) -> FitCLI:
     return FitCLI(
         RSMI,
         WindowData,
-        args=with_config(arguments),
+        args=with_config(arguments, "fit", _Parser.known),
         run=False,
         subclass_mode_model=True,
         save_config_callback=None,
         seed_everything_default=0,
         trainer_defaults=TRAINER_DEFAULTS
         | {"max_epochs": 12, "enable_progress_bar": sys.stderr.isatty()},
-        parser_kwargs={"prog": "rsmi fit", "description": __doc__},
+        parser_kwargs={"prog": "rsmi fit", "description": __doc__, "allow_abbrev": False},
     )

@@ -11,10 +11,9 @@ from rsmi.cli.learning import Source, Training
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.cli.rules import named_tables
-from rsmi.cli.settings import Learning, check_seed
+from rsmi.cli.settings import Cut, Learning, check_seed
 from rsmi.cli.valuing import ExactConditionals, bounds
 from rsmi.errors import InputError
-from rsmi.lattice import Window
 from rsmi.storage import Selection
 
 DESCRIPTION = (
@@ -38,7 +37,7 @@ class Information:
     data: str
     select: Selection = field(default_factory=Selection)
     rules: tuple[str, ...] = ("majority", "decimation")
-    window: Window = field(default_factory=lambda: Window((2, 2), 1))
+    window: Cut = field(default_factory=Cut)
     learning: Learning = field(default_factory=Learning)
     seed: int = 0
 
@@ -54,17 +53,17 @@ class Information:
 def main(arguments: Sequence[str]) -> None:
     """Parse and run."""
     task, execution = parse("information", Information, arguments, DESCRIPTION)
-    tables = named_tables(task.rules, task.window.block)
     source = Source(Path(task.data), task.select)
     with source.open() as samples:
-        task.window.check(samples.shape)
+        window = task.window.window(samples.shape)
+    tables = named_tables(task.rules, window.block)
     output = Output("information", task, execution.out, execution.resume)
     with tempfile.TemporaryDirectory() as scratch:
-        training = Training(source, task.window, task.learning, task.seed, Path(scratch))
+        training = Training(source, window, task.learning, task.seed, Path(scratch))
         with output.stage("learning", "Learning the posterior of a block given its environment"):
             training.run(output.console.is_terminal)
     with output.stage("information", "Valuing rules on configurations never trained on"):
-        identity = {"full": torch.eye(1 << task.window.n_visible)}
+        identity = {"full": torch.eye(1 << window.n_visible)}
         quantities = bounds(training.model, training.data.test_windows(), identity | tables)
         exact = ExactConditionals.of(training.data)
     if exact is None:

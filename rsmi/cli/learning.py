@@ -6,6 +6,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from rsmi.cli.output import Output
+from rsmi.cli.rules import RULE
 from rsmi.cli.settings import Learning
 from rsmi.lattice import Window
 from rsmi.learning import save_filter
@@ -14,8 +15,6 @@ from rsmi.learning.learn import Learned, learn, make_trainer
 from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI, ceiling
 from rsmi.report import Quantity
 from rsmi.storage import Samples, Selection
-
-RULE = "rule"
 
 
 @dataclass(frozen=True)

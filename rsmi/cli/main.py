@@ -1,13 +1,13 @@
 """The entry point: finds the command, runs it, turns errors into messages and exit codes."""
 
-import difflib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 import rsmi
-from rsmi.errors import InputError, RsmiError
+from rsmi.errors import InputError, RsmiError, nearest, shortened
 
 COMMANDS = {
     "run": "the whole pipeline of a config: sample, learn, measure, exponents, report",
@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # Threads of torch that wait by spinning would starve each other on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _print_anything()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         sys.stdout.write(_help())
@@ -46,6 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command not in COMMANDS:
         return _complain("rsmi", _unknown(command), BAD_INPUT)
     return _run(command, rest)
+
+
+def _print_anything() -> None:
+    """Let no name of a file, nor a narrow encoding of the terminal, lose what is to be printed."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run(command: str, arguments: list[str]) -> int:
@@ -69,13 +77,12 @@ def _run(command: str, arguments: list[str]) -> int:
 
 
 def _complain(program: str, message: str, code: int) -> int:
-    sys.stderr.write(f"{program}: error: {message}\n")
+    sys.stderr.write(f"{program}: error: {shortened(message)}\n")
     return code
 
 
 def _unknown(command: str) -> str:
-    close = difflib.get_close_matches(command, COMMANDS, n=1)
-    hint = f"did you mean '{close[0]}'? " if close else ""
+    hint = nearest(command, COMMANDS)
     return f"unknown command '{command}'; {hint}expected one of {', '.join(COMMANDS)}"
 
 

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from rsmi.errors import InputError
 from rsmi.report import Quantity, Result
+from rsmi.sampling.threads import cores
 
 CONFIG_NAME = "config.yaml"
 
@@ -112,7 +113,7 @@ class Output:
         part = config.with_suffix(".part")
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            part.write_text(text)
+            part.write_bytes(text.encode())
             os.replace(part, config)
         except OSError as error:
             raise InputError(
@@ -126,7 +127,7 @@ def _check_same(directory: Path, config: Path, text: str, resume: bool) -> None:
         raise InputError(
             f"{directory} exists and holds other files; choose another --out, or empty it"
         )
-    if config.read_text() != text:
+    if config.read_bytes() != text.encode():
         raise InputError(
             f"{directory} holds a run with other settings (see {config}); choose another --out"
         )
@@ -139,5 +140,5 @@ def _check_same(directory: Path, config: Path, text: str, resume: bool) -> None:
 
 def _describe(device: str) -> str:
     if device == "cpu":
-        return f"cpu ({platform.machine()}, {os.cpu_count()} cores)"
+        return f"cpu ({platform.machine()}, {cores()} cores)"
     return device

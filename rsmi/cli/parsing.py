@@ -1,16 +1,17 @@
 """Turns a command's arguments and its YAML into settings, or explains what is wrong with them."""
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
-from rsmi.cli.complaints import check_config, plain
+from rsmi.cli.complaints import plain
+from rsmi.cli.configs import with_config
+from rsmi.cli.options import Option, options_of
 from rsmi.errors import InputError
 from rsmi.sampling.select import AUTO, check_device
+from rsmi.sampling.threads import cores
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,18 @@ class Execution:
 class Explaining(ArgumentParser):
     """Raises instead of printing its usage, so that every error leaves by the same door."""
 
+    known: Mapping[str, Option] = {}
+
     def error(self, message: str, ex: Exception | None = None) -> None:  # type: ignore[override]
         """Report bad arguments."""
         ours = _input_error(ex)
         # A parser within the parser has the name of the script alone.
         help = f"\nSee `{self.prog} --help`." if self.prog.startswith("rsmi ") else ""
-        options = [action.dest for action in self._actions]
-        raise InputError(ours or plain(message, options) + help) from None
+        own = {
+            action.dest: Option(getattr(action, "_typehint", Any), action.default)
+            for action in self._actions
+        }
+        raise InputError(ours or plain(message, own | dict(self.known)) + help) from None
 
 
 def parse(
@@ -67,12 +73,13 @@ def parse(
     Raises:
         InputError: For unknown keys, wrong types or values out of range.
     """
-    parser = Explaining(prog=f"rsmi {command}", description=description)
+    parser = Explaining(prog=f"rsmi {command}", description=description, allow_abbrev=False)
+    parser.known = options_of(target)
     parser.add_argument("--config", action="config", help="YAML file with any of these options")
     parser.add_argument("--out", type=str | None, help="directory for everything left behind")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument(
-        "--workers", type=int, default=os.cpu_count(), help="threads; they change no number"
+        "--workers", type=int, default=cores(), help="threads; they change no number"
     )
     if sampling:
         parser.add_argument(
@@ -80,24 +87,11 @@ def parse(
         )
     add = parser.add_class_arguments if isinstance(target, type) else parser.add_function_arguments
     names = add(target)
-    values = _values(parser, arguments)
+    values = _values(parser, with_config(arguments, command, parser.known))
     return _call(target, names, values), _execution(values)
 
 
-def with_config(arguments: Sequence[str]) -> list[str]:
-    """A first argument that is no option as the config that it names.
-
-    Raises:
-        InputError: Where it cannot be one.
-    """
-    if not arguments or arguments[0].startswith("-"):
-        return list(arguments)
-    check_config(Path(arguments[0]))
-    return ["--config", *arguments]
-
-
 def _values(parser: Explaining, arguments: Sequence[str]) -> Namespace:
-    arguments = with_config(arguments)
     parsed = parser.parse_args(list(arguments))
     try:
         return parser.instantiate(parsed)

@@ -9,6 +9,9 @@ from rsmi.errors import InputError
 from rsmi.learning import load_filter
 from rsmi.learning.filters import decimation_table, plurality_table
 
+RULE = "rule"
+"""The directory of a learned rule, in that of a run."""
+
 
 def rule_name(rule: str) -> str:
     """The last part of a rule's path, to stand in a quantity's name.

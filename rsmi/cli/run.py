@@ -14,6 +14,7 @@ from rsmi.cli.sample import describe, draw
 from rsmi.cli.settings import Run
 from rsmi.cli.valuing import ExactConditionals, bounds
 from rsmi.errors import AnalysisError, InputError
+from rsmi.lattice import Window
 from rsmi.learning import TableFilter, load_filter
 from rsmi.learning.learn import Learned
 from rsmi.renormalization import MCRGResult, check_model, copies
@@ -28,10 +29,10 @@ CLASSICAL = ("majority", "decimation")
 def main(arguments: Sequence[str]) -> None:
     """Parse and run."""
     task, execution = parse("run", Run, arguments, DESCRIPTION, sampling=True)
-    _check(task)
+    window = _check(task)
     if execution.out is None:
         execution = replace(execution, out=_default_out(arguments))
-    Pipeline(task, execution).run()
+    Pipeline(task, window, execution).run()
 
 
 class Pipeline:
@@ -39,11 +40,12 @@ class Pipeline:
 
     Args:
         task: What to do.
+        window: Block, buffer and environment on this lattice.
         execution: Where, and with how many workers.
     """
 
-    def __init__(self, task: Run, execution: Execution) -> None:
-        self.task, self.execution = task, execution
+    def __init__(self, task: Run, window: Window, execution: Execution) -> None:
+        self.task, self.window, self.execution = task, window, execution
         self.directory = Path(str(execution.out))
         self.output = Output("run", task, self.directory, execution.resume)
         self.quantities: list[Quantity] = []
@@ -73,11 +75,11 @@ class Pipeline:
         """Learn the rule and value it beside the classical ones."""
         task = self.task
         training, learned, found = train_rule(
-            source, task.window, task.learning, task.seed, self.directory, self.output
+            source, self.window, task.learning, task.seed, self.directory, self.output
         )
         self.quantities += found
         one_bit = task.learning.n_hidden == 1
-        tables = named_tables(CLASSICAL, task.window.block) if one_bit else {}
+        tables = named_tables(CLASSICAL, self.window.block) if one_bit else {}
         with self.output.stage("information", "Valuing the rules on held-out configurations"):
             if task.learning.method == "posterior":
                 self.quantities += bounds(training.model, training.data.test_windows(), tables)
@@ -94,17 +96,15 @@ class Pipeline:
         return learned
 
     def _refer(self, name: str, reference: str) -> None:
-        """Set the reference of one quantity to the value of another."""
-        value = next(q.value for q in self.quantities if q.name == reference)
-        self.quantities = [
-            replace(q, reference=value) if q.name == name else q for q in self.quantities
-        ]
+        """Make one quantity the reference of another."""
+        known = next(q for q in self.quantities if q.name == reference)
+        self.quantities = [q.compared(known) if q.name == name else q for q in self.quantities]
 
     def _iterate(self, source: Source, learned: TableFilter) -> dict[str, MCRGResult]:
         """Exponents of every rule that was asked for."""
         task, flows = self.task, {}
         for name in task.exponents.rules:
-            filter = learned if name == LEARNED else load_filter(name, task.window.block)
+            filter = learned if name == LEARNED else load_filter(name, self.window.block)
             with source.open() as samples:
                 reference = references(samples, self.output)
                 flow = iterate_rule(
@@ -154,11 +154,11 @@ def _check_amount(task: Run) -> None:
 
 def _check_lattice(
     task: Run, shape: tuple[int, ...], model: Mapping[str, str | float] | None
-) -> None:
-    """Refuse a window or an iteration that these configurations cannot give."""
+) -> Window:
+    """The window; refuses one, or an iteration, that these configurations cannot give."""
     if task.exponents.rules:
         check_model(model)
-    task.window.check(shape)
+    return task.window.window(shape)
 
 
 def _check_rules(rules: Sequence[str], block: tuple[int, ...]) -> None:
@@ -168,8 +168,8 @@ def _check_rules(rules: Sequence[str], block: tuple[int, ...]) -> None:
             raise InputError(f"exponents.rules holds '{name}', but {reason}")
 
 
-def _check(task: Run) -> None:
-    """Refuse settings that contradict each other before any work is done."""
+def _check(task: Run) -> Window:
+    """The window; refuses settings that contradict each other before any work is done."""
     if (task.samples is None) == (task.data is None):
         raise InputError(
             "give either `samples` (a recipe to draw) or `data` (a file you have), not "
@@ -177,16 +177,16 @@ def _check(task: Run) -> None:
         )
     if task.samples is None:
         with _brought(task).open() as samples:
-            _check_lattice(task, samples.shape, samples.model)
+            window = _check_lattice(task, samples.shape, samples.model)
     elif task.select != Selection():
         raise InputError(
             "`select` chooses among the samples of `data`; leave it out where `samples` is a recipe"
         )
     else:
-        _check_lattice(task, task.samples.shape, {"model": task.samples.model})
+        window = _check_lattice(task, task.samples.shape, {"model": task.samples.model})
     if not task.exponents.rules:
-        return
-    _check_rules([rule for rule in task.exponents.rules if rule != LEARNED], task.window.block)
+        return window
+    _check_rules([rule for rule in task.exponents.rules if rule != LEARNED], window.block)
     _check_amount(task)
     if task.learning.z2 == "allow" and LEARNED in task.exponents.rules:
         raise InputError(
@@ -199,3 +199,4 @@ def _check(task: Run) -> None:
             f"the learned rule has {task.learning.n_hidden} coarse bits, and only a one-bit rule "
             "can be iterated; set learning.n_hidden: 1, or exponents.rules to classical rules"
         )
+    return window

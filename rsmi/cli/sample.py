@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rsmi.cli.configs import config_of, given
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
 from rsmi.cli.progress import counting
@@ -11,7 +12,7 @@ from rsmi.errors import InputError
 from rsmi.report import Quantity
 from rsmi.sampling import autocorrelation_time, mean_estimate
 from rsmi.storage import SampleRecipe, Samples, generate, open_samples
-from rsmi.storage.grid import is_grid
+from rsmi.storage.grid import GRID
 from rsmi.storage.hdf5 import Hdf5Samples
 from rsmi.storage.recorded import recorded
 
@@ -20,6 +21,8 @@ DESCRIPTION = (
     "`grid`, a list of values for each key to vary, is drawn in every combination."
 )
 FILE_NAME = "samples.h5"
+OF_A_GRID = (GRID, "processes", "cluster", "job")
+"""Options that only a grid has."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -29,6 +32,10 @@ def main(arguments: Sequence[str]) -> None:
 
         draw_grid(arguments)
         return
+    if not {"-h", "--help"}.isdisjoint(arguments):
+        from rsmi.cli.sample_grid import explain
+
+        explain(arguments, DESCRIPTION)
     recipe, execution = parse("sample", SampleRecipe, arguments, DESCRIPTION, sampling=True)
     if execution.out is None:
         raise InputError("no output directory; give --out DIR")
@@ -41,14 +48,11 @@ def main(arguments: Sequence[str]) -> None:
 
 def names_a_grid(arguments: Sequence[str]) -> bool:
     """Whether one of the arguments is a grid, or the path of one."""
-    if any(argument.startswith("--grid") for argument in arguments):
+    if any(
+        name.partition(".")[0] in (GRID, "cluster", "processes", "job") for name in given(arguments)
+    ):
         return True
-    files = (Path(argument.removeprefix("--config=")) for argument in arguments)
-    return any(is_grid(file.read_text(errors="replace")) for file in files if _is_yaml(file))
-
-
-def _is_yaml(path: Path) -> bool:
-    return path.suffix in (".yaml", ".yml") and path.is_file()
+    return GRID in config_of(arguments)
 
 
 def draw(recipe: SampleRecipe, execution: Execution, output: Output) -> Path:

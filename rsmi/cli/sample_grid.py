@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
+import yaml
 from rich.table import Table
 
+from rsmi.cli.options import Option
 from rsmi.cli.output import Output, to_plain
 from rsmi.cli.parsing import Execution, parse
 from rsmi.cli.progress import counting
@@ -25,9 +27,9 @@ DESCRIPTION = (
 
 _OPTIONS = """
         grid: A list of values for each key to vary.
-        processes: Processes of this machine that share the cells and the workers.
-        cluster: Submit jobs instead: to `slurm`, to processes of this machine (`local`), or to
-            this very process (`debug`).
+        processes: With a grid, processes of this machine that share the cells and the workers.
+        cluster: With a grid, submit jobs instead: to `slurm`, to processes of this machine
+            (`local`), or to this very process (`debug`).
         job: What each job may use.
 """
 
@@ -117,10 +119,20 @@ def _choice(cell: Cell) -> dict[str, str]:
     return {key: str(value) for key, value in cell.choice.items()}
 
 
-def _settings() -> type[Any]:
-    """The options of a grid: those of a recipe, none of them required, the grid, and where."""
-    hints = get_type_hints(SampleRecipe)
-    options: list[Any] = [(key, hints[key] | None, None) for key in _keys()]
+def explain(arguments: Sequence[str], description: str) -> None:
+    """`rsmi sample --help`: the options of a recipe, and those of a grid of recipes."""
+    parse("sample", _settings(varied=False), arguments, description, sampling=True)
+
+
+def _settings(varied: bool = True) -> type[Any]:
+    """The options of a recipe, none of them required where a grid varies them, and of a grid."""
+    hints, own = get_type_hints(SampleRecipe), dataclasses.fields(SampleRecipe)
+    options: list[Any] = [
+        (one.name, hints[one.name] | None, None)
+        if varied
+        else (one.name, hints[one.name], _as(one))
+        for one in own
+    ]
     options += [
         (GRID, dict[str, Any], field(default_factory=dict)),
         ("processes", int, 1),
@@ -132,10 +144,22 @@ def _settings() -> type[Any]:
     return made
 
 
+def _as(one: dataclasses.Field[Any]) -> Any:
+    """A field with the default of another, or with none."""
+    return field(default=one.default, default_factory=one.default_factory)
+
+
 def _grid(settings: Any) -> SampleGrid:
     given = {key: getattr(settings, key) for key in _keys()}
     base = {key: value for key, value in to_plain(given).items() if value is not None}
-    return SampleGrid(base, settings.grid)
+    shape = Option(tuple[int, ...])
+    grid = {
+        key: [yaml.safe_load(shape.written(v)) if isinstance(v, str) else v for v in values]
+        if key == "shape" and isinstance(values, list)
+        else values
+        for key, values in settings.grid.items()
+    }
+    return SampleGrid(base, grid)
 
 
 def _cluster(settings: Any) -> Cluster | None:

@@ -1,6 +1,7 @@
 """What a config may say: one dataclass per step, so every key is typed and documented once."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -72,6 +73,39 @@ class Learning:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """How windows are cut out of the lattice.
+
+    Args:
+        block: Extents of the visible block; 2 along each axis of the lattice without.
+        buffer: Width of the buffer shell.
+        environment: Width of the environment shell.
+    """
+
+    block: tuple[int, ...] | None = None
+    buffer: int = 1
+    environment: int = 1
+
+    def window(self, shape: Sequence[int]) -> Window:
+        """The window on a lattice.
+
+        Raises:
+            InputError: For one that cannot be, or does not fit the lattice.
+
+        >>> Cut().window((8, 8, 8)).block
+        (2, 2, 2)
+        """
+        window = Window(block_for(self.block, shape), self.buffer, self.environment)
+        window.check(tuple(shape))
+        return window
+
+
+def block_for(block: Sequence[int] | None, shape: Sequence[object]) -> tuple[int, ...]:
+    """The block that was asked for, or 2 sites along each axis of the lattice."""
+    return (2,) * len(shape) if block is None else tuple(block)
+
+
+@dataclass(frozen=True)
 class Exponents:
     """How critical exponents are measured.
 
@@ -107,7 +141,7 @@ class Run:
     samples: SampleRecipe | None = None
     data: str | None = None
     select: Selection = field(default_factory=Selection)
-    window: Window = field(default_factory=lambda: Window((2, 2), 1))
+    window: Cut = field(default_factory=Cut)
     learning: Learning = field(default_factory=Learning)
     exponents: Exponents = field(default_factory=Exponents)
     seed: int = 0

@@ -12,7 +12,7 @@ from rich.text import Text
 from rsmi.cli.checks import SECTIONS, Outcome, evaluate
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
-from rsmi.errors import InputError
+from rsmi.errors import InputError, nearest
 from rsmi.information import format_with_error
 from rsmi.report import Quantity
 
@@ -38,8 +38,8 @@ class Verify:
         unknown = [name for name in self.sections if name not in known]
         if unknown or not self.sections:
             raise InputError(
-                f"unknown section {', '.join(map(repr, unknown)) or '(none)'}; expected "
-                f"{', '.join(known)}"
+                f"unknown section {', '.join(map(repr, unknown)) or '(none)'}; "
+                f"{nearest(unknown[0] if unknown else '', known)}expected {', '.join(known)}"
             )
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rsmi.errors import InputError
+from rsmi.errors import InputError, nearest
 
 Offset = tuple[int, ...]
 Bond = tuple[int, int, Offset]
@@ -131,10 +131,10 @@ def graph_lattice(name: str, cells: Sequence[int]) -> GraphLattice:
         _check_cells(name, cells, 3, least=3)
         return from_netket(_netket_class(name)(extent=list(cells), pbc=True))
     if name not in _CELLS:
-        known = ", ".join(sorted([*_CELLS, *_NETKET]))
+        known = sorted([*_CELLS, *_NETKET])
         raise InputError(
-            f"lattice is {name!r}; expected one of {known}; choose one of them, or give your own "
-            "edges with from_edges or a netket.graph with from_netket"
+            f"lattice is {name!r}; {nearest(name, known)}expected one of {', '.join(known)}; "
+            "choose one, or give your own edges with from_edges or a netket.graph with from_netket"
         )
     basis, bonds = _CELLS[name]
     dimension = len(bonds[0][2])

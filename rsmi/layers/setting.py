@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import nn
 
-from rsmi.errors import InputError
+from rsmi.errors import InputError, nearest
 from rsmi.layers.inputs.batches import InputKind
 from rsmi.layers.network.followed import output_module
 from rsmi.layers.network.noise import GaussianNoise
@@ -76,7 +76,8 @@ class Setting:
         """
         if quantity not in QUANTITIES:
             raise InputError(
-                f"there is no quantity {quantity!r}; choose of {', '.join(QUANTITIES)}"
+                f"there is no quantity {quantity!r}; {nearest(quantity, QUANTITIES)}choose of "
+                f"{', '.join(QUANTITIES)}"
             )
         reason = self.undefined(layer).get(quantity)
         if reason:

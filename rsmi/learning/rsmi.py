@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rsmi.errors import InputError
+from rsmi.errors import InputError, nearest
 from rsmi.information import best_rule, entropy, predictive_information, rule_prediction
 from rsmi.lattice import Window, state_index
 from rsmi.learning.filters import Filter, LinearFilter, TableFilter, TrainableTable, oriented
@@ -179,7 +179,9 @@ class JointRSMI(RSMI):
             "linear": LinearFilter,
         }
         if filter not in kinds:
-            raise InputError(f"filter is {filter!r}; expected one of {', '.join(kinds)}")
+            raise InputError(
+                f"filter is {filter!r}; {nearest(filter, kinds)}expected one of {', '.join(kinds)}"
+            )
         self.filter: Filter = kinds[filter](window.block, n_hidden, odd=z2 == "impose")
 
     def _n_predicted(self) -> int:

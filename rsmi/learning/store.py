@@ -9,7 +9,7 @@ import yaml
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from rsmi.errors import InputError
+from rsmi.errors import InputError, nearest
 from rsmi.learning.filters import TableFilter, decimation, majority
 
 SCHEMA = "rsmi.model/1"
@@ -96,8 +96,8 @@ def _definition(directory: Path) -> dict[str, Any]:
     path = directory / DEFINITION
     if not path.is_file():
         raise InputError(
-            f"there is no rule '{directory}'; expected {', '.join(CLASSICAL)}, or a directory "
-            f"with {DEFINITION} and {WEIGHTS}"
+            f"there is no rule '{directory}'; {nearest(directory, CLASSICAL)}expected "
+            f"{', '.join(CLASSICAL)}, or a directory with {DEFINITION} and {WEIGHTS}"
         )
     try:
         definition = yaml.safe_load(path.read_text())

@@ -1,7 +1,6 @@
 """The whole analysis of one rule: from samples to critical exponents."""
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stability import ScanEntry, scan
 from rsmi.renormalization.stream import Progress, Source, accumulate, silent
 from rsmi.renormalization.verdict import Verdict, judge, ordered
+from rsmi.sampling.threads import cores
 
 _SAMPLES_PER_COUPLING = 20
 _LEAST_STEPS_3D = 3  # so that a truncation error can be stated
@@ -101,7 +101,7 @@ def renormalise(
     shapes = _shapes(tuple(samples.shape), rule.block, levels)
     bases = _bases(reach, len(rule.block), {"even": n_even, "odd": n_odd})
     _check_amount(len(samples), samples.chains, max(map(len, bases.values())), blocks)
-    steps, threads = len(shapes) - 1, workers or os.cpu_count() or 1
+    steps, threads = len(shapes) - 1, workers or cores()
     moments = accumulate(
         samples, rule, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
     )

@@ -1,15 +1,15 @@
-"""Headline numbers of the page, each beside its exact value."""
+"""Headline numbers of the page, each beside what is known of it."""
 
 from collections.abc import Sequence
 
 from rsmi.report.glossary import entry
 from rsmi.report.markup import element, text
 from rsmi.report.quantity import KIND_WORDS, Quantity
-from rsmi.report.table import deviation, exact
+from rsmi.report.table import deviation
 
 
 def cards(quantities: Sequence[Quantity]) -> str:
-    """A list of cards: symbol, value with error, exact value, meaning."""
+    """A list of cards: symbol, value with error, known value, meaning."""
     items = (element("li", _card(quantity)) for quantity in quantities)
     return element("ul", "\n".join(items), class_="cards")
 
@@ -34,9 +34,11 @@ def _value(quantity: Quantity) -> str:
 
 
 def _comparison(quantity: Quantity) -> str:
-    """The exact value and the deviation, or at least the kind of the number."""
+    """The known value and the deviation, or the kind of a number that has none."""
+    kind = KIND_WORDS[quantity.kind]
     if quantity.reference is None:
-        return text(KIND_WORDS[quantity.kind])
-    words = f"exact {text(exact(quantity))}"
-    sigmas = deviation(quantity)
-    return f"{words} ({text(sigmas)}&nbsp;&sigma;)" if sigmas else words
+        return text(kind)
+    known, sigmas = text(quantity.reference_text), deviation(quantity)
+    if quantity.holds:
+        return f"{text(kind)} of {known}"
+    return f"reference {known}" + (f" ({text(sigmas)}&nbsp;&sigma;)" if sigmas else "")

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from rsmi.report.glossary import entry
 from rsmi.report.markup import element, text
 from rsmi.report.plain import Plain
-from rsmi.report.quantity import KIND_WORDS, Quantity
-from rsmi.report.table import deviation, exact
+from rsmi.report.quantity import KIND_WORDS, REFERENCE_ERROR, Quantity
+from rsmi.report.table import EXPLANATION, deviation
 
-_COLUMNS = ("quantity", "value(error)", "kind", "exact", "deviation")
+_COLUMNS = ("quantity", "value(error)", "kind", "reference", "deviation")
 _CLASSES = ("", "number value", "kind", "number right", "number right")
 
 
@@ -41,7 +41,7 @@ def _details(summary: str, quantities: Sequence[Quantity]) -> str:
 def _table(quantities: Sequence[Quantity]) -> str:
     """Rows that become blocks of labelled lines on a phone.
 
-    The columns of exact values stand only where one is known.
+    The columns of references stand only where one is known.
     """
     compared = any(quantity.reference is not None for quantity in quantities)
     count = len(_COLUMNS) if compared else len(_COLUMNS) - 2
@@ -51,12 +51,12 @@ def _table(quantities: Sequence[Quantity]) -> str:
     )
     rows = "\n".join(_row(quantity, count) for quantity in quantities)
     body = element("thead", element("tr", head)) + element("tbody", rows)
-    note = element("p", "Deviation: (value - exact) in standard errors (&sigma;).", class_="soft")
+    note = element("p", text(f"{EXPLANATION.capitalize()}."), class_="soft")
     return element("table", body, class_="listing") + (note if compared else "")
 
 
 def _row(quantity: Quantity, count: int) -> str:
-    cells = (quantity.text, KIND_WORDS[quantity.kind], exact(quantity), deviation(quantity))
+    cells = (quantity.text, KIND_WORDS[quantity.kind], quantity.reference_text, deviation(quantity))
     written = (
         element("td", text(cell), class_=classes, data_label=column)
         for cell, classes, column in zip(
@@ -70,7 +70,8 @@ def _name(quantity: Quantity) -> str:
     """The row's name with its meaning and context below it."""
     known = entry(quantity.name)
     notes = [known.meaning] if known else []
-    notes += [f"{key} {_brief(value)}" for key, value in quantity.context.items()]
+    own = {key: _brief(v) for key, v in quantity.context.items() if key != REFERENCE_ERROR}
+    notes += [f"{key} {value}" for key, value in own.items()]
     inner = element("span", text(quantity.name), class_="name")
     if notes:
         inner += element("span", text(", ".join(notes)), class_="soft")

@@ -67,7 +67,7 @@ def write_report(
     }
     shown = [section(title, parts) for title, parts in sections.items() if parts]
     page = _document(name, element("main", "\n".join([_head(result, name, headline), *shown])))
-    return write_whole(Path(directory) / FILE_NAME, page.encode())
+    return write_whole(Path(directory) / FILE_NAME, page.encode(errors="backslashreplace"))
 
 
 def _document(name: str, body: str) -> str:

@@ -1,9 +1,9 @@
-"""One line of a result: a named number with its error, its kind and the exact value beside it."""
+"""One line of a result: a named number with its error, its kind and the known value beside it."""
 
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from rsmi.errors import AnalysisError, InputError
@@ -23,6 +23,9 @@ KIND_WORDS = {
 SIGNIFICANT = 8
 """Digits shown of an exact value; `result.json` holds all of them."""
 
+REFERENCE_ERROR = "reference_error"
+"""Key of a context: one standard error of a reference that is an estimate itself."""
+
 _DOTTED = re.compile(r"[a-z]\w*(\.[^\s.]+)+")
 
 
@@ -36,8 +39,9 @@ class Quantity:
         error: One standard error, in `unit`; 0 for an exact value.
         kind: `exact`, `lower`, `upper` or `estimate`.
         unit: `nats`, `bits`, `sweeps` and so on; `1` for a pure number.
-        reference: The exact value, in `unit`, where one is known.
-        context: What else tells this number from others of the same name (level, window, samples).
+        reference: The known value, in `unit`, where there is one.
+        context: What else tells this number from others of the same name (level, window, samples);
+            `reference_error` is one standard error of a reference that is an estimate itself.
 
     Raises:
         InputError: For a name without a dot, an unknown kind, or a context that JSON cannot hold.
@@ -69,15 +73,17 @@ class Quantity:
         object.__setattr__(self, "context", plain(dict(self.context), f"{self.name}.context"))
 
     def _check_finite(self) -> None:
-        numbers = {"value": self.value, "error": self.error, "reference": self.reference}
+        errors = {"error": self.error, "error of the reference": self.reference_error}
+        numbers = {"value": self.value, "reference": self.reference, **errors}
         for what, number in numbers.items():
             if number is not None and not math.isfinite(number):
                 raise AnalysisError(
                     f"{self.name}: the {what} is {number}; a result holds finite numbers only; "
                     f"use more samples, or leave this quantity out"
                 )
-        if self.error < 0:
-            raise AnalysisError(f"{self.name}: the error is {self.error}; expected error >= 0")
+        for what, error in errors.items():
+            if error < 0:
+                raise AnalysisError(f"{self.name}: the {what} is {error}; expected error >= 0")
 
     @classmethod
     def of(
@@ -88,7 +94,7 @@ class Quantity:
         Args:
             name: Dotted name from `docs/results.md`.
             estimate: The number with error, kind and unit.
-            reference: The exact value in the estimate's unit, where one is known.
+            reference: The known value in the estimate's unit, where there is one.
             **context: See the class.
         """
         if estimate.n is not None:
@@ -103,12 +109,47 @@ class Quantity:
             context,
         )
 
+    def compared(self, other: "Quantity") -> Self:
+        """The same with the value of another quantity as its reference, and that one's error.
+
+        >>> exact = Quantity("information.exact.optimum", 0.461, 0.004, "estimate", "nats")
+        >>> Quantity("information.learned", 0.47, 0.003, "lower", "nats").compared(exact).deviation
+        1.8
+        """
+        context = {**self.context, REFERENCE_ERROR: other.error} if other.error else self.context
+        return replace(self, reference=other.value, context=context)
+
+    @property
+    def reference_error(self) -> float:
+        """One standard error of the reference; 0 for an exact one, or without."""
+        found = self.context.get(REFERENCE_ERROR, 0.0)
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            raise InputError(f"{self.name}: {REFERENCE_ERROR} is {found!r}; expected a number")
+        return found
+
+    @property
+    def holds(self) -> bool:
+        """Whether this is a bound that lies on its side of the reference, as a bound should.
+
+        >>> Quantity("information.learned", 0.45, 0.001, "lower", "nats", 0.46).holds
+        True
+        """
+        if self.reference is None:
+            return False
+        above = self.value - self.reference
+        return (self.kind == "lower" and above <= 0) or (self.kind == "upper" and above >= 0)
+
     @property
     def deviation(self) -> float | None:
-        """Distance from the reference in standard errors; None without a reference or error."""
-        if self.reference is None or self.error == 0:
+        """Distance from the reference in the standard errors of both.
+
+        None without a reference or an error, and for a bound that `holds`: how far it stays from
+        what it bounds is no sign of a fault.
+        """
+        scale = math.hypot(self.error, self.reference_error)
+        if self.reference is None or scale == 0 or self.holds:
             return None
-        return round((self.value - self.reference) / self.error, 4)
+        return round((self.value - self.reference) / scale, 4)
 
     @property
     def text(self) -> str:
@@ -117,8 +158,21 @@ class Quantity:
         >>> Quantity("information.learned", 0.46123, 0.0007, "lower", "nats").text
         '0.4612(7) nats'
         """
-        from rsmi.information.estimate import format_with_error
-
-        exact = f"{self.value:.{SIGNIFICANT}g}"
-        words = format_with_error(self.value, self.error) if self.error else exact
+        words = _written(self.value, self.error)
         return words if self.unit == "1" else f"{words} {self.unit}"
+
+    @property
+    def reference_text(self) -> str:
+        """The reference as `text` writes a value, without unit; empty where there is none.
+
+        >>> measured = {"reference_error": 0.004}
+        >>> Quantity("a.b", 0.45, 0.01, "estimate", "nats", 0.4612, measured).reference_text
+        '0.461(4)'
+        """
+        return "" if self.reference is None else _written(self.reference, self.reference_error)
+
+
+def _written(value: float, error: float) -> str:
+    from rsmi.information.estimate import format_with_error
+
+    return format_with_error(value, error) if error else f"{value:.{SIGNIFICANT}g}"

@@ -84,7 +84,9 @@ class Result:
             OSError: When the disk refuses; an older file is then still intact.
         """
         text = json.dumps(self._contract(), indent=2, ensure_ascii=False, allow_nan=False)
-        return write_whole(Path(directory) / FILE_NAME, (text + "\n").encode())
+        # What no text can hold, as in a file name that is not UTF-8, stands as JSON's own escape.
+        content = f"{text}\n".encode(errors="backslashreplace")
+        return write_whole(Path(directory) / FILE_NAME, content)
 
     def _contract(self) -> dict[str, Plain]:
         return {

@@ -3,14 +3,19 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rsmi.report.quantity import SIGNIFICANT, Quantity
+from rsmi.report.quantity import Quantity
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+EXPLANATION = (
+    "deviation: (value - reference) in standard errors of both; a bound on its side of the "
+    "reference holds"
+)
+
 
 def quantity_table(quantities: Sequence[Quantity]) -> "Table":
-    """Lay out quantities with the exact value and the deviation from it.
+    """Lay out quantities with the known value and the deviation from it.
 
     Args:
         quantities: In the order in which they are to stand.
@@ -27,14 +32,14 @@ def quantity_table(quantities: Sequence[Quantity]) -> "Table":
         box=box.SIMPLE_HEAD,
         show_edge=False,
         padding=(0, 1, 0, 0),
-        caption="deviation: (value - exact) in standard errors" if compared else None,
+        caption=EXPLANATION if compared else None,
         caption_justify="left",
     )
     table.add_column("quantity", overflow="fold")
     table.add_column("value(error)", no_wrap=True)
     table.add_column("kind", no_wrap=True)
     if compared:
-        table.add_column("exact", no_wrap=True, justify="right")
+        table.add_column("reference", no_wrap=True, justify="right")
         table.add_column("deviation", no_wrap=True, justify="right")
     for quantity in quantities:
         # As Text, a name such as `layers.[0]` is not read as markup.
@@ -52,16 +57,9 @@ def row(quantity: Quantity) -> tuple[str, str, str, str, str]:
         quantity.name,
         quantity.text,
         quantity.kind,
-        exact(quantity),
+        quantity.reference_text,
         deviation(quantity),
     )
-
-
-def exact(quantity: Quantity) -> str:
-    """The reference as text; empty where none is known."""
-    if quantity.reference is None:
-        return ""
-    return f"{quantity.reference:.{SIGNIFICANT}g}"
 
 
 def deviation(quantity: Quantity) -> str:
@@ -69,6 +67,10 @@ def deviation(quantity: Quantity) -> str:
 
     >>> deviation(Quantity("a.b", 2.0, 0.5, "estimate", "1", 1.0))
     '+2.0'
+    >>> deviation(Quantity("a.b", 0.9, 0.01, "lower", "1", 1.0))
+    'holds'
     """
     sigmas = quantity.deviation
+    if quantity.holds:
+        return "holds"
     return "" if sigmas is None else f"{sigmas:+.1f}"

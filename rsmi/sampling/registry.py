@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from rsmi.errors import InputError
+from rsmi.errors import InputError, nearest
 from rsmi.sampling.acceptance import MOST_AXES
 from rsmi.sampling.interface import Sampler
 from rsmi.sampling.ising import Ising
@@ -64,6 +64,7 @@ def find_update(name: str) -> Update[Ising]:
     """
     if name not in registry:
         raise InputError(
-            f"update is {name!r}; expected one of {', '.join(sorted(registry))}; choose one of them"
+            f"update is {name!r}; {nearest(name, registry)}expected one of "
+            f"{', '.join(sorted(registry))}; choose one of them"
         )
     return registry[name]

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
-from rsmi.errors import InputError
+from rsmi.errors import InputError, nearest
 from rsmi.sampling.interface import Sampler
 
 M = TypeVar("M")
@@ -52,8 +52,11 @@ class Update(Generic[M]):
             InputError: it is not.
         """
         if method != AUTO and method not in self.methods:
-            known = ", ".join([AUTO, *sorted(self.methods)])
-            raise InputError(f"method is {method!r}; expected one of {known}; choose one of them")
+            known = [AUTO, *sorted(self.methods)]
+            raise InputError(
+                f"method is {method!r}; {nearest(method, known)}expected one of "
+                f"{', '.join(known)}; choose one of them"
+            )
         return method
 
     def choose(self, model: M, method: str = AUTO, device: str = "cpu") -> str:

@@ -1,6 +1,7 @@
 """Chains shared among threads; compiled sweeps release the interpreter's lock."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -25,6 +26,19 @@ def check_run(seed: int, **counts: int | None) -> None:
     for name, value in counts.items():
         if value is not None and value < 1:
             raise InputError(f"{name} is {value}; expected at least 1; give 1 or more")
+
+
+def cores() -> int:
+    """Cores that this process may use: a batch system may give it fewer than the machine has.
+
+    >>> 1 <= cores() <= os.cpu_count()
+    True
+    """
+    if sys.version_info >= (3, 13):
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def share_chains(chains: int, workers: int, work: Callable[[slice], Result]) -> list[Result]:

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import yaml
 
-from rsmi.errors import InputError
+from rsmi.errors import InputError, nearest
 from rsmi.storage.recipe import SampleRecipe
 
 GRID = "grid"
@@ -108,24 +108,14 @@ class SampleGrid:
         return Cell("_".join(f"{key}={_word(v)}" for key, v in choice.items()), choice, recipe)
 
 
-def is_grid(text: str) -> bool:
-    """Whether YAML is meant to be a grid.
-
-    >>> is_grid("grid: {seed: [1]}"), is_grid("seed: 1")
-    (True, False)
-    """
-    try:
-        facts = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return False
-    return isinstance(facts, dict) and GRID in facts
-
-
 def _check_keys(base: Mapping[str, Any], grid: Mapping[str, Any]) -> None:
     known = [field.name for field in dataclasses.fields(SampleRecipe)]
     for key in [*base, *grid]:
         if key not in known:
-            raise InputError(f"grid: unknown key {key!r}; expected {', '.join(sorted(known))}")
+            raise InputError(
+                f"grid: unknown key {key!r}; {nearest(key, known)}expected "
+                f"{', '.join(sorted(known))}"
+            )
     if twice := [key for key in grid if key in base]:
         raise InputError(
             f"grid: {twice[0]} stands both outside and inside `grid`; keep one of the two"

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import yaml
 
-from rsmi.errors import InputError
+from rsmi.errors import InputError, nearest
 from rsmi.sampling.families import Family, Setup, find_family
 from rsmi.sampling.families.parameters import complete
 from rsmi.sampling.select import AUTO
@@ -107,7 +107,8 @@ class SampleRecipe:
         known = {f.name for f in dataclasses.fields(cls)}
         if unknown := sorted(set(map(str, facts)) - known):
             raise InputError(
-                f"recipe: unknown key {unknown[0]!r}; expected {', '.join(sorted(known))}"
+                f"recipe: unknown key {unknown[0]!r}; {nearest(unknown[0], known)}expected "
+                f"{', '.join(sorted(known))}"
             )
         required = {"shape", "chains", "records", "seed"}
         if find_family(facts.get("model", "ising")).has_temperature:
@@ -143,7 +144,8 @@ def _mapping(text: str) -> dict[str, Any]:
 
 def _choice(name: str, value: object, allowed: list[str]) -> None:
     if value not in allowed:
-        raise InputError(f"recipe: {name} is {value!r}; expected {' or '.join(allowed)}")
+        hint = nearest(value, allowed)
+        raise InputError(f"recipe: {name} is {value!r}; {hint}expected {' or '.join(allowed)}")
 
 
 def _integer(name: str, value: object, low: int, high: int | None = None) -> None:

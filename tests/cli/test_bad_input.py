@@ -36,7 +36,9 @@ def recipe(tmp_path: Path, **changes: str) -> Path:
         ({"temperature": "-1"}, "expected a number above 0"),
         ({"temperature": "warm"}, "temperature is 'warm'"),
         ({"shape": "[16, 0]"}, "each extent of shape is 0"),
-        ({"update": "wolf"}, "update is 'wolf'; expected"),
+        ({"update": "wollf"}, "update is 'wollf'; did you mean 'wolff'? expected"),
+        ({"temperature": "critcal"}, "did you mean 'critical'?"),
+        ({"shape": "16x"}, "shape is 16x; expected a list such as [2,2]"),
         ({"seed": "[1"}, "is not valid YAML"),
     ],
 )
@@ -110,8 +112,7 @@ def test_output_directory_with_other_content(rsmi: Rsmi, tmp_path: Path) -> None
     [
         (["--block", "[3,3]"], "each extent of the lattice must be a multiple|tiled with blocks"),
         (["--levels", "9"], "use fewer levels"),
-        (["--rule", "median", "--block", "[2,2]"], "expected majority, decimation"),
-        ([], "needs a block; give --block"),
+        (["--rule", "median", "--block", "[2,2]"], "expected majority"),
         (["--block", "[2,-2]"], "the block is [2, -2]; expected extents of at least 1"),
         (["--block", "[-2,-2]"], "the block is [-2, -2]; expected extents of at least 1"),
         (["--block", "[9,9]"], "1 to 20 sites"),

@@ -76,7 +76,7 @@ def test_keys_are_overridden(rsmi: Rsmi, grid: Path, tmp_path: Path) -> None:
         (["--grid.temperature", "[2.0, -1]"], "the cell (temperature: -1, shape: [4, 4], seed: 1)"),
         (["--grid.seed", "[1, 1]"], "seed holds 1 twice"),
         (["--seed", "1"], "seed stands both outside and inside"),
-        (["--chians", "1"], "unrecognized arguments: --chians"),
+        (["--chians", "1"], "the option '--chians' is not accepted; did you mean '--chains'?"),
         (["--cluster", "pbs"], "pbs"),
         (["--cluster", "slurm"], "no srun on this machine"),
         (["--cluster", "slurm", "--job.minutes", "-1"], "minutes is -1"),

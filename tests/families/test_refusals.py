@@ -25,7 +25,7 @@ GRAPH = {"model": "ising_graph", "parameters": {"lattice": "kagome"}}
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model": "pots"}, "model is 'pots'; expected ising or ising_graph or potts"),
+        ({"model": "pots"}, "model is 'pots'; did you mean 'potts'. expected ising"),
         ({"model": "potts"}, r"needs the parameter 'states'.*states \(number of states q"),
         (
             POTTS | {"parameters": {"states": 3, "colour": 1}},
@@ -55,7 +55,7 @@ def test_recipes(changes: dict[str, Any], message: str) -> None:
     [
         (POTTS | {"parameters": {"states": 1}}, "states is 1; expected a whole number q from 2"),
         ({"model": "dimers", "shape": (5, 5)}, "an odd number of sites"),
-        (GRAPH | {"parameters": {"lattice": "kagom"}}, "lattice is 'kagom'; expected one of"),
+        (GRAPH | {"parameters": {"lattice": "kagom"}}, "'kagom'; did you mean 'kagome'. expected"),
         (GRAPH | {"temperature": 1e-310}, "coupling is inf; expected a finite number"),
         (GRAPH | {"temperature": 1e-307}, "overflows; expected bonds, field and coupling"),
         (POTTS | {"temperature": 1e-3}, "exp.K n. overflows beyond"),

@@ -13,6 +13,8 @@ LAYERS = ["T1", "T2", "output"]
 EXACT = figures.Depth("network", [0.0, 1.0, 2.0], [0.0, 1.0, 2.0])
 LOOSE = figures.Depth("samples", [0.0, 0.5, math.nan], [0.2, 1.5, math.nan], [0.1, 0.1, 0.0])
 CONTROL = figures.Depth("untrained", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0], None, True)
+NAME = "$\\frac{$ \udcff"  # no formula, and no text either: a name that somebody gave
+ODD = figures.Depth(NAME, [0.0, 1.0], [0.0, 1.0])
 SHORT = figures.Depth("network", [0.0, 1.0], [0.0, 1.0])
 PATHS = [figures.Path("T1", [1.0, 2.0, 1.5], [0.1, 0.4, 0.6]), figures.Path("T2", [1.0], [0.2])]
 
@@ -21,6 +23,8 @@ DRAWINGS: dict[str, tuple[Callable[[], Figure], int]] = {
     "depth": (lambda: figures.depth(LAYERS, {"H(X|T)": [EXACT, LOOSE], "H(Y|T)": [CONTROL]}), 2),
     "plane": (lambda: figures.plane({"tanh": PATHS}, limits=(2.5, 0.69)), 1),
     "plane, three": (lambda: figures.plane({"a": PATHS, "b": PATHS, "c": PATHS[:1]}), 4),
+    "depth, names": (lambda: figures.depth([NAME, "9"], {"H(T)": [ODD, SHORT]}), 1),
+    "plane, names": (lambda: figures.plane({"a": [figures.Path(NAME, [1.0], [0.2])]}), 1),
     "depth, titles": (lambda: figures.depth(["0", "9"], {"a": [SHORT]}, "H(X|T)", "epoch"), 1),
 }
 

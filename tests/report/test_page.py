@@ -64,11 +64,11 @@ def test_settings_cannot_inject_markup(page: Path) -> None:
     assert "<script>alert('x')</script>" in reader.words
 
 
-def test_headline_shows_value_exact_and_deviation(page: Path) -> None:
+def test_headline_shows_value_reference_and_deviation(page: Path) -> None:
     words = Reader(page.read_text(encoding="utf-8")).words
     for expected in ("0.4602(6)", "0.999(2)", "1.8748(4)"):
         assert expected in words
-    assert any("exact 1.875 (\N{MINUS SIGN}0.4" in word for word in words)
+    assert any("reference 1.875 (\N{MINUS SIGN}0.4" in word for word in words)
     assert "rsmi run configs/ising2d.yaml" in words
     assert "model.shape" in words
 

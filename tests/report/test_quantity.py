@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.information.estimate import Estimate
+from rsmi.information.estimate import Estimate, Kind
 from rsmi.report import Quantity
 from rsmi.report.plain import plain
 
@@ -27,6 +27,37 @@ def test_deviation_needs_reference_and_error(
 ) -> None:
     quantity = Quantity("a.b", 2.0, error, "estimate", "1", reference)
     assert quantity.deviation == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "holds"),
+    [
+        ("lower", 0.9, True),
+        ("lower", 1.1, False),
+        ("upper", 1.1, True),
+        ("upper", 0.9, False),
+        ("estimate", 0.9, False),
+        ("exact", 0.9, False),
+    ],
+)
+def test_only_a_bound_beyond_its_reference_deviates(kind: Kind, value: float, holds: bool) -> None:
+    quantity = Quantity("a.b", value, 0.01, kind, "1", 1.0)
+    assert quantity.holds == holds
+    assert quantity.deviation == (None if holds else pytest.approx(100 * (value - 1)))
+
+
+def test_deviation_is_in_the_errors_of_both() -> None:
+    known = Quantity("a.known", 1.0, 0.3, "estimate", "1")
+    assert Quantity("a.b", 2.0, 0.4, "estimate", "1").compared(known).deviation == 2.0
+    assert Quantity("a.b", 2.0, 0.0, "exact", "1").compared(known).deviation == pytest.approx(
+        3.3333
+    )
+
+
+@pytest.mark.parametrize("broken", [-1.0, math.nan, "small", True])
+def test_errors_of_references_are_checked(broken: object) -> None:
+    with pytest.raises((AnalysisError, InputError), match="reference"):
+        Quantity("a.b", 1.0, 0.1, "estimate", "1", 1.0, {"reference_error": broken})
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])

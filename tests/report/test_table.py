@@ -25,10 +25,21 @@ def test_table_is_whole_at_80_columns(result: Result) -> None:
         assert len(quantity.name) > 29 or quantity.name in text
 
 
-def test_line_shows_value_error_exact_and_deviation(result: Result) -> None:
+def test_line_shows_value_error_reference_and_deviation(result: Result) -> None:
     lines = [line.split() for line in printed(result, 80).splitlines()]
     assert ["exponents.y_t", "0.999(2)", "estimate", "1", "-0.6"] in lines
-    assert ["information.learned", "0.4602(6)", "nats", "lower", "0.461566", "-2.2"] in lines
+    assert ["information.learned", "0.4602(6)", "nats", "lower", "0.461566", "holds"] in lines
+
+
+def test_a_reference_that_is_an_estimate_shows_its_own_error() -> None:
+    known = Quantity("information.exact.optimum", 0.4562, 0.0021, "estimate", "nats")
+    learned = Quantity("information.learned", 0.4622, 0.0021, "lower", "nats").compared(known)
+    (line,) = (
+        line.split()
+        for line in printed(Result("rsmi run", {}, None, "cpu", {}, [learned]), 80).splitlines()
+        if line.startswith("information.learned")
+    )
+    assert line == ["information.learned", "0.462(2)", "nats", "lower", "0.456(2)", "+2.0"]
 
 
 def test_brackets_in_names_are_no_markup() -> None:

@@ -131,7 +131,7 @@ def test_bad_samplers() -> None:
         Wolff(Ising((4, 4), -0.1), 1)
     with pytest.raises(InputError, match=r"shape is \(4, 5\); the checkerboard update needs even"):
         Metropolis(Ising((4, 5), 0.1), 1)
-    with pytest.raises(InputError, match="update is 'wolf'; expected one of metropolis, swend"):
+    with pytest.raises(InputError, match="update is 'wolf'; did you mean 'wolff'"):
         find_update("wolf")
 
 

@@ -22,11 +22,19 @@ def test_yaml_round_trip():
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("model", "pots", "model is 'pots'; expected ising or ising_graph or potts"),
+        (
+            "model",
+            "pots",
+            "model is 'pots'; did you mean 'potts'. expected ising or ising_graph",
+        ),
         ("model", "potts", r"model potts needs the parameter 'states'.*has states \(number of"),
         ("parameters", "{states: 3}", "unknown parameter 'states' of model ising; expected none"),
         ("parameters", "3", "parameters is 3; expected `name: value` pairs"),
-        ("update", "wolf", "update is 'wolf'; expected metropolis or swendsen_wang or wolff"),
+        (
+            "update",
+            "wolf",
+            "update is 'wolf'; did you mean 'wolff'. expected metropolis or swendsen",
+        ),
         ("shape", 8, r"shape is 8; expected extents such as \[64, 64\]"),
         ("shape", "[]", r"shape is \[\]; expected extents"),
         ("shape", "[8, 1]", "each extent of shape is 1; expected a whole number, at least 2"),

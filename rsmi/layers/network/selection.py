@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 from torch import nn
 
-from rsmi.errors import InputError
+from rsmi.errors import InputError, nearest
 from rsmi.layers.network.followed import Followed
 
 Selector = str | type[nn.Module]
@@ -78,7 +78,7 @@ def _matches(modules: dict[str, nn.Module], selector: Selector) -> list[str]:
         known = [f"{name} ({type(_layer(module)).__name__})" for name, module in modules.items()]
         more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
         raise InputError(
-            f"no layer matches {_text(selector)}; this network has "
+            f"no layer matches {_text(selector)}; {nearest(selector, modules)}this network has "
             f"{', '.join(known[:_SHOWN])}{more}: give a name, a pattern such as 'encoder.*', "
             "or a type"
         )

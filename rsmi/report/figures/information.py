@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsmi.errors import InputError
-from rsmi.report.figures.style import BLUE, GREY, INK, VERMILLION, blank, legend, styled
+from rsmi.report.figures.style import BLUE, GREY, INK, VERMILLION, blank, legend, styled, words
 from rsmi.report.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def _dots(axes: "Axes", rules: Sequence[Bar]) -> None:
         axes.axhline(place, color="#e8eaec", linewidth=1, zorder=0)
     for bar in rules:
         _symbol(axes, bar, rows.index(bar.label))
-    axes.set_yticks(range(len(rows)), rows)
+    axes.set_yticks(range(len(rows)), list(map(words, rows)))
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsmi.errors import InputError
-from rsmi.report.figures.style import CYCLE, GREY, INK, MARKERS, blank, legend, styled
+from rsmi.report.figures.style import CYCLE, GREY, INK, MARKERS, blank, legend, styled, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,7 +113,7 @@ def _series(axes: "Axes", series: Depth, place: int, count: int) -> None:
         linestyle="--" if series.dashed else "-",
         linewidth=1.3,
         capsize=3,
-        label=series.label,
+        label=words(series.label),
     )
 
 
@@ -121,7 +121,7 @@ def _layer_axis(axes: "Axes", layers: Sequence[str]) -> None:
     slanted = max(map(len, layers)) > _LONG and len(layers) > 2
     axes.set_xticks(
         range(len(layers)),
-        list(layers),
+        list(map(words, layers)),
         rotation=35 if slanted else 0,
         ha="right" if slanted else "center",
         rotation_mode="anchor",
@@ -212,7 +212,7 @@ def _path(axes: "Axes", path: Path, place: int) -> None:
         markersize=7,
         linestyle="none",
         zorder=4,
-        label=path.layer,
+        label=words(path.layer),
     )
 
 

@@ -92,6 +92,15 @@ def two_sided() -> "LinearSegmentedColormap":
     return LinearSegmentedColormap.from_list("two_sided", [ORANGE, "#ffffff", BLUE])
 
 
+def words(name: str) -> str:
+    """A name from outside as text of a figure: a `$` in it begins no formula.
+
+    >>> print(words("block$1$"))
+    block\\$1\\$
+    """
+    return name.encode(errors="backslashreplace").decode().replace("$", r"\$")
+
+
 def legend(figure: "Figure", columns: int = 3) -> None:
     """One legend above all panels, each name once."""
     handles: dict[str, Any] = {}

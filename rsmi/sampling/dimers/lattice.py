@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from rsmi.errors import InputError
+from rsmi.errors import InputError, nearest
 
 Kind = Literal["square", "honeycomb", "cubic"]
 Boundary = Literal["torus", "open", "corner"]
@@ -142,7 +142,8 @@ def _check_names(lattice: str, boundary: str) -> None:
     ):
         if value not in allowed:
             raise InputError(
-                f"{name} is {value!r}; expected one of {', '.join(allowed)}; choose one of them"
+                f"{name} is {value!r}; {nearest(value, allowed)}expected one of "
+                f"{', '.join(allowed)}; choose one of them"
             )
 
 

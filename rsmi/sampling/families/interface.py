@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from rsmi.errors import InputError
+from rsmi.errors import InputError, nearest
 from rsmi.sampling.chains import observables
 from rsmi.sampling.families.parameters import Parameter, complete
 from rsmi.sampling.interface import Sampler
@@ -128,8 +128,8 @@ class Family(ABC):
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not value > 0:  # type: ignore[operator]
             raise InputError(
-                f"temperature is {value!r}; expected a number above 0 in units of "
-                f"{self.energy_unit}, 'inf', or 'critical' where it is known exactly"
+                f"temperature is {value!r}; {nearest(value, [CRITICAL])}expected a number above 0 "
+                f"in units of {self.energy_unit}, 'inf', or 'critical' where it is known exactly"
             )
         return value  # type: ignore[return-value]
 

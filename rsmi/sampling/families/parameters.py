@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rsmi.errors import InputError
+from rsmi.errors import InputError, nearest
 
 Kind = Literal["number", "whole number", "text", "list of numbers"]
 
@@ -65,7 +65,10 @@ def complete(model: str, known: Mapping[str, Parameter], given: object) -> dict[
         raise InputError(f"parameters is {given!r}; expected `name: value` pairs")
     listed = ", ".join(f"{name} ({p.meaning})" for name, p in known.items()) or "none at all"
     if unknown := sorted(set(map(str, given)) - set(known)):
-        raise InputError(f"unknown parameter {unknown[0]!r} of model {model}; expected {listed}")
+        raise InputError(
+            f"unknown parameter {unknown[0]!r} of model {model}; {nearest(unknown[0], known)}"
+            f"expected {listed}"
+        )
     missing = [name for name, p in known.items() if p.default is None and given.get(name) is None]
     if missing:
         raise InputError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from rsmi.errors import InputError
+from rsmi.errors import InputError, nearest
 from rsmi.sampling.families.dimers import DecoratedDimerFamily, DimerFamily
 from rsmi.sampling.families.interface import Family
 from rsmi.sampling.families.ising import IsingFamily
@@ -37,5 +37,6 @@ def find_family(name: object) -> Family:
     'swendsen_wang'
     """
     if not isinstance(name, str) or name not in families:
-        raise InputError(f"model is {name!r}; expected {' or '.join(families)}")
+        hint = nearest(name, families)
+        raise InputError(f"model is {name!r}; {hint}expected {' or '.join(families)}")
     return families[name]

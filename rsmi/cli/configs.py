@@ -1,0 +1,248 @@
+"""Configs as text, checked and brought into the parser's form before the parser sees them."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import yaml
+
+from rsmi.cli.options import Option
+from rsmi.errors import InputError, shortened
+
+COMMAND, CONFIG = "command", "config"
+_MOST_BYTES, _MOST_CHARACTERS, _MOST_VALUES = 1 << 20, 10_000, 100_000
+
+_WORDS = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:bool")
+"""What YAML takes the words null, true, on and so on for."""
+
+
+def with_config(arguments: Sequence[str], command: str, options: Mapping[str, Option]) -> list[str]:
+    """Arguments with the text of each config in place of its path, and lists as YAML writes them.
+
+    Args:
+        arguments: Of the command; a first one that is no option is the path of a config.
+        command: Whose they are.
+        options: What the command knows.
+
+    Raises:
+        InputError: For a config that cannot be one, or a value nobody could mean.
+    """
+    found: list[str] = []
+    for name, value, words in _words(arguments):
+        if name == CONFIG and value is not None:
+            found += [f"--{CONFIG}", _text(Path(value), command, options)]
+        elif value is not None and name in options:
+            _check_value(name, value)
+            found.append(f"--{name}={options[name].written(value)}")
+        else:
+            _check_value(name, value or "")
+            found += words
+    return found
+
+
+def given(arguments: Sequence[str]) -> dict[str, str]:
+    """Options with a value, by name; of one that is given twice the last.
+
+    >>> given(["--study", "digits", "--resume"])
+    {'study': 'digits'}
+    """
+    return {name: value for name, value, _ in _words(arguments) if name and value is not None}
+
+
+def config_of(arguments: Sequence[str]) -> dict[str, str]:
+    """Plain values at the top of the configs among the arguments; "" for a list or mapping.
+
+    >>> config_of(["--seed", "1"])
+    {}
+    """
+    paths = [Path(value) for name, value, _ in _words(arguments) if name == CONFIG and value]
+    tops = (entry for path in paths for entry in read_config(path).value)
+    return {key.value: value.value if _is_plain(value) else "" for key, value in tops}
+
+
+def read_config(path: Path) -> yaml.MappingNode:
+    """The options in a file, as YAML's own nodes, which keep how each was written.
+
+    Raises:
+        InputError: For a file that is missing, no text, no YAML, or no `key: value` lines; for keys
+            that stand twice, and for text that is longer, or grows longer by its aliases, than any
+            config.
+    """
+    text = _read(path)
+    try:
+        top = yaml.compose(text, Loader=yaml.SafeLoader)
+        if not isinstance(top, yaml.MappingNode):
+            raise InputError(
+                f"the config {path} holds no options; expected `key: value` lines, such as "
+                "`seed: 1`"
+            )
+        _check_nodes(top, f"the config {path}")
+    except yaml.YAMLError as error:
+        raise InputError(f"the config {path} is not valid YAML: {error}") from None
+    except RecursionError:
+        raise InputError(
+            f"the config {path} is nested too deeply; expected `key: value` lines, such as "
+            "`seed: 1`"
+        ) from None
+    return top
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.is_dir():
+            raise InputError(f"the config {path} is a directory; name the YAML file in it")
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise InputError(
+            f"the config {path} does not exist; give the path of a YAML file"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"the config {path} cannot be read ({error}); check the path") from None
+    return _decoded(path, content)
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if b"\0" not in content and len(content) <= _MOST_BYTES and error.start > 0:
+            line = content[: error.start].count(b"\n") + 1
+            raise InputError(
+                f"the config {path} is not in UTF-8 (byte 0x{content[error.start]:02x} in line "
+                f"{line}); save it as UTF-8"
+            ) from None
+        text = "\0"
+    if "\0" in text:
+        raise InputError(
+            f"{path} is no text, so no config; a file of samples is given with --data, or with "
+            "--file to `rsmi info`"
+        )
+    if len(content) > _MOST_BYTES:
+        raise InputError(f"{path} is longer than {_MOST_BYTES} bytes, so no config; check the path")
+    return text
+
+
+def _check_nodes(top: yaml.Node, where: str) -> None:
+    """Refuse keys that stand twice, and more or longer values than anybody would write."""
+    if _size(top, {}, where) > _MOST_VALUES:
+        raise InputError(
+            f"{where} stands for more than {_MOST_VALUES} values, for its aliases repeat each "
+            "other; write the values that are meant"
+        )
+
+
+def _size(node: yaml.Node, known: dict[int, float], where: str) -> float:
+    """Number of values that a node stands for, each alias counted as what it repeats."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # as long as it is open: an alias of itself never ends
+        if isinstance(node, yaml.ScalarNode) and len(node.value) > _MOST_CHARACTERS:
+            raise InputError(
+                f"{where} holds a value of {len(node.value)} characters in line "
+                f"{node.start_mark.line + 1}; expected at most {_MOST_CHARACTERS}"
+            )
+        if isinstance(node, yaml.MappingNode):
+            _check_keys(node, where)
+        known[id(node)] = 1 + sum(_size(child, known, where) for child in _children(node))
+    return known[id(node)]
+
+
+def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from (key, value)
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
+
+
+def _check_keys(node: yaml.MappingNode, where: str) -> None:
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        line = key.start_mark.line + 1
+        if _is_plain(key) and key.value in lines:
+            raise InputError(
+                f"{where} gives the key '{key.value}' twice, in lines {lines[key.value]} and "
+                f"{line}; keep one of the two"
+            )
+        lines[str(key.value)] = line
+
+
+def _is_plain(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode)
+
+
+def _text(path: Path, command: str, options: Mapping[str, Option]) -> str:
+    """A config as the parser reads it: without the name of the command, with lists as lists."""
+    top = read_config(path)
+    top.value = [pair for pair in top.value if not _is_command(pair, command, path)]
+    _write_lists(top, "", options)
+    return str(yaml.serialize(top, allow_unicode=True))
+
+
+def _is_command(pair: tuple[yaml.Node, yaml.Node], command: str, path: Path) -> bool:
+    """Whether this is the line by which a run's own config says whose it is."""
+    key, value = pair
+    if key.value == CONFIG:
+        raise InputError(
+            f"the config {path} names another config; give that one as `--{CONFIG} FILE` on the "
+            "command line, or copy its lines"
+        )
+    if key.value != COMMAND:
+        return False
+    if value.value != command:
+        raise InputError(
+            f"the config {path} is one of `rsmi {value.value}`; give it to that command, or take "
+            f"its line `{COMMAND}` out"
+        )
+    return True
+
+
+def _write_lists(node: yaml.Node, prefix: str, options: Mapping[str, Option]) -> None:
+    """Put what stands for a list, such as `2x2`, as a list, and every key as text."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for place, (key, value) in enumerate(node.value):
+        if key.tag in _WORDS:
+            key.tag = "tag:yaml.org,2002:str"  # `null: false` is the option of that name
+        name = f"{prefix}{key.value}"
+        option = options.get(name)
+        if option is not None and isinstance(value, yaml.ScalarNode):
+            written = option.written(value.value)
+            if written != value.value:
+                node.value[place] = (key, yaml.compose(written, Loader=yaml.SafeLoader))
+        _write_lists(value, f"{name}.", options)
+
+
+def _check_value(name: str, value: str) -> None:
+    """Refuse a value of the command line as one of a config would be."""
+    if len(value) > _MOST_CHARACTERS:
+        raise InputError(
+            f"--{shortened(name)} has a value of {len(value)} characters; expected at most "
+            f"{_MOST_CHARACTERS}"
+        )
+    if value[:1] in tuple("{[&"):
+        try:
+            _check_nodes(yaml.compose(value, Loader=yaml.SafeLoader), f"--{name}")
+        except yaml.YAMLError:
+            return  # the parser knows what was expected here
+        except RecursionError:
+            raise InputError(f"--{name} has a value nested too deeply; write it plainly") from None
+
+
+def _words(arguments: Sequence[str]) -> Iterator[tuple[str, str | None, list[str]]]:
+    """Name and value of each option, and the words that said so; no name for a lone value."""
+    words = list(arguments)
+    if words and not words[0].startswith("-"):
+        words[0] = f"--{CONFIG}={words[0]}"
+    while words:
+        word = words.pop(0)
+        word = f"--{CONFIG}" if word == "-c" else word
+        name, joined, value = word.partition("=")
+        if not name.startswith("--"):
+            yield "", word, [word]
+        elif joined:
+            yield name[2:], value, [word]
+        elif words and not words[0].startswith("--"):
+            yield name[2:], words[0], [word, words.pop(0)]
+        else:
+            yield name[2:], None, [word]
