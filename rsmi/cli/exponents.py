@@ -122,8 +122,7 @@ def iterate_rule(
     output.say(f"{sizes}; {bases} couplings; {found.n} configurations in {found.blocks} blocks")
     for parity in found.interactions:
         output.say(f"{SYMBOLS[parity]} over the steps: {over_steps(found.scan, parity)}")
-    if found.verdict.fixed_point:
-        output.say(found.verdict.text)
+    output.say(f"verdict: {found.verdict.text}")
     return found
 
 

@@ -120,13 +120,13 @@ class Pipeline:
 
 def _check_flows(flows: Mapping[str, MCRGResult]) -> None:
     """Fail, when all else is written, if a rule found no fixed point."""
-    refused = [
-        f"rule '{name}': {flow.verdict.text}"
-        for name, flow in flows.items()
-        if not flow.verdict.fixed_point
-    ]
+    refused = {name: flow.verdict for name, flow in flows.items() if not flow.verdict.fixed_point}
     if refused:
-        raise AnalysisError(f"{'; '.join(refused)}; all other results are written")
+        reason = next(iter(refused.values())).reasons[0]
+        raise AnalysisError(
+            f"no fixed point with rule {', '.join(map(repr, refused))}: {reason}; the verdicts "
+            "stand in result.json, as do all other results"
+        )
 
 
 def _brought(task: Run) -> Source:
