@@ -19,6 +19,7 @@ NAMES = (
     "streaming",
     "layers",
     "cores",
+    "error_coverage",
 )
 
 

@@ -8,9 +8,19 @@ from rsmi.cli.parsing import Execution, parse
 from rsmi.cli.progress import counting
 from rsmi.cli.rules import rule_name
 from rsmi.cli.settings import Exponents, block_for
+from rsmi.information import Estimate
 from rsmi.learning import TableFilter, load_filter
 from rsmi.learning.store import CLASSICAL
-from rsmi.renormalization import MCRGResult, ScanEntry, renormalise
+from rsmi.renormalization import (
+    SYMBOLS,
+    Average,
+    Drift,
+    MCRGResult,
+    ScanEntry,
+    Verdict,
+    over_steps,
+    renormalise,
+)
 from rsmi.report import Quantity
 from rsmi.sampling.exact.criticality import exact_exponents
 from rsmi.storage import Samples, Selection
@@ -25,9 +35,11 @@ class ExponentsTask:
     Args:
         data: A file of configurations: of this project, of mcising, or `.npy`/`.npz`.
         select: Which of its samples, where it is a collection or an mcising file.
-        rule: `majority`, `decimation`, or the directory of a trained rule.
+        rule: `majority`, or the directory of a trained rule; one that copies spins, as
+            `decimation` does, has no fixed point and is refused.
         block: Extents of the block of a rule known by name; 2 along each axis without.
-        levels: Coarse-graining steps; as many as the lattice allows without a number.
+        levels: Coarse-graining steps, two or more where the lattice allows them; all without a
+            number.
         reach: Largest distance between two spins of an interaction, in lattice constants.
         blocks: Independent blocks of samples for the jackknife.
         seed: Of the random entries of the rule.
@@ -55,11 +67,18 @@ def main(arguments: Sequence[str]) -> None:
         found = iterate_rule(samples, filter, settings, task.seed, execution, output, task.rule)
         reference = references(samples, output)
     output.finish(quantities(found, rule_name(task.rule), "exponents", reference), task.seed)
+    found.verdict.check()
 
 
 def references(samples: Samples, output: Output) -> Mapping[str, float]:
-    """Known exponents of the samples' model; says why there are none at a known temperature."""
+    """Known exponents of the samples' model; says why there are none."""
     known = exact_exponents(samples.model, len(samples.shape))
+    if samples.model is None:
+        output.say(
+            "nothing is known of the Hamiltonian of these samples: what stands below are critical "
+            "exponents only if they were drawn at a critical point; the flow can refute that (see "
+            "the verdict) but not prove it, least of all on a small lattice"
+        )
     if samples.model is not None and not known:
         output.say(
             f"{_describe(samples.model)} is not at a critical point known here, so no exact values "
@@ -101,29 +120,66 @@ def iterate_rule(
     sizes = " -> ".join("x".join(map(str, shape)) for shape in found.shapes)
     bases = ", ".join(f"{len(basis)} {parity}" for parity, basis in found.interactions.items())
     output.say(f"{sizes}; {bases} couplings; {found.n} configurations in {found.blocks} blocks")
+    for parity in found.interactions:
+        output.say(f"{SYMBOLS[parity]} over the steps: {over_steps(found.scan, parity)}")
+    output.say(f"verdict: {found.verdict.text}")
     return found
 
 
 def quantities(
     found: MCRGResult, rule: str, prefix: str, reference: Mapping[str, float]
 ) -> list[Quantity]:
-    """Exponents with their errors, then the scan behind them."""
-    final = [
-        Quantity.of(
-            f"{prefix}.{name}",
-            exponent.value,
-            reference.get(name),
-            rule=rule,
-            statistical=exponent.statistical,
-            truncation=exponent.truncation,
-        )
-        for name, exponent in found.exponents.items()
-    ]
-    return final + [_scan_quantity(entry, rule, reference) for entry in found.scan]
+    """Exponents with their errors if the verdict allows them, the verdict, and the scan behind."""
+    verdict, final = found.verdict, []
+    if verdict.fixed_point:
+        final = [
+            Quantity.of(
+                f"{prefix}.{name}",
+                exponent.value,
+                reference.get(name),
+                rule=rule,
+                statistical=exponent.statistical,
+                truncation=exponent.truncation,
+            )
+            for name, exponent in found.exponents.items()
+        ]
+    final.append(_verdict_quantity(verdict, f"{prefix}.fixed_point", rule))
+    final += [_scan_quantity(entry, rule, reference) for entry in found.scan]
+    final += [_drift_quantity(drift, rule) for drift in verdict.drifts]
+    return final + [_average_quantity(average, rule) for average in verdict.odd]
+
+
+def _verdict_quantity(verdict: Verdict, name: str, rule: str) -> Quantity:
+    """1 where nothing speaks against a fixed point, 0 where exponents are refused."""
+    number = Estimate(float(verdict.fixed_point), 0.0, "estimate", unit="1")
+    return Quantity.of(
+        name, number, rule=rule, verdict=verdict.text, flip_chance=verdict.flip_chance
+    )
+
+
+def _drift_quantity(drift: Drift, rule: str) -> Quantity:
+    return Quantity.of(
+        f"exponents.scan.drift.{drift.name}",
+        drift.change.value,
+        rule=rule,
+        level=drift.change.after.level + 1,
+        couplings=drift.change.after.n_couplings,
+        allowed=drift.allowed,
+    )
+
+
+def _average_quantity(average: Average, rule: str) -> Quantity:
+    return Quantity.of(
+        "exponents.scan.odd_average",
+        average.value,
+        rule=rule,
+        level=average.level,
+        interaction=average.name,
+    )
 
 
 def _scan_quantity(entry: ScanEntry, rule: str, reference: Mapping[str, float]) -> Quantity:
-    name = "y_t" if entry.parity == "even" else "y_h"
+    name = SYMBOLS[entry.parity]
     return Quantity.of(
         f"exponents.scan.{name}",
         entry.exponent,

@@ -143,6 +143,8 @@ def _row(entry: ScanEntry) -> figures.ScanRow:
 
 
 def _line(flow: MCRGResult, name: str, quantities: Sequence[Quantity]) -> figures.Line:
+    exact = next((q.reference for q in quantities if q.name == f"exponents.scan.{name}"), None)
+    if not flow.verdict.fixed_point:
+        return figures.Line(exact)
     found = flow.exponents[name].value
-    exact = [q.reference for q in quantities if q.name.endswith(f"scan.{name}")]
-    return figures.Line(exact[0] if exact else None, found.value, found.error)
+    return figures.Line(exact, found.value, found.error)

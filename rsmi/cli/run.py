@@ -13,11 +13,11 @@ from rsmi.cli.rules import named_tables, rule_name
 from rsmi.cli.sample import describe, draw
 from rsmi.cli.settings import Run
 from rsmi.cli.valuing import OPTIMA, ExactConditionals, bounds
-from rsmi.errors import InputError
+from rsmi.errors import AnalysisError, InputError
 from rsmi.lattice import Window
 from rsmi.learning import TableFilter, load_filter
 from rsmi.learning.learn import Learned
-from rsmi.renormalization import MCRGResult, check_model
+from rsmi.renormalization import MCRGResult, check_model, copies
 from rsmi.report import Quantity
 from rsmi.storage import Selection
 
@@ -60,6 +60,7 @@ class Pipeline:
         result = self.output.finish(self.quantities, self.task.seed)
         pictures.write(result)
         self.output.say(self.directory / "report.html")
+        _check_flows(flows)
 
     def _samples(self) -> Source:
         """Draw the samples, or take those that were brought."""
@@ -118,6 +119,17 @@ class Pipeline:
         return flows
 
 
+def _check_flows(flows: Mapping[str, MCRGResult]) -> None:
+    """Fail, when all else is written, if a rule found no fixed point."""
+    refused = {name: flow.verdict for name, flow in flows.items() if not flow.verdict.fixed_point}
+    if refused:
+        reason = next(iter(refused.values())).reasons[0]
+        raise AnalysisError(
+            f"no fixed point with rule {', '.join(map(repr, refused))}: {reason}; the verdicts "
+            "stand in result.json, as do all other results"
+        )
+
+
 def _brought(task: Run) -> Source:
     return Source(Path(str(task.data)), task.select)
 
@@ -150,6 +162,13 @@ def _check_lattice(
     return task.window.window(shape)
 
 
+def _check_rules(rules: Sequence[str], block: tuple[int, ...]) -> None:
+    """Refuse rules that have no fixed point before the samples are drawn."""
+    for name, table in named_tables(rules, block).items():
+        if table.shape[1] == 2 and (reason := copies(table)):
+            raise InputError(f"exponents.rules holds '{name}', but {reason}")
+
+
 def _check(task: Run) -> Window:
     """The window; refuses settings that contradict each other before any work is done."""
     if (task.samples is None) == (task.data is None):
@@ -168,7 +187,7 @@ def _check(task: Run) -> Window:
         window = _check_lattice(task, task.samples.shape, {"model": task.samples.model})
     if not task.exponents.rules:
         return window
-    named_tables([rule for rule in task.exponents.rules if rule != LEARNED], window.block)
+    _check_rules([rule for rule in task.exponents.rules if rule != LEARNED], window.block)
     _check_amount(task)
     if task.learning.z2 == "allow" and LEARNED in task.exponents.rules:
         raise InputError(

@@ -110,9 +110,9 @@ class Exponents:
     """How critical exponents are measured.
 
     Args:
-        rules: Rules to iterate: `learned`, `majority`, `decimation`, or the directory of a
-            trained rule.
-        levels: Coarse-graining steps; as many as the lattice allows without a number.
+        rules: Rules to iterate: `learned`, `majority`, or the directory of a trained rule.
+        levels: Coarse-graining steps, two or more where the lattice allows them; all without a
+            number.
         reach: Largest distance between two spins of an interaction, in lattice constants.
         blocks: Independent blocks of samples for the jackknife.
     """

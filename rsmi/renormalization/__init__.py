@@ -2,21 +2,28 @@
 
 from rsmi.renormalization.coarse_grain import coarse_grain
 from rsmi.renormalization.couplings import Interaction, generate_interactions
-from rsmi.renormalization.exponents import Exponent
+from rsmi.renormalization.exponents import SYMBOLS, Exponent
 from rsmi.renormalization.measure import measure
 from rsmi.renormalization.models import check_model
 from rsmi.renormalization.monte_carlo_rg import MCRGResult, renormalise
-from rsmi.renormalization.stability import ScanEntry, stability_matrix
+from rsmi.renormalization.stability import ScanEntry, over_steps, stability_matrix
+from rsmi.renormalization.verdict import Average, Drift, Verdict, copies
 
 __all__ = [
+    "SYMBOLS",
+    "Average",
+    "Drift",
     "Exponent",
     "Interaction",
     "MCRGResult",
     "ScanEntry",
+    "Verdict",
     "check_model",
     "coarse_grain",
+    "copies",
     "generate_interactions",
     "measure",
+    "over_steps",
     "renormalise",
     "stability_matrix",
 ]

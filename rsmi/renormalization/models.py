@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from rsmi.errors import InputError
+from rsmi.sampling import CRITICAL_COUPLING
+from rsmi.sampling.exact.criticality import CRITICAL_COUPLING_3D
 
 _PLANES = "the file holds planes of bits, and a bit is not what one of its sites is"
 _BONDS = "the file holds bonds, not spins of sites"
@@ -23,6 +25,33 @@ _REASONS = {
     "tfim": _CHAIN,
     "heisenberg": _CHAIN,
 }
+
+_CRITICAL = {2: CRITICAL_COUPLING, 3: CRITICAL_COUPLING_3D}
+_THERMAL = {2: 1.0, 3: 1.587}
+_NEAR = 0.05  # of |K / K_c - 1| L**y_t: what is left moves no exponent by more than its error
+
+
+def off_critical(model: Mapping[str, str | float] | None, shape: tuple[int, ...]) -> str | None:
+    """Why samples that name their coupling are not critical, if they are not.
+
+    >>> off_critical({"model": "ising", "coupling": 0.44}, (8, 8)) is None
+    True
+    >>> off_critical({"model": "ising", "coupling": 0.4}, (8, 8))
+    'the samples say K = J/T = 0.4, 9.2 % below the critical 0.440687'
+    """
+    if model is None or not isinstance(model.get("coupling"), float | int):
+        return None
+    coupling, critical = float(model["coupling"]), _CRITICAL.get(len(shape))
+    if critical is None:
+        return "an Ising chain has no critical point at a temperature above 0"
+    distance = coupling / critical - 1
+    if abs(distance) * max(shape) ** _THERMAL[len(shape)] <= _NEAR:
+        return None
+    side = "above" if distance > 0 else "below"
+    return (
+        f"the samples say K = J/T = {coupling:.6g}, {100 * abs(distance):.1f} % {side} the "
+        f"critical {critical:.6g}"
+    )
 
 
 def check_model(model: Mapping[str, str | float] | None) -> None:

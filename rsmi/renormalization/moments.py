@@ -1,5 +1,6 @@
 """First and second moments of interactions at all levels, block by block of the data."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +71,8 @@ class Moments:
         Args:
             block: Which one.
             values: For each level, (n, images, m) values of the interactions; the images of a
-                level are ordered by the image of the level before that they came from.
+                level are ordered by the image of the level before that they came from. A level
+                with fewer images than the one before has one of each of its first.
         """
         m = len(self.interactions)
         self.count[block] += len(values[0])
@@ -78,9 +80,17 @@ class Moments:
             self.first[block, level] += here.sum((0, 1))
             self.same[block, level] += _products(here, here)
             if level:
-                before = values[level - 1]
+                before = values[level - 1][:, : here.shape[1]]  # those that have images here
                 children = here.reshape(*before.shape[:2], -1, m).sum(2)
                 self.step[block, level - 1] += _products(children, before)
+
+    def averages(self, level: int) -> NDArray[np.float64]:
+        """Means of the interactions per term and site, of each block of the data: (blocks, m)."""
+        n_terms = [len(interaction.terms) for interaction in self.interactions]
+        n_sites = math.prod(self.shapes[level])
+        per_block = self.count[:, None] * (self.images[level] * n_sites * np.array(n_terms))
+        means: NDArray[np.float64] = self.first[:, level] / per_block
+        return means
 
     def covariances(self) -> tuple[Covariances, Covariances]:
         """Covariances of all data, and with each block left out (a leading axis of blocks)."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rsmi.errors import InputError
+from rsmi.errors import AnalysisError, InputError
+from rsmi.lattice import coarse_shape
 from rsmi.renormalization.coarse_grain import Rule
 from rsmi.renormalization.couplings import Interaction, Parity, generate_interactions
 from rsmi.renormalization.exponents import Exponent, critical_exponents
@@ -15,10 +16,11 @@ from rsmi.renormalization.models import check_model
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stability import ScanEntry, scan
 from rsmi.renormalization.stream import Progress, Source, accumulate, silent
+from rsmi.renormalization.verdict import Verdict, judge, ordered
 from rsmi.sampling.threads import cores
 
 _SAMPLES_PER_COUPLING = 20
-_LEAST_STEPS = {3: 3}  # by dimension, so that a truncation error can be stated
+_LEAST_STEPS_3D = 3  # so that a truncation error can be stated
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class MCRGResult:
         shapes: Lattice shape at each level, the samples' first.
         interactions: The basis of each parity, in order.
         scan: Leading exponents by parity, level and size of the basis.
-        exponents: Final numbers by name, see `critical_exponents`.
+        verdict: Whether the flow rests, without which no exponent is quoted.
         n: Configurations used.
         blocks: Independent blocks of the data behind the jackknife errors.
     """
@@ -37,9 +39,19 @@ class MCRGResult:
     shapes: tuple[tuple[int, ...], ...]
     interactions: dict[Parity, tuple[Interaction, ...]]
     scan: tuple[ScanEntry, ...]
-    exponents: dict[str, Exponent]
+    verdict: Verdict
     n: int
     blocks: int
+
+    @property
+    def exponents(self) -> dict[str, Exponent]:
+        """Final numbers by name, see `critical_exponents`.
+
+        Raises:
+            AnalysisError: If there is no fixed point, with the reasons.
+        """
+        self.verdict.check()
+        return critical_exponents(*_sectors(self.scan), len(self.shapes[0]))
 
 
 def renormalise(
@@ -58,13 +70,17 @@ def renormalise(
 ) -> MCRGResult:
     """Iterate a rule on samples and read critical exponents off its stability matrix.
 
+    Data alone cannot prove that they are critical, but much can prove that they are not: the result
+    carries a verdict, and its exponents are refused where there is no fixed point.
+
     The samples are streamed once; neither memory nor any digit depends on pieces or workers.
 
     Args:
         samples: Configurations of Ising spins at the critical point.
         table: (2**n_v, 2) float64 p(h|v), odd under the flip of all spins.
         block: Extents of the block, all equal.
-        levels: Steps; without it as many as leave a lattice at least 4 sites wide.
+        levels: Steps; without it as many as leave a lattice at least 2 sites wide, in three
+            dimensions 4. A single step is accepted only where the lattice cannot give two.
         reach: Largest distance between two spins of an interaction, in lattice constants.
         n_even: Keep the first so many even interactions; without it all within reach.
         n_odd: As n_even, odd.
@@ -77,6 +93,8 @@ def renormalise(
         InputError: For samples of another model, a rule that cannot be iterated, a lattice that
             cannot be tiled so often, or too few samples.
         AnalysisError: If the samples do not fluctuate.
+
+    Source: R. H. Swendsen (1979), Phys. Rev. Lett. 42, 859.
     """
     check_model(getattr(samples, "model", None))
     rule = _rule(table, tuple(block), seed)
@@ -87,7 +105,7 @@ def renormalise(
     moments = accumulate(
         samples, rule, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
     )
-    return _result(samples, shapes, bases, moments, rule.block)
+    return _result(samples, shapes, bases, moments, table)
 
 
 def _result(
@@ -95,12 +113,28 @@ def _result(
     shapes: tuple[tuple[int, ...], ...],
     bases: dict[Parity, tuple[Interaction, ...]],
     moments: dict[Parity, Moments],
-    block: tuple[int, ...],
+    table: Tensor,
 ) -> MCRGResult:
-    even, odd = scan(moments["even"], block[0]), scan(moments["odd"], block[0])
-    exponents = critical_exponents(even, odd, len(block))
+    scans = _scans(moments, shapes[0][0] // shapes[1][0])
+    found = critical_exponents(scans["even"], scans["odd"], len(shapes[0]))
+    verdict = judge(scans, moments, found, table, getattr(samples, "model", None))
     used = len(moments["even"].count)
-    return MCRGResult(shapes, bases, even + odd, exponents, len(samples), used)
+    return MCRGResult(shapes, bases, scans["even"] + scans["odd"], verdict, len(samples), used)
+
+
+def _scans(moments: dict[Parity, Moments], scale: int) -> dict[Parity, tuple[ScanEntry, ...]]:
+    try:
+        return {parity: scan(sums, scale) for parity, sums in moments.items()}
+    except AnalysisError:
+        if reason := ordered(moments["even"]):
+            raise AnalysisError(f"no fixed point here: {reason}") from None
+        raise
+
+
+def _sectors(entries: Sequence[ScanEntry]) -> tuple[list[ScanEntry], list[ScanEntry]]:
+    """Even and odd entries."""
+    even = [entry for entry in entries if entry.parity == "even"]
+    return even, [entry for entry in entries if entry.parity == "odd"]
 
 
 def _rule(table: Tensor, block: tuple[int, ...], seed: int) -> Rule:
@@ -121,35 +155,52 @@ def _rule(table: Tensor, block: tuple[int, ...], seed: int) -> Rule:
 def _shapes(
     shape: tuple[int, ...], block: tuple[int, ...], levels: int | None
 ) -> tuple[tuple[int, ...], ...]:
-    """Lattice shapes of all levels; as deep as useful where the depth is left open."""
+    """Lattice shapes of all levels; as deep as possible where the depth is left open."""
     if len(shape) != len(block):
         raise InputError(
             f"the lattice {list(shape)} has {len(shape)} axes, the block {list(block)} has "
             f"{len(block)}; give one extent for each axis, such as {[2] * len(shape)}"
         )
-    least = 4 if levels is None else 2
-    shapes = [shape]
-    while all(
-        extent % b == 0 and extent // b >= least
-        for extent, b in zip(shapes[-1], block, strict=True)
-    ):
-        shapes.append(tuple(e // b for e, b in zip(shapes[-1], block, strict=True)))
+    shapes = _tilings(shape, block, 4 if levels is None and len(shape) >= 3 else 2)
     possible = len(shapes) - 1
     wanted = max(possible, 1) if levels is None else levels
     if not 1 <= wanted <= possible:
         raise InputError(
             f"a lattice of shape {list(shape)} can be tiled with blocks of {list(block)} "
-            f"{possible} times before it is narrower than {least} sites, asked for was {wanted}; "
-            "use fewer levels or a lattice whose extents are multiples of powers of the block's"
+            f"{possible} times before it is too narrow (the first coarse lattice must be at least "
+            f"4 sites wide, the last 2), asked for was {wanted}; use fewer levels or a lattice "
+            "whose extents are multiples of powers of the block's"
         )
-    if wanted < _LEAST_STEPS.get(len(shape), 1):
+    _check_steps(wanted, possible, shape)
+    return tuple(shapes[: wanted + 1])
+
+
+def _tilings(
+    shape: tuple[int, ...], block: tuple[int, ...], narrowest: int
+) -> list[tuple[int, ...]]:
+    """Every lattice that tiling again and again gives, down to the narrowest of use."""
+    shapes, least = [shape], 4
+    while all(e % b == 0 and e // b >= least for e, b in zip(shapes[-1], block, strict=True)):
+        shapes.append(coarse_shape(shapes[-1], block))
+        least = narrowest
+    return shapes
+
+
+def _check_steps(wanted: int, possible: int, shape: tuple[int, ...]) -> None:
+    """Refuse fewer steps than an honest error needs."""
+    if len(shape) >= 3 and wanted < _LEAST_STEPS_3D:
         raise InputError(
             f"{wanted} steps were asked for, or possible, on a lattice of shape {list(shape)}; in "
             f"three dimensions the flow nears its fixed point slowly, and with fewer than "
-            f"{_LEAST_STEPS[3]} steps the error cannot be told; use a larger lattice, such as "
+            f"{_LEAST_STEPS_3D} steps the error cannot be told; use a larger lattice, such as "
             f"{[32] * 3} with blocks of {[2] * 3}, or more levels"
         )
-    return tuple(shapes[: wanted + 1])
+    if wanted < 2 <= possible:
+        raise InputError(
+            f"one step was asked for where {possible} are possible on a lattice of shape "
+            f"{list(shape)}; a first step is far from the fixed point, and alone it cannot show "
+            "whether the flow rests there; leave out levels, or ask for 2 or more"
+        )
 
 
 def _bases(

@@ -1,6 +1,7 @@
 """Swendsen's linearised renormalisation-group transformation and its leading eigenvalues."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ class ScanEntry:
         diameter2: Its squared diameter.
         eigenvalue: Leading eigenvalue, with its jackknife error.
         exponent: y = ln(eigenvalue) / ln(b), with its jackknife error.
+        left_out: (blocks,) the exponent without each block of the data.
     """
 
     parity: Parity
@@ -39,6 +41,12 @@ class ScanEntry:
     diameter2: int
     eigenvalue: Estimate
     exponent: Estimate
+    left_out: NDArray[np.float64] = field(repr=False, compare=False)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the coarse lattice is so small that the torus itself moves the exponent."""
+        return min(self.coarse_shape) < 4
 
 
 def stability_matrix(covariances: Covariances, level: int, n: int) -> NDArray[np.float64]:
@@ -111,6 +119,9 @@ def jackknife_error(left_out: NDArray[np.float64]) -> float:
 def scan(moments: Moments, scale: int) -> tuple[ScanEntry, ...]:
     """Leading eigenvalues of every step in every basis that fits the coarse lattice.
 
+    It ends before the first level whose configurations no longer tell the interactions apart,
+    as they do where the flow has run into a phase, or on a lattice of very few sites.
+
     Args:
         moments: Of one parity.
         scale: Linear size b of the block.
@@ -120,15 +131,33 @@ def scan(moments: Moments, scale: int) -> tuple[ScanEntry, ...]:
 
     Raises:
         InputError: If not even the first interaction fits the coarsest lattice.
-        AnalysisError: If a covariance matrix is singular.
+        AnalysisError: If a covariance matrix of the first step is singular.
     """
-    whole, left_out = moments.covariances()
-    entries = []
+    covariances = moments.covariances()
+    entries: list[ScanEntry] = []
     for level in range(len(moments.shapes) - 1):
-        fitting = _fitting(moments, level + 1)
-        for n in range(1, fitting + 1):
-            entries.append(_entry(moments, whole, left_out, level, n, scale))
+        bases = range(1, _fitting(moments, level + 1) + 1)
+        try:
+            entries += [_entry(moments, *covariances, level, n, scale) for n in bases]
+        except AnalysisError:
+            if not entries:
+                raise
+            break
     return tuple(entries)
+
+
+def by_level(entries: Sequence[ScanEntry]) -> list[list[ScanEntry]]:
+    """Entries of each step, by growing basis, in order of the steps."""
+    found: dict[int, list[ScanEntry]] = {}
+    for entry in entries:
+        found.setdefault(entry.level, []).append(entry)
+    return [found[level] for level in sorted(found)]
+
+
+def over_steps(entries: Sequence[ScanEntry], parity: Parity) -> str:
+    """The exponent of every step with its largest basis, as a person reads it."""
+    mine = [entry for entry in entries if entry.parity == parity]
+    return ", ".join(str(level[-1].exponent) for level in by_level(mine))
 
 
 def _fitting(moments: Moments, level: int) -> int:
@@ -149,6 +178,7 @@ def _entry(
 ) -> ScanEntry:
     value = leading_eigenvalue(stability_matrix(whole, level, n))
     others = leading_eigenvalue(stability_matrix(left_out, level, n))
+    exponents = np.log(others) / np.log(scale)
     last = moments.interactions[n - 1]
     return ScanEntry(
         last.parity,
@@ -161,8 +191,9 @@ def _entry(
         Estimate(float(value), jackknife_error(others), "estimate", unit="1"),
         Estimate(
             float(np.log(value) / np.log(scale)),
-            jackknife_error(np.log(others) / np.log(scale)),
+            jackknife_error(exponents),
             "estimate",
             unit="1",
         ),
+        exponents,
     )

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from threading import Lock
 from typing import Protocol
 
@@ -22,6 +23,8 @@ from rsmi.renormalization.moments import Moments
 _PIECE = 1 << 22
 # Tilings followed for each configuration; more of them cost more than they tell.
 _MAX_IMAGES = 16
+# Of lattices that serve the test of drift alone: they have so few sites that overhead decides.
+_NARROW_IMAGES = 4
 
 
 class Source(Protocol):
@@ -98,7 +101,8 @@ class Ladder:
         shapes: Of the lattice at each level.
         sites: Blocks of each step, from `block_sites` or `aligned_sites`.
         plans: Interactions laid out for each level.
-        images: Images of each configuration at each level.
+        images: Images of each configuration at each level, made of the first ones of the level
+            before, of all but where the lattice is narrow.
     """
 
     rule: Rule
@@ -115,10 +119,11 @@ class Ladder:
         shapes = level_shapes(shape, rule.block, levels)
         n_v = math.prod(rule.block)
         sites, images = [block_sites(shape, rule.block)], [1, 1]
-        for fine in shapes[1:-1]:
+        for fine, coarse in pairwise(shapes[1:]):
             every = images[-1] * n_v <= _MAX_IMAGES
             sites.append((aligned_sites if every else block_sites)(fine, rule.block))
-            images.append(images[-1] * (n_v if every else 1))
+            single = min(images[-1], _NARROW_IMAGES) if min(coarse) < 4 else images[-1]
+            images.append(images[-1] * n_v if every else single)
         plans = [Plan.of(s, interactions) for s in shapes]
         return cls(rule, shapes, sites, plans, tuple(images))
 
@@ -129,7 +134,10 @@ class Ladder:
         values = []
         for level, plan in enumerate(self.plans):
             if level:
-                here = self.rule.apply(here, self.sites[level - 1], start, level - 1)
+                blocks = self.sites[level - 1]
+                tilings = len(blocks) // math.prod(plan.shape)
+                parents = np.ascontiguousarray(here[:, : self.images[level] // tilings])
+                here = self.rule.apply(parents, blocks, start, level - 1)
                 here = here.reshape(n, self.images[level], -1)
             measured = plan.run(here.reshape(-1, *plan.shape))
             values.append(measured.reshape(n, self.images[level], -1))

@@ -34,6 +34,7 @@ GLOSSARY = {
     "information.majority": Entry("I(H:E)", "majority rule, ties random, from samples"),
     "information.decimation": Entry("I(H:E)", "decimation, from samples"),
     "information.ceiling": Entry("H(H)", "entropy of the coarse variable, an upper limit"),
+    "exponents.fixed_point": Entry("", "1: nothing speaks against a fixed point; 0: refused"),
     "exponents.y_t": Entry("y<sub>t</sub>", "thermal exponent"),
     "exponents.y_h": Entry("y<sub>h</sub>", "magnetic exponent"),
     "exponents.nu": Entry("&nu;", "correlation-length exponent, 1/y_t"),

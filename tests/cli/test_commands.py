@@ -142,12 +142,57 @@ def test_exponents_are_the_same_for_a_file_and_an_array(
     for number, data in enumerate((samples, array)):
         out = tmp_path / str(number)
         said = rsmi(
-            "exponents", "--data", data, "--rule", "decimation", "--block", "[2,2]", "--blocks",
+            "exponents", "--data", data, "--rule", "majority", "--block", "[2,2]", "--blocks",
             "16", "--reach", "1.5", "--out", out,
         )  # fmt: skip
         assert said.code == 0, said.err
         values.append(read_result(out / "result.json").find("exponents.y_t").value)
     assert values[0] == pytest.approx(values[1], abs=1e-12)
+
+
+def test_exponents_that_are_refused_leave_their_numbers(
+    rsmi: Rsmi, array: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    said = rsmi(
+        "exponents", "--data", array, "--rule", "decimation", "--block", "[2,2]", "--out", out,
+        "--blocks", "16",
+    )  # fmt: skip
+    assert said.code == 1
+    assert "error: no fixed point here: the rule copies spins of its block" in said.err
+    assert "y_h over the steps: 1.9" in said.err
+    assert "nothing is known of the Hamiltonian" in said.err
+    result = read_result(out / "result.json")
+    assert result.find("exponents.fixed_point").value == 0
+    assert "y_h drifts" in str(result.find("exponents.fixed_point").context["verdict"])
+    names = {quantity.name for quantity in result.quantities}
+    assert names >= {"exponents.scan.y_h", "exponents.scan.drift.y_h", "exponents.scan.odd_average"}
+    assert not names & {"exponents.y_t", "exponents.y_h", "exponents.nu"}
+
+
+def test_a_run_with_a_rule_that_copies_is_refused_before_sampling(
+    rsmi: Rsmi, config: Path, tmp_path: Path
+) -> None:
+    said = rsmi("run", config, "--out", tmp_path / "out", "--exponents.rules", "[decimation]")
+    assert said.code == 2
+    assert "exponents.rules holds 'decimation', but the rule copies spins" in said.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_off_criticality_writes_all_but_exponents_and_fails(
+    rsmi: Rsmi, config: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    said = rsmi(
+        "run", config, "--out", out, "--samples.temperature", "2.6", "--learning.null", "false"
+    )
+    assert said.code == 1
+    assert "error: no fixed point with rule 'learned', 'majority': the samples say K =" in said.err
+    assert "y_h drifts" in said.err
+    assert (out / "report.html").exists()
+    names = {quantity.name for quantity in read_result(out / "result.json").quantities}
+    assert {"information.learned", "exponents.scan.y_t", "exponents.majority.fixed_point"} <= names
+    assert "exponents.y_t" not in names
 
 
 def test_sample_and_info(rsmi: Rsmi, tmp_path: Path) -> None:

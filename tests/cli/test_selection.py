@@ -93,8 +93,10 @@ def test_away_from_the_critical_point_it_is_said(rsmi: Rsmi, collection: Path) -
         "exponents", "--data", collection, "--select.temperature", "2.0", "--select.shape",
         "[16,16]", "--block", "[2,2]", "--blocks", "8", "--reach", "1.5",
     )  # fmt: skip
-    assert said.code == 0, said.err
+    assert said.code == 1, said.err
     assert "the model ising at coupling 0.5, temperature 2.0 is not at a critical point" in said.err
+    assert "the samples say K = J/T = 0.5, 13.5 % above the critical 0.440687" in said.err
+    assert "y_h over the steps: 1.9" in said.err
 
 
 def test_exponents_of_another_model_are_refused(rsmi: Rsmi, fields: Path, tmp_path: Path) -> None:

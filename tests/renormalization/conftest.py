@@ -9,8 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from rsmi.information.estimate import Estimate
 from rsmi.lattice import states
 from rsmi.renormalization import Interaction
+from rsmi.renormalization.stability import ScanEntry, jackknife_error
+from rsmi.sampling import Ising, SwendsenWang
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +26,7 @@ def kit() -> ModuleType:
 class InMemory:
     configurations: Tensor
     chains: int = 1
+    model: dict[str, str | float] | None = None
 
     def __post_init__(self) -> None:
         self.shape = tuple(self.configurations.shape[1:])
@@ -73,3 +77,34 @@ def plain_values(configurations: Tensor, interaction: Interaction) -> np.ndarray
             product = product * spins.roll([-o for o in offset], axes)
         total += product.flatten(1).sum(1)
     return total.numpy()
+
+
+def drawn(shape, coupling, *, seed, chains=64, records=40, thin=3, equilibration=60):
+    """Swendsen-Wang configurations, record by record, of a Hamiltonian that is not told."""
+    sampler = SwendsenWang(Ising(shape, coupling), seed=seed, workers=1)
+    state = sampler.initial(chains=chains)
+    sampler.advance(state, first_sweep=0, sweeps=equilibration)
+    kept = []
+    for record in range(records):
+        sampler.advance(state, first_sweep=equilibration + thin * record, sweeps=thin)
+        kept.append(state.clone())
+    return InMemory(torch.cat(kept), chains)
+
+
+def made_up_scan(parity, values, *, side=64, axes=2, error=0.0002):
+    """A scan with given exponents: one list per step, a value per shell of diameters."""
+    random = np.random.default_rng(1)
+    entries = []
+    for level, row in enumerate(values):
+        shape, coarse = (side >> level,) * axes, (side >> (level + 1),) * axes
+        for n, y in enumerate(row):
+            noise = random.standard_normal(64)
+            left_out = y + error * noise / max(jackknife_error(noise), 1e-300)
+            number = Estimate(y, error, "estimate", unit="1")
+            diameter2 = (1, 2, 4)[n]
+            entries.append(
+                ScanEntry(
+                    parity, level, shape, coarse, n + 1, "", diameter2, number, number, left_out
+                )
+            )
+    return entries

@@ -1,65 +1,77 @@
 import pytest
 
-from rsmi.information.estimate import Estimate
-from rsmi.renormalization.exponents import choose, critical_exponents, truncation_error
-from rsmi.renormalization.stability import ScanEntry
+from rsmi.renormalization.exponents import changes, choose, critical_exponents, truncation_error
 
 
-def _entry(parity, level, n, y, diameter2, axes=2):
-    shape, coarse = (64 >> level,) * axes, (32 >> level,) * axes
-    number = Estimate(y, 0.002, "estimate", unit="1")
-    return ScanEntry(parity, level, shape, coarse, n, "", diameter2, number, number)
+@pytest.fixture
+def even(kit):
+    """One list per step of a 64 x 64 lattice: y with 1, 2, 3 couplings."""
+    return kit.made_up_scan(
+        "even", [[0.90, 0.96, 0.97], [0.96, 0.99, 0.993], [0.96, 0.998, 1.0], [0.9, 0.9, 0.9]]
+    )
 
 
-def _scan(parity, values):
-    """One list per level: y from 1, 2, 3 couplings of squared diameter 1, 2, 4."""
-    diameters = (1, 2, 4)
-    return [
-        _entry(parity, level, n + 1, y, diameters[n])
-        for level, row in enumerate(values)
-        for n, y in enumerate(row)
-    ]
-
-
-EVEN = _scan("even", [[0.90, 0.96, 0.97], [0.96, 0.99, 0.993], [0.96, 0.998, 1.0], [0.9, 0.9, 0.9]])
-
-
-def test_the_deepest_step_that_does_not_feel_the_torus_is_chosen():
-    chosen = choose(EVEN)
+def test_the_deepest_step_that_does_not_feel_the_torus_is_chosen(even):
+    chosen = choose(even)
     assert (chosen.level, chosen.n_couplings) == (2, 3)
 
 
-def test_truncation_adds_the_changes_with_basis_and_step():
-    assert truncation_error(EVEN, choose(EVEN)) == pytest.approx(0.002 + 0.007)
+def test_of_a_small_lattice_the_second_step_is_chosen(kit):
+    small = kit.made_up_scan("even", [[0.9] * 3, [1.0] * 3], side=16)
+    assert choose(small).level == 1
+    assert choose(kit.made_up_scan("even", [[0.9] * 3, [1.0] * 3], side=8)).level == 0
 
 
-def test_a_step_that_changes_little_by_chance_is_not_trusted():
-    even = _scan("even", [[0.9] * 3, [1.0] * 3, [1.0] * 3])
-    assert truncation_error(even, choose(even)) == pytest.approx(0.1 / 4)
+def test_a_change_is_measured_in_the_basis_of_both_steps(kit):
+    scan = kit.made_up_scan("even", [[0.9, 0.95, 0.97], [0.93, 0.99]])
+    assert [c.value.value for c in changes(scan)] == pytest.approx([0.04])
+    assert changes(scan)[0].value.error == pytest.approx(0.0002 * 2**0.5, rel=0.5)
 
 
-def test_a_single_step_states_the_whole_change_of_the_basis():
-    even = EVEN[:3]
-    assert truncation_error(even, choose(even)) == pytest.approx(0.01 + 0.07)
+def test_truncation_joins_what_basis_and_steps_may_leave(kit):
+    scan = kit.made_up_scan("odd", [[1.90] * 3, [1.88, 1.88, 1.884], [1.88, 1.88, 1.882]], error=0)
+    basis, steps = 0.25 * 0.002, 0.35 * 0.016 / 2
+    chosen = choose(scan)
+    assert truncation_error(scan, chosen) == pytest.approx((basis**2 + steps**2) ** 0.5)
 
 
-def test_a_single_step_that_counts_is_held_against_the_one_after_it():
-    even = _scan("even", [[0.96, 0.97, 0.97], [0.9, 0.9, 0.9]])
-    chosen = next(entry for entry in even if (entry.level, entry.n_couplings) == (0, 3))
-    assert truncation_error(even, chosen) == pytest.approx(0.07)
+def test_a_step_that_changes_little_by_chance_is_not_trusted(kit):
+    scan = kit.made_up_scan("odd", [[1.90] * 3, [1.88] * 3, [1.88] * 3], error=0)
+    assert truncation_error(scan, choose(scan)) == pytest.approx(0.35 * 0.02 / 2)
 
 
-def test_in_three_dimensions_the_slow_correction_is_counted():
-    even = [
-        _entry("even", level, 1, y, 1, axes=3) for level, y in enumerate([1.4, 1.5, 1.55, 1.53])
-    ]
+def test_a_flow_that_moves_on_is_not_trusted(kit):
+    scan = kit.made_up_scan("odd", [[1.880] * 3, [1.879] * 3, [1.879] * 3, [1.86] * 3], error=0)
+    assert truncation_error(scan, choose(scan)) == pytest.approx(0.019)
+
+
+@pytest.mark.parametrize(("parity", "expected"), [("even", 0.026), ("odd", 0.012)])
+def test_a_single_step_states_what_first_steps_do(parity, expected, kit):
+    scan = kit.made_up_scan(parity, [[1.0] * 3], side=30, error=0)
+    assert truncation_error(scan, choose(scan)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("parity", "expected"), [("even", 0.06), ("odd", 0.003)])
+def test_a_single_coupling_states_what_one_misses(parity, expected, kit):
+    scan = kit.made_up_scan(parity, [[1.0]] * 3, error=0)
+    assert truncation_error(scan, choose(scan)) == pytest.approx(expected, rel=0.05)
+
+
+def test_noise_is_not_taken_for_a_change(kit):
+    scan = kit.made_up_scan("even", [[0.98] * 3, [1.0] * 3, [1.0] * 3], error=0.03)
+    assert truncation_error(scan, choose(scan)) == pytest.approx(0.35 * 0.4 * 0.026 / 2, rel=0.3)
+
+
+def test_in_three_dimensions_the_slow_correction_is_counted(kit):
+    scan = kit.made_up_scan("even", [[1.4], [1.5], [1.55], [1.58]], axes=3, error=0)
     left = 2**-0.83
-    assert truncation_error(even, even[2]) == pytest.approx(0.1 * left / (1 - left))
+    steps = 0.03 * left / (1 - left)
+    assert truncation_error(scan, choose(scan)) == pytest.approx((steps**2 + 0.06**2) ** 0.5)
 
 
-def test_all_exponents_follow_from_two():
-    odd = _scan("odd", [[1.88] * 3, [1.877] * 3, [1.875] * 3])
-    found = critical_exponents(EVEN, odd, 2)
+def test_all_exponents_follow_from_two(even, kit):
+    odd = kit.made_up_scan("odd", [[1.88] * 3, [1.877] * 3, [1.875] * 3])
+    found = critical_exponents(even, odd, 2)
     values = {name: exponent.value.value for name, exponent in found.items()}
     expected = {"y_t": 1, "y_h": 1.875, "nu": 1, "eta": 0.25}
     assert values == pytest.approx(expected | {"delta_sigma": 0.125, "delta_epsilon": 1})

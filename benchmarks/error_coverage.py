@@ -1,0 +1,186 @@
+"""How often stated errors hold, and how often verdicts are right, over many small runs.
+
+The tables are those of `docs/trust.md`.
+The file cannot be called coverage.py: numba would import it.
+"""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from measurement import Measurement
+from torch import Tensor
+
+from rsmi.errors import InputError
+from rsmi.lattice import states
+from rsmi.learning import decimation, majority
+from rsmi.renormalization import MCRGResult, renormalise
+from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
+
+EXACT = {"y_t": 1.0, "y_h": 1.875}
+PEER = "1 sigma should hold 59 to 77 % of runs"
+
+
+def main() -> Measurement:
+    held = exponents()
+    return Measurement(
+        "; ".join(f"{name}: 1 sigma holds {share:.0%}" for name, share in held.items()), PEER, ""
+    )
+
+
+@dataclass
+class Drawn:
+    """Configurations in memory whose Hamiltonian is not told."""
+
+    spins: Tensor
+    chains: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.spins.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.spins)
+
+    def read(self, start: int, stop: int) -> Tensor:
+        return self.spins[start:stop]
+
+
+def draw(side: int, temperature: float, seed: int, chains: int = 64, records: int = 60) -> Drawn:
+    """Swendsen-Wang configurations at a temperature in units of the critical one."""
+    sampler = SwendsenWang(Ising((side, side), CRITICAL_COUPLING / temperature), seed=seed)
+    state = sampler.initial(chains)
+    sampler.advance(state, 0, 100)
+    kept = []
+    for record in range(records):
+        sampler.advance(state, 100 + 4 * record, 4)
+        kept.append(state.clone())
+    return Drawn(torch.cat(kept), chains)
+
+
+def linear(block: Sequence[int], weight: float, steepness: float | None = None) -> Tensor:
+    """Sign of the sum where the first spin weighs more, or a sigmoid of it."""
+    v = states(int(np.prod(block))).double()
+    total = v.sum(1) + (weight - 1) * v[:, 0]
+    up = (1 + total.sign()) / 2 if steepness is None else torch.sigmoid(2 * steepness * total)
+    return torch.stack([1 - up, up], 1)
+
+
+def rules(b: int) -> dict[str, Tensor]:
+    """Rules with a fixed point; the second is what is learned for 2 x 2 blocks."""
+    block = (b, b)
+    return {
+        "majority": majority(block).table(),
+        "ties to a corner": linear(block, 1.5),
+        "soft": linear(block, 1.0, 1.0),
+    }
+
+
+def exponents(runs: int = 200, grid_runs: int = 6, verdict_runs: int = 20) -> dict[str, float]:
+    """Print the tables of exponents; the share of runs in which one sigma holds is returned."""
+    held = _coverage(runs)
+    _grid(grid_runs)
+    _verdicts(verdict_runs)
+    return held
+
+
+def _coverage(runs: int) -> dict[str, float]:
+    """Independent runs at T_c: sizes and rules in turn."""
+    sides, chosen = (16, 32, 32, 64), ("majority", "ties to a corner", "majority", "soft")
+    found: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    refused = 0
+    for seed in range(runs):
+        side, rule = sides[seed % 4], chosen[seed // 4 % 4]
+        result = renormalise(draw(side, 1.0, seed), rules(2)[rule], (2, 2))
+        refused += not result.verdict.fixed_point
+        for name, pull, error in _pulls(result):
+            for group in ("all", rule, f"L = {side}"):
+                found[name, group].append((pull, error))
+    _print_pulls(f"{runs} runs at T_c, 3840 configurations each, {refused} refused", found)
+    return {name: _share([p for p, _ in found[name, "all"]], 1) for name in EXACT}
+
+
+def _pulls(result: MCRGResult) -> Iterator[tuple[str, float, float]]:
+    if result.verdict.fixed_point:
+        for name, exact in EXACT.items():
+            value = result.exponents[name].value
+            yield name, value.deviation(exact), value.error
+
+
+def _share(pulls: Sequence[float], sigmas: float) -> float:
+    return float((np.abs(pulls) < sigmas).mean())
+
+
+def _print_pulls(title: str, found: dict[tuple[str, str], list[tuple[float, float]]]) -> None:
+    print(f"\n{title}\n\n| | | n | 1 sigma | 2 sigma | mean square | largest | median error |")
+    print("|---|---|---|---|---|---|---|---|")
+    for (name, group), rows in found.items():
+        pulls, errors = zip(*rows, strict=True)
+        cells = (
+            name,
+            group,
+            len(pulls),
+            f"{_share(pulls, 1):.0%}",
+            f"{_share(pulls, 2):.0%}",
+            f"{np.square(pulls).mean():.2f}",
+            f"{np.abs(pulls).max():.1f}",
+            f"{np.median(errors):.4f}",
+        )
+        print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
+def _grid(runs: int) -> None:
+    """Every lattice, block, rule, depth and reach that is accepted."""
+    found: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    cases = itertools.product((24, 27, 30, 32, 36, 48, 64), range(runs))
+    for side, seed in cases:
+        samples = draw(side, 1.0, 1000 + seed)
+        for b, levels, reach in itertools.product((2, 3, 4), (None, 2, 1), (2.0, 1.5, 1.0)):
+            for rule, table in rules(b).items():
+                for name, pull, error in _accepted(samples, table, b, levels, reach):
+                    depth = "all levels" if levels is None else f"levels {levels}"
+                    for group in (f"b = {b}", depth, f"reach {reach}", f"L = {side}", rule):
+                        found[name, group].append((pull, error))
+    _print_pulls(f"Grid at T_c, {runs} runs of each lattice", dict(sorted(found.items())))
+
+
+def _accepted(
+    samples: Drawn, table: Tensor, b: int, levels: int | None, reach: float
+) -> list[tuple[str, float, float]]:
+    try:
+        return list(_pulls(renormalise(samples, table, (b, b), levels=levels, reach=reach)))
+    except InputError:
+        return []
+
+
+def _verdicts(runs: int) -> None:
+    """Share of runs that are refused, by temperature and size, and of rules that copy spins."""
+    print(f"\nRefused of {runs} runs, 3840 configurations each\n")
+    print("| T / T_c | L = 16 | L = 32 | L = 64 |\n|---|---|---|---|")
+    for temperature in (0.9, 0.95, 0.98, 0.99, 1.0, 1.01, 1.02, 1.05, 1.1):
+        shares = [f"{_refused(side, temperature, runs):.0%}" for side in (16, 32, 64)]
+        print(f"| {temperature} | {' | '.join(shares)} |", flush=True)
+    copied = [
+        decimation((2, 2)).table(),
+        0.6 * decimation((2, 2)).table() + 0.4 * rules(2)["majority"],
+    ]
+    for side in (16, 30, 32):
+        samples = draw(side, 1.0, 77)
+        lost = sum(not renormalise(samples, t, (2, 2)).verdict.fixed_point for t in copied)
+        print(f"\nL = {side}: decimation and 60 % of it refused {lost} of {len(copied)}")
+
+
+def _refused(side: int, temperature: float, runs: int) -> float:
+    table = rules(2)["majority"]
+    found = [
+        renormalise(draw(side, temperature, 5000 + seed), table, (2, 2)).verdict.fixed_point
+        for seed in range(runs)
+    ]
+    return 1 - sum(found) / runs
+
+
+if __name__ == "__main__":
+    print(main())

@@ -1,0 +1,389 @@
+"""Whether the flow rests: what must hold before a critical exponent is quoted."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import fdtrc, stdtrit
+from torch import Tensor
+
+from rsmi.errors import AnalysisError
+from rsmi.information.estimate import Estimate
+from rsmi.lattice import states
+from rsmi.renormalization.couplings import Parity
+from rsmi.renormalization.exponents import SYMBOLS, Change, Exponent, changes, choose
+from rsmi.renormalization.models import off_critical
+from rsmi.renormalization.moments import Moments
+from rsmi.renormalization.stability import ScanEntry, by_level, jackknife_error, over_steps
+
+_DRIFT_ALARM = 1e-4
+_ODD_ALARM = 1e-6
+_LEAST_GROUPS = 16
+_MOST_ODD = 4
+_LEAST_CURVATURE = 0.03
+_ORDERED = 0.985
+
+# What a step may change at the critical point of the Ising model, for majority-like rules.
+_FIRST: dict[Parity, float] = {"even": 0.025, "odd": 0.0075}  # times b
+_LATER: dict[Parity, float] = {"even": 0.03, "odd": 0.004}
+_RESCALING, _TORUS = 0.0015, 0.05  # times b, and over the square of the coarse width
+_GROWTH = 0.4  # y_h moves by this times the relative distance from T_c, growing by b in a step
+_NARROW: dict[Parity, float] = {"even": 0.03, "odd": 0.003}  # more, where the torus is felt
+_SLOW = 4.0
+"""In three dimensions corrections are larger and shrink more slowly."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far an exponent moves in one step, and how far it may at a fixed point.
+
+    Args:
+        change: From the step before to this one.
+        allowed: What decaying corrections and narrow lattices move it at a critical point.
+    """
+
+    change: Change
+    allowed: float
+
+    @property
+    def name(self) -> str:
+        """`y_t` or `y_h`."""
+        return SYMBOLS[self.change.after.parity]
+
+    @property
+    def excess(self) -> float:
+        """Standard errors by which the change exceeds what is allowed; at most 0 if it does not."""
+        over = abs(self.change.value.value) - self.allowed
+        return over / self.change.value.error if self.change.value.error else np.inf * np.sign(over)
+
+    @property
+    def alarm(self) -> float:
+        """Standard errors of excess that chance makes once in 10 000 times."""
+        return float(stdtrit(len(self.change.after.left_out) - 1, 1 - _DRIFT_ALARM / 2))
+
+    @property
+    def runs_away(self) -> bool:
+        """Whether the excess is more than chance makes."""
+        return bool(self.excess > self.alarm)
+
+    @property
+    def blind(self) -> float:
+        """Relative distance from the critical temperature that this change of y_h may well hide.
+
+        That of the Ising model in two dimensions, where y_h moves by 0.4 to 0.5 of t b^k in step k.
+        """
+        after = self.change.after
+        scale = after.shape[0] / after.coarse_shape[0]
+        hidden = self.allowed + (self.alarm + 1) * self.change.value.error
+        return hidden / (_GROWTH * scale ** (after.level - 1) * (scale - 1))
+
+
+@dataclass(frozen=True)
+class Average:
+    """Mean of an interaction, per term and site; an odd one vanishes by the flip symmetry.
+
+    Args:
+        name: Of the interaction.
+        level: Of the lattice.
+        value: With a standard error that knows of correlations longer than a block.
+    """
+
+    name: str
+    level: int
+    value: Estimate
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether samples and rule are at a fixed point, as far as the data can tell.
+
+    Args:
+        reasons: Why they are not; empty where nothing speaks against it.
+        drifts: Change of both exponents at every step after the first.
+        odd: Averages that must vanish under the flip of all spins.
+        flip_chance: Probability of odd averages so large if they do.
+        rescaling: y_h by which the first step rescales the magnetisation, less that of the scan.
+        unseen: Relative distance from the critical temperature that no test would have shown, and
+            how far off y_h is then; None where the coupling is told, or the dimension is not 2.
+    """
+
+    reasons: tuple[str, ...]
+    drifts: tuple[Drift, ...]
+    odd: tuple[Average, ...]
+    flip_chance: float
+    rescaling: Estimate
+    unseen: tuple[float, float] | None
+
+    @property
+    def fixed_point(self) -> bool:
+        """Whether exponents may be quoted."""
+        return not self.reasons
+
+    @property
+    def text(self) -> str:
+        """One sentence."""
+        if self.reasons:
+            return f"no fixed point here: {'; '.join(self.reasons)}"
+        if not self.drifts:
+            return (
+                "one step only: whether the flow rests, and so whether these are critical "
+                "exponents, could not be tested"
+            )
+        rests = f"the flow rests within its errors over {len(self.drifts) // 2 + 1} steps"
+        if self.unseen is None:
+            return rests
+        distance, bias = self.unseen
+        return (
+            f"{rests}; a temperature {100 * distance:.1g} % beside the critical one could look the "
+            f"same, with y_h about {bias:.1g} off"
+        )
+
+    def check(self) -> None:
+        """Raise AnalysisError unless exponents may be quoted."""
+        if self.reasons:
+            raise AnalysisError(
+                f"{self.text}; so there are no critical exponents to state, and the scan over "
+                "steps holds what was measured"
+            )
+
+
+def judge(
+    scans: Mapping[Parity, Sequence[ScanEntry]],
+    moments: Mapping[Parity, Moments],
+    exponents: Mapping[str, Exponent],
+    table: Tensor,
+    model: Mapping[str, str | float] | None,
+) -> Verdict:
+    """Look for every sign that a flow does not rest.
+
+    Signs are: a coupling that the samples themselves call another than the critical one, a rule
+    that copies spins or rescales them otherwise than its eigenvalues say, an exponent that drifts
+    from step to step by more than its errors and the corrections that decay at a fixed point,
+    averages that the flip symmetry forbids, configurations that are nearly ordered, and leading
+    eigenvalues that no critical point has.
+    """
+    drifts = tuple(drift for scan in scans.values() for drift in find_drifts(scan))
+    moved = rescaling(moments["odd"], scans["odd"])
+    unseen = None if model else _unseen(drifts, scans["odd"])
+    odd, chance = odd_averages(moments["odd"]), flip_chance(moments["odd"])
+    shape = moments["even"].shapes[0]
+    reasons = [
+        off_critical(model, shape),
+        copies(table),
+        ordered(moments["even"]),
+        _forbidden(odd, chance),
+        _not_rescaled(moved, scans["odd"][0], len(moments["odd"].count)),
+        *(_drifting(scan, drifts) for scan in scans.values()),
+        *_irrelevant(exponents, len(shape)),
+    ]
+    return Verdict(
+        tuple(reason for reason in reasons if reason), drifts, odd, chance, moved, unseen
+    )
+
+
+def find_drifts(entries: Sequence[ScanEntry]) -> list[Drift]:
+    """The change of each step, beside what is allowed.
+
+    The first change is what a first step does. A later one may be as large as a correction that
+    shrinks by the scale factor leaves of the change before, or as the constants that majority-like
+    rules of the Ising model need; on coarse lattices narrower than 4 sites the torus adds its own.
+    """
+    found: list[Drift] = []
+    for change in changes(entries):
+        parity, shape = change.after.parity, change.after.shape
+        scale = shape[0] / change.after.coarse_shape[0]
+        slow = _SLOW if len(shape) >= 3 else 1.0
+        allowed = slow * _FIRST[parity] * scale
+        if found:
+            before = abs(found[-1].change.value.value)
+            allowed = max(slow * _LATER[parity], min(before, allowed) / scale)
+        found.append(Drift(change, allowed + change.after.narrow * slow * _NARROW[parity]))
+    return found
+
+
+def _unseen(drifts: Sequence[Drift], odd: Sequence[ScanEntry]) -> tuple[float, float] | None:
+    chosen = choose(odd)
+    blind = [drift.blind for drift in drifts if drift.name == "y_h"]
+    if not blind or len(chosen.shape) != 2:
+        return None
+    scale = chosen.shape[0] / chosen.coarse_shape[0]
+    return min(blind), min(blind) * _GROWTH * scale**chosen.level
+
+
+def _drifting(entries: Sequence[ScanEntry], drifts: Sequence[Drift]) -> str | None:
+    name = SYMBOLS[entries[0].parity]
+    away = [drift for drift in drifts if drift.runs_away and drift.name == name]
+    if not away:
+        return None
+    worst = max(away, key=lambda drift: drift.excess)
+    step = worst.change.after.level + 1
+    return (
+        f"{name} drifts, {over_steps(entries, entries[0].parity)} over the steps: step {step} "
+        f"changes it by {worst.change.value}, {worst.excess:.0f} standard errors more than the "
+        f"{worst.allowed:.2g} that decaying corrections explain"
+    )
+
+
+def odd_averages(moments: Moments) -> tuple[Average, ...]:
+    """Averages of all odd interactions on the lattice of the samples and the first coarse one."""
+    found = []
+    for level in range(2):
+        means = moments.averages(level)
+        errors = np.max([_standard_errors(joined) for joined in _groupings(means)], 0)
+        for interaction, mean, error in zip(
+            moments.interactions, means.mean(0), errors, strict=True
+        ):
+            value = Estimate(float(mean), float(error), "estimate", unit="1")
+            found.append(Average(interaction.name, level, value))
+    return tuple(found)
+
+
+def flip_chance(moments: Moments) -> float:
+    """Probability of odd averages so far from 0 all together, if symmetry makes them vanish.
+
+    ```
+    T^2 = G x C^-1 x,    F = T^2 (G - m) / (m (G - 1))        (Hotelling, G groups, m averages)
+    ```
+
+    All together they tell more than each: near a critical point they follow the sign of the
+    magnetisation and scatter widely, but what one of them is at a given other scatters little.
+    """
+    found = []
+    for level in range(2):
+        means = moments.averages(level)[:, :_MOST_ODD]
+        found.append(max(_hotelling(joined) for joined in _groupings(means)))
+    return min(1.0, len(found) * min(found))
+
+
+def _hotelling(groups: NDArray[np.float64]) -> float:
+    n, m = groups.shape
+    mean, scatter = groups.mean(0), np.cov(groups.T).reshape(m, m)
+    squared = float(n * mean @ np.linalg.pinv(scatter, rcond=1e-10, hermitian=True) @ mean)
+    return float(fdtrc(m, n - m, squared * (n - m) / (m * (n - 1))))
+
+
+def _standard_errors(groups: NDArray[np.float64]) -> NDArray[np.float64]:
+    errors: NDArray[np.float64] = groups.std(0, ddof=1) / math.sqrt(len(groups))
+    return errors
+
+
+def _groupings(blocks: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Means of (blocks, m), and of neighbouring blocks joined again and again.
+
+    A chain that turns over more slowly than a block is long has correlated blocks, whose scatter
+    alone would promise too much.
+    """
+    found = [blocks]
+    while len(found[-1]) >= 2 * _LEAST_GROUPS:
+        parts = np.array_split(blocks, len(found[-1]) // 2)
+        found.append(np.array([part.mean(0) for part in parts]))
+    return found
+
+
+def _forbidden(averages: Sequence[Average], chance: float) -> str | None:
+    if chance > _ODD_ALARM:
+        return None
+    listed = ", ".join(f"{a.name} {a.value}" for a in averages if a.level == 0)
+    return (
+        f"averages that must vanish under the flip of all spins do not ({listed}; chance "
+        f"{chance:.0e}): are these +1 and -1 of a model in a field, letters of a model with more "
+        "states, or chains too short to turn over?"
+    )
+
+
+def rescaling(moments: Moments, entries: Sequence[ScanEntry]) -> Estimate:
+    """How far the magnetisation disagrees with the scan about y_h, in the first step.
+
+    ```
+    <m'^2> / <m^2> = b^(2 d - 2 y_m)    at a fixed point;    y_m - y_h is returned
+    ```
+    """
+    first = by_level(entries)[0][-1]
+    squares = moments.same[:, :2, 0, 0] / (np.prod(moments.shapes[:2], axis=1) ** 2)
+    rest = squares.sum(0) - squares
+    factor = math.log(first.shape[0] / first.coarse_shape[0])
+    images = math.log(moments.images[1] / moments.images[0])
+
+    def y(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(len(first.shape) - (np.log(ratio) - images) / (2 * factor))
+
+    whole = float(y(squares[:, 1].sum() / squares[:, 0].sum()))
+    error = jackknife_error(y(rest[:, 1] / rest[:, 0]) - first.left_out)
+    return Estimate(whole - first.exponent.value, error, "estimate", unit="1")
+
+
+def _not_rescaled(moved: Estimate, first: ScanEntry, blocks: int) -> str | None:
+    slow = _SLOW if len(first.shape) >= 3 else 1.0
+    scale, width = first.shape[0] / first.coarse_shape[0], min(first.coarse_shape)
+    allowed = slow * (_RESCALING * scale + _TORUS / width**2)
+    if abs(moved.value) - allowed <= moved.error * stdtrit(blocks - 1, 1 - _DRIFT_ALARM / 2):
+        return None
+    return (
+        f"the first step does not rescale the magnetisation as its eigenvalues say: y_h would be "
+        f"{moved} larger, where corrections explain {allowed:.2g}"
+    )
+
+
+def copies(table: Tensor) -> str | None:
+    """Why a rule whose mean of h is (nearly) linear in v has no fixed point; None if it is not.
+
+    ```
+    E[h|v] = sum_i w_i v_i,    sum_i |w_i| <= 1:    <h h'> = (sum_i w_i)^2 <v v'>   far apart
+    ```
+
+    Correlations of far spins then keep their size or shrink, where a fixed point needs them to grow
+    by b^(2 d - 2 y_h). Decimation is such a rule, on whichever site, and any mixture of those.
+
+    Args:
+        table: (2**n_v, 2) float64 p(h|v).
+
+    >>> from rsmi.learning import decimation, majority
+    >>> (copies(decimation((2, 2)).table()) or "")[:34]
+    'the rule copies spins of its block'
+    >>> copies(majority((2, 2)).table()) is None
+    True
+    """
+    mean = table[:, 1] - table[:, 0]
+    spins = states(len(table).bit_length() - 1).to(mean)
+    total = float(mean.square().mean())
+    linear = float((spins.T @ mean / len(mean)).square().sum())
+    curved = 1 - linear / total if total else 0.0
+    if curved > _LEAST_CURVATURE:
+        return None
+    return (
+        "the rule copies spins of its block, as decimation does (its mean is linear in them but "
+        f"for {100 * max(curved, 0.0):.1f} %), so that correlations of far spins are not rescaled "
+        "and no fixed point exists; use majority or a learned rule"
+    )
+
+
+def ordered(even: Moments) -> str | None:
+    """Say so where neighbours hardly ever differ, on any lattice at least 4 sites wide."""
+    levels = [level for level, shape in enumerate(even.shapes) if min(shape) >= 4]
+    agree = [(1 + float(even.averages(level)[:, 0].mean())) / 2 for level in levels]
+    if max(agree) < _ORDERED:
+        return None
+    shares = ", ".join(f"{share:.4f}" for share in agree)
+    return (
+        f"the samples are constant or nearly ordered (of neighbouring spins {shares} agree over "
+        "the levels), so the flow ends in the ordered phase; draw them at the critical temperature"
+    )
+
+
+def _irrelevant(exponents: Mapping[str, Exponent], dimension: int) -> list[str]:
+    found = []
+    y_t, y_h = exponents["y_t"].value, exponents["y_h"].value
+    if y_t.value <= 2 * y_t.error:
+        found.append(
+            f"no relevant even eigenvalue is resolved: y_t = {y_t}, from which no nu follows"
+        )
+    for name, y in (("y_t", y_t), ("y_h", y_h)):
+        if y.value > dimension + 4 * y.error:
+            found.append(f"{name} = {y} is more than the dimension {dimension}")
+    if y_h.value < dimension / 2:
+        found.append(
+            f"y_h = {y_h} is not above d/2 = {dimension / 2:g}, the value of independent spins"
+        )
+    return found
