@@ -127,16 +127,15 @@ def test_nan_never_becomes_a_number(last):
     x = torch.linspace(-1, 1, 8)[:, None]
     model = quantise(nn.Sequential(Log(), nn.Tanh(), last), "1", levels=4)
     for layers in ("1", "2", None):
-        with pytest.raises(InputError, match="layer '0' has NaN .* a training that diverged"):
+        with pytest.raises(InputError, match=r"layer '0' has NaN .* a training that diverged"):
             analyse_layers(model, finite_inputs(x), layers=layers)
     # Infinity is not put on the last level either.
+    zero = finite_inputs(torch.arange(8.0)[:, None])
     with pytest.raises(InputError, match="layer '0' has NaN or infinite activations for 1 of 8"):
-        analyse_layers(
-            quantise(nn.Sequential(Log()), "0", 4), finite_inputs(x.abs() - x.abs().min())
-        )
+        analyse_layers(quantise(nn.Sequential(Log()), "0", 4), zero)
     diverged = nn.Sequential(nn.Linear(1, 2), last)
     nn.init.constant_(diverged[0].weight, float("nan"))
-    with pytest.raises(InputError, match="the weights '0.weight' have NaN: the training diverged"):
+    with pytest.raises(InputError, match=r"the weights '0\.weight' have NaN: the training"):
         analyse_layers(quantise(diverged, "1", 4), finite_inputs(x), layers="1")
     x[3] = float("nan")
     with pytest.raises(InputError, match="1 of 8 inputs have NaN; leave these rows out"):

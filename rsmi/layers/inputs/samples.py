@@ -87,8 +87,8 @@ class _Batches:
     """The passes over a loader; the only one over a generator keeps what was seen of it."""
 
     def __init__(self, loader: Iterable[Any]) -> None:
-        single = Dataset | Tensor | np.ndarray | str
-        if isinstance(loader, single) or not isinstance(loader, Iterable):
+        single = isinstance(loader, Dataset | Tensor | np.ndarray | str)
+        if single or not isinstance(loader, Iterable):
             raise InputError(
                 f"the loader is a {type(loader).__name__}; expected batches: give "
                 "DataLoader(dataset, batch_size=...)"
@@ -158,9 +158,28 @@ def file_inputs(
     target = Path(path)
     if target.suffix == ".npz" and target.exists():
         with np.load(target, allow_pickle=False) as file:
-            if "x" in file:
+            if has_inputs(target, file):
                 return _arrays(file["x"], file.get("y"), entropy)
     return _spin_file(target, entropy, select or {})
+
+
+def has_inputs(path: Path, archive: Mapping[str, NDArray[Any]]) -> bool:
+    """Whether an archive holds inputs `x`, and not configurations of spins.
+
+    Raises:
+        InputError: For neither, with what it holds.
+    """
+    if "x" in archive:
+        return True
+    names = list(archive)
+    spins = len(names) == 1 and bool(np.isin(archive[names[0]], (-1, 0, 1)).all())
+    if spins or any(name in names for name in ("spins", "configurations")):
+        return False
+    held = ", ".join(f"{n} {list(archive[n].shape)} {archive[n].dtype}" for n in names)
+    raise InputError(
+        f"{path} holds {held or 'nothing'} and no x; save the inputs as x (n, ...), with labels as "
+        "y (n,): numpy.savez(path, x=inputs, y=labels)"
+    )
 
 
 def _arrays(x: NDArray[Any], y: NDArray[Any] | None, entropy: Estimate | None) -> Inputs:

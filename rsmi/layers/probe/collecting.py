@@ -177,8 +177,8 @@ class _State:
             self._layouts.append(layout)
         if layout != self._layouts[0]:
             raise InputError(
-                f"the tensors of one batch are {layout} and of another {self._layouts[0]}; pad them "
-                "to one size"
+                f"the tensors of one batch are {layout} and of another {self._layouts[0]}; pad "
+                "them to one size"
             )
 
     def _thin(self) -> None:

@@ -23,8 +23,8 @@ class Probe:
 
     The network is put into evaluation mode inside and back into its own mode afterwards, its
     noise begins at its seeds, and no random number that is drawn outside changes. It works on
-    copies of the inputs, floats in the data type of its first floating parameter. A layer that is called several times in one forward pass is
-    recorded each time, as `relu`, `relu:2`, `relu:3` ...
+    copies of the inputs, floats in the data type of its first floating parameter. A layer that
+    is called several times in one forward pass is recorded each time, as `relu`, `relu:2` ...
 
     Args:
         model: Any network; what its forward pass returns does not matter.
