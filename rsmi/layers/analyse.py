@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from rsmi.errors import InputError
+from rsmi.layers.counting.entropies import label_entropy
 from rsmi.layers.findings import audit_findings
 from rsmi.layers.inputs.batches import InputKind, Inputs, input_rows, seen_kind
 from rsmi.layers.inputs.samples import file_inputs, loader_inputs, parted, sampled_inputs
@@ -18,6 +19,8 @@ from rsmi.layers.probe.hooks import Probe
 from rsmi.layers.report import Finding, LayerReport, LayerRow
 from rsmi.layers.rows import Rows
 from rsmi.layers.setting import WITH_LABELS, LayerKind, Setting
+
+_ROUNDING = 1e-9
 
 Data = Inputs | Tensor | Iterable[Any] | str | os.PathLike[str]
 
@@ -98,7 +101,20 @@ def _stream(
             keep=_rows_to_keep(options, inputs.kind),
             progress=options.progress,
         )
+    _check_entropy(inputs, found)
     return found, [Finding("left out", *one) for one in probe.left_out.items()]
+
+
+def _check_entropy(inputs: Inputs, found: Collected) -> None:
+    """H(X) of a finite set is that of the rows that were sent: I(X;T) + H(X|T) = H(X)."""
+    if inputs.kind != "finite" or inputs.entropy is None:
+        return
+    said, counted = inputs.entropy.value, label_entropy(found.x, found.weights)
+    if abs(said - counted) > _ROUNDING:
+        raise InputError(
+            f"the inputs are said to have H(X) = {said:.10g} nats, and their rows have "
+            f"{counted:.10g}; leave the rows as they are until they are measured"
+        )
 
 
 def _kinds(rule: Setting, network: nn.Module, probe: Probe) -> dict[str, LayerKind]:

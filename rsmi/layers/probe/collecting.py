@@ -163,7 +163,8 @@ class _State:
         self._labelled.add(batch.y is not None)
         weights = torch.ones(n) if batch.weights is None else batch.weights
         self._weights.append(weights.cpu().numpy()[:, None])
-        keep = torch.arange(-self.rows % self._stride, n, self._stride) if self._most else None
+        start = -self.rows % self._stride
+        keep = torch.arange(start, max(n, start), self._stride) if self._most else None
         for name, t in activations.items():
             self._add_layer(name, t, keep)
         if keep is not None:

@@ -1,7 +1,9 @@
 """Whether the activations of a row depend on that row alone, as everything measured assumes."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -15,12 +17,11 @@ from rsmi.layers.network.selection import layer_names
 from rsmi.layers.probe.hooks import Probe, tensors_of
 
 _ROUNDING = 1e-4
-"""Largest change, in units of a layer's largest activation, that may be rounding."""
+"""Largest change, in units of the largest activation, that may be rounding."""
 _MANY = 0.25
 """Share of rows that rounding does not carry over an edge of a quantised layer."""
-
-Activations = dict[str, Tensor]
-Event = tuple[str, str, Tensor]
+_LOOKED_AT = 8
+"""Changes that are measured, each by two passes: what comes after them follows from them."""
 
 
 def check_functions(probe: Probe, x: Tensor, layout: Layout | None = None) -> dict[str, float]:
@@ -28,7 +29,8 @@ def check_functions(probe: Probe, x: Tensor, layout: Layout | None = None) -> di
 
     The batch is sent as it was (a change is chance), with every second row in its place among
     other companions (a change comes from these), and in reversed order (a small change is
-    rounding, which depends on the place in the batch).
+    rounding, which depends on the place in the batch). All modules are watched, for few levels
+    may hide what changes before them.
 
     Args:
         probe: Open; layers that nobody chose and that return no rows of the inputs are left out.
@@ -41,43 +43,66 @@ def check_functions(probe: Probe, x: Tensor, layout: Layout | None = None) -> di
     Raises:
         InputError: With the layer, and the module that is the cause.
     """
-    first = _sent(probe, x, layout)
-    shares = dict.fromkeys(first, 0.0)
+    first = _passed(probe, x, layout)
+    shares = dict.fromkeys(first.layers, 0.0)
     for other, rows in _variants(x):
-        one, two = _at(first, rows), _at(_sent(probe, other, layout), rows)
-        exact = rows == slice(None) and probe.device.type == "cpu"
-        changed = _changed(one, two, 0.0 if exact else _ROUNDING, 0.0)
-        if changed:
-            raise InputError(_why(probe, changed[0], (x, other), rows, layout))
-        _raise_shares(shares, one, two)
+        again = _passed(probe, other, layout)
+        _raise_shares(shares, first.layers, again.layers, rows)
+        _check_companions(probe, (first, again), (x, other), rows, layout)
     if noises(probe.model):  # the place in the batch decides what noise a row gets
         return shares
-    back = {n: t.flip(0) for n, t in _sent(probe, x.flip(0), layout).items()}
-    for name in _changed(first, back, _ROUNDING, _MANY):
-        probe.leave_out(name, _PLACE.format(name))
-    _raise_shares(shares, first, back)
+    back = {name: codes.flip(0) for name, codes in _passed(probe, x.flip(0), layout).layers.items()}
+    if _raise_shares(shares, first.layers, back, slice(None)):
+        _leave_out_places(probe, x, layout)
     return {name: share for name, share in shares.items() if name.split(":")[0] in probe.layers}
 
 
-def _raise_shares(shares: dict[str, float], one: Activations, other: Activations) -> None:
-    """Share of rows with another code, where it is larger than before."""
-    for name, t in one.items():
-        share = float((row_ids(t) != row_ids(other[name])).any(1).double().mean())
-        shares[name] = max(shares[name], share)
+@dataclass
+class _Event:
+    """What went into or came out of a module in one call: codes of the tensors with a row each."""
+
+    name: str
+    side: str
+    codes: list[Tensor]
 
 
-_PLACE = (
-    "layer '{}' depends on the place of an input in its batch, so that its activation is no "
-    "function of the input: its first axis may not be that of the inputs (a recurrent layer "
-    "without batch_first, positions); choose another layer, or put that axis first with take"
-)
+@dataclass
+class _Pass:
+    """One forward pass: codes of the layers, those of all modules, and where they may hide."""
+
+    layers: dict[str, Tensor] = field(default_factory=dict)
+    events: list[_Event] = field(default_factory=list)
+    hiding: set[str] = field(default_factory=set)
+
+    def place(self, layer: str) -> int:
+        """Number of the event that is a layer's output."""
+        base, _, again = layer.partition(":")
+        outputs = [k for k, e in enumerate(self.events) if (e.name, e.side) == (base, "output")]
+        return outputs[int(again or 1) - 1]
 
 
-def _sent(probe: Probe, x: Tensor, layout: Layout | None) -> Activations:
+def _passed(probe: Probe, x: Tensor, layout: Layout | None) -> _Pass:
+    found = _Pass()
+
+    def add(name: str, side: str, values: Any) -> None:
+        found.events.append(_Event(name, side, [row_ids(t) for t in _rows_of(values, len(x))]))
+
+    with _watched(probe.model, add):
+        activations = _sent(probe, x, layout)
+    found.layers = {name: row_ids(t) for name, t in activations.items()}
+    found.hiding = {n for n, t in activations.items() if 2 * len(t.unique()) <= t.numel()}
+    return found
+
+
+def _sent(probe: Probe, x: Tensor, layout: Layout | None) -> dict[str, Tensor]:
     """Activations with the noise of the network at its beginning, and no other chance."""
     for noise in noises(probe.model):
         noise.reseed(noise.seed)
     return probe(x, layout)
+
+
+def _rows_of(values: Any, n: int) -> list[Tensor]:
+    return [t.detach() for t in tensors_of(values) if t.dim() and len(t) == n and t.numel()]
 
 
 def _variants(x: Tensor) -> Iterator[tuple[Tensor, slice]]:
@@ -90,78 +115,113 @@ def _variants(x: Tensor) -> Iterator[tuple[Tensor, slice]]:
             yield mixed, slice(kept, None, 2)
 
 
-def _at(found: Activations, rows: slice) -> Activations:
-    return {name: t[rows] for name, t in found.items()}
+def _raise_shares(
+    shares: dict[str, float], one: dict[str, Tensor], other: dict[str, Tensor], rows: slice
+) -> bool:
+    """Raise the shares of rows with another code to what they are now; whether there are any."""
+    found = {n: float((t[rows] != other[n][rows]).any(1).double().mean()) for n, t in one.items()}
+    for name, share in found.items():
+        shares[name] = max(shares[name], share)
+    return any(found.values())
 
 
-def _changed(one: Activations, other: Activations, tolerance: float, share: float) -> list[str]:
-    """Layers of which more than a share of rows changes by more than a tolerance."""
-    found = []
-    for name, t in one.items():
-        wide = t.double()
-        rounding = 8 * torch.finfo(t.dtype).eps if tolerance and t.is_floating_point() else 0
-        allowed = (tolerance + rounding) * wide.abs().max()
-        beyond = (wide - other[name].double()).abs() > allowed
-        if float(beyond.any(1).double().mean()) > share:
-            found.append(name)
-    return found
+def _check_companions(
+    probe: Probe,
+    passes: tuple[_Pass, _Pass],
+    batches: tuple[Tensor, Tensor],
+    rows: slice,
+    layout: Layout | None,
+) -> None:
+    """Refuse what changes by more than rounding although input and place are the same."""
+    one, other = passes
+    changes = [
+        k
+        for k, (a, b) in enumerate(zip(one.events, other.events, strict=False))
+        if any(not torch.equal(p[rows], q[rows]) for p, q in zip(a.codes, b.codes, strict=False))
+    ]
+    exact = rows == slice(None) and probe.device.type == "cpu"
+    for k in changes[:_LOOKED_AT]:
+        if exact or _beyond(*([t[rows] for t in _values(probe, x, layout, k)] for x in batches)):
+            for layer, codes in one.layers.items():
+                changed = not torch.equal(codes[rows], other.layers[layer][rows])
+                if one.place(layer) >= k and (changed or layer in one.hiding):
+                    raise InputError(_why(probe.model, layer, one.events[k], rows))
+            return
 
 
-def _why(
-    probe: Probe, layer: str, batches: tuple[Tensor, Tensor], rows: slice, layout: Layout | None
-) -> str:
-    """The refusal, with the first module that changes."""
-    traces = [_trace(probe, batch, rows, layout) for batch in batches]
-    cause = "its forward pass"
-    for (name, side, one), (_, _, other) in zip(*traces, strict=False):
-        if not torch.equal(one, other):
-            cause = _cause(probe.model, name, side)
-            break
-    how = (
-        "is random in evaluation mode, so that it gives another value for the same input in "
-        "the same batch"
-        if rows == slice(None)
-        else "depends on the other inputs of its batch"
+def _values(probe: Probe, x: Tensor, layout: Layout | None, event: int) -> list[Tensor]:
+    """The tensors of one event."""
+    count, kept = Counter[str](), list[Tensor]()
+
+    def add(name: str, side: str, values: Any) -> None:
+        if count["events"] == event:
+            kept.extend(t.clone() for t in _rows_of(values, len(x)))
+        count["events"] += 1
+
+    with _watched(probe.model, add):
+        _sent(probe, x, layout)
+    return kept
+
+
+def _beyond(one: list[Tensor], other: list[Tensor]) -> bool:
+    return any(
+        bool(_rows_beyond(a, b).any()) for a, b in zip(one, other, strict=False) if a.numel()
     )
-    return f"layer '{layer}' is no function of the input: {cause} {how}; {_way_out(rows, cause)}"
 
 
-def _cause(model: nn.Module, name: str, side: str) -> str:
-    module = layer_names(model).get(name, model)
-    said = f"{type(module).__name__} '{name}'"
-    if side == "input":
+def _rows_beyond(one: Tensor, other: Tensor) -> Tensor:
+    """Which rows change by more than rounding may."""
+    a, b = one.reshape(len(one), -1), other.reshape(len(other), -1)
+    eps = torch.finfo(a.dtype).eps if a.is_floating_point() else 0.0
+    allowed = (_ROUNDING + 8 * eps) * a.double().abs().max()
+    return ((a.double() - b.double()).abs() > allowed).any(1)
+
+
+def _leave_out_places(probe: Probe, x: Tensor, layout: Layout | None) -> None:
+    """Leave out layers that change with the place in the batch, as rounding does not."""
+    one, back = _sent(probe, x, layout), _sent(probe, x.flip(0), layout)
+    for name, t in one.items():
+        if float(_rows_beyond(t, back[name].flip(0)).double().mean()) > _MANY:
+            probe.leave_out(
+                name,
+                f"layer '{name}' depends on the place of an input in its batch, so that its "
+                "activation is no function of the input: its first axis may not be that of the "
+                "inputs (time or positions come first); choose another layer, or put the axis of "
+                "the inputs first with take",
+            )
+
+
+def _why(model: nn.Module, layer: str, event: _Event, rows: slice) -> str:
+    """The refusal, with the first thing that changes and what to do about it."""
+    if rows == slice(None):
+        how = "is random in evaluation mode: the same batch gives other values when sent again"
+        way_out = (
+            "switch it off in evaluation mode (F.dropout takes training=self.training), or give "
+            "the network known noise with with_noise"
+        )
+    else:
+        how = "depends on the other inputs of the batch"
+        way_out = (
+            "measure layers before it, or a network that uses fixed statistics in evaluation mode"
+        )
+    cause = _cause(layer_names(model).get(event.name, model), event)
+    return f"layer '{layer}' is no function of the input: {cause} {how}; {way_out}"
+
+
+def _cause(module: nn.Module, event: _Event) -> str:
+    said = f"{type(module).__name__} '{event.name}'"
+    if event.side == "input":
         return f"what the forward pass does before {said}"
+    if getattr(module, "batch_first", True) is False:
+        return f"{said}, whose first axis is time (batch_first=False),"
     if getattr(module, "track_running_stats", True) is False:
         return f"{said}, which keeps no running statistics (track_running_stats=False),"
     return said
 
 
-def _way_out(rows: slice, cause: str) -> str:
-    if rows == slice(None):
-        return (
-            "switch it off in evaluation mode (F.dropout takes training=self.training), or give "
-            "the network known noise with with_noise"
-        )
-    return (
-        "measure layers before it, or a network that normalises in evaluation mode by fixed "
-        "statistics"
-    )
-
-
-def _trace(probe: Probe, x: Tensor, rows: slice, layout: Layout | None) -> list[Event]:
-    """Codes of what goes into and comes out of every module, in the order of the calls."""
-    found: list[Event] = []
-    with _watched(probe.model, found, len(x), rows):
-        _sent(probe, x, layout)
-    return found
-
-
 @contextmanager
-def _watched(model: nn.Module, found: list[Event], n: int, rows: slice) -> Iterator[None]:
-    def add(name: str, side: str, values: Any) -> None:
-        for t in tensors_of(values):
-            whole = t.detach()[rows] if t.dim() and len(t) == n else t.detach()[None]
-            found.append((name, side, row_ids(whole)))
+def _watched(model: nn.Module, add: Callable[[str, str, Any], None]) -> Iterator[None]:
+    """Tell what goes into and comes out of every module, in the order of the calls."""
 
     def before(name: str) -> Callable[..., None]:
         return lambda module, inputs: add(name, "input", inputs)

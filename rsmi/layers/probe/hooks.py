@@ -303,7 +303,7 @@ def _finite(name: str) -> Any:
 def tensors_of(output: Any) -> Iterator[Tensor]:
     """All tensors of a nested output."""
     if isinstance(output, Tensor):
-        yield output
+        yield output.dequantize() if output.is_quantized else output
     elif isinstance(output, Mapping | tuple | list):
         for entry in output.values() if isinstance(output, Mapping) else output:
             yield from tensors_of(entry)
