@@ -13,7 +13,7 @@ from rsmi.layers import LayerReport
 from rsmi.report import Sheet
 
 _MORE = "not printed: {} layers; choose them with --layers, or write all of them with --out"
-_NAMED = 3
+_NAMED = 2
 """Layers of many, and values of each, that one remark names in a terminal."""
 _FIRST = 8
 """Columns that a row's name is given at least."""

@@ -34,10 +34,11 @@ def grouped(findings: Sequence[Finding], most: int | None = None) -> list[str]:
         own, text = _own_part(finding)
         layers = where.setdefault((finding.check, text), {})
         layers.setdefault(finding.layer, []).append(own)
-    return [
-        f"{check}: {text} [{_some([_of_layer(*entry, most) for entry in layers.items()], '; ', most)}]"
-        for (check, text), layers in where.items()
-    ]
+    lines = []
+    for (check, text), layers in where.items():
+        named = _some([_of_layer(*entry, most) for entry in layers.items()], "; ", most)
+        lines.append(f"{check}: {text} [{named}]")
+    return lines
 
 
 def _some(names: Sequence[str], between: str, most: int | None) -> str:
