@@ -104,7 +104,10 @@ def input_rows(x: Any) -> tuple[Tensor, Layout | None]:
     ([[1.0, 2.0, 0.5]], torch.int64)
     """
     if not isinstance(x, Mapping | tuple):
-        return _tensor(x, "the inputs"), None
+        rows = _tensor(x, "the inputs")
+        if rows.dim() == 0:
+            raise InputError("the inputs have no axis; expected shape (n, ...), one row per input")
+        return rows, None
     names = tuple(map(str, x)) if isinstance(x, Mapping) else None
     values = x.values() if isinstance(x, Mapping) else x
     parts = [_tensor(v, f"input {k}") for k, v in zip(names or range(len(x)), values, strict=True)]

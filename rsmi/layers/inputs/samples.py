@@ -47,7 +47,7 @@ def sampled_inputs(
     5
     """
     rows, layout = input_rows(x)
-    n = len(rows) if rows.dim() else 0
+    n = len(rows)
     if n < 2:
         raise InputError(
             f"{n} sample; entropies of sampled inputs need many (at least 2): give more, or "

@@ -1,5 +1,6 @@
 """A layer and what is done to its output, wherever the layer is called from."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from torch import Tensor, nn
@@ -45,6 +46,10 @@ def output_module(module: nn.Module) -> nn.Module:
     return hooks[-1].after if hooks else module
 
 
-def with_output_modules(model: nn.Module) -> list[nn.Module]:
+def with_output_modules(model: nn.Module) -> Iterator[nn.Module]:
     """Every module of a network, and what follows it."""
-    return [m for module in model.modules() for m in {module, output_module(module)}]
+    for module in model.modules():
+        yield module
+        last = output_module(module)
+        if last is not module:
+            yield last

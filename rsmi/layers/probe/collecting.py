@@ -127,10 +127,10 @@ def collect(
     state = _State(inputs.n, keep)
     size, rounding = 0, dict[str, float]()
     for whole in inputs.stream(batch_size):
-        if not size:
+        if not size and len(whole.x):
             size = len(whole.x)
             rounding = check_functions(probe, whole.x, whole.layout)
-        for batch in slices(whole.x, whole.y, whole.weights, size, whole.layout):
+        for batch in slices(whole.x, whole.y, whole.weights, max(size, 1), whole.layout):
             activations = probe(filled(batch.x, size), batch.layout)
             state.add(batch, {name: t[: len(batch.x)] for name, t in activations.items()})
             if progress:

@@ -20,6 +20,7 @@ _ROUNDING = 1e-4
 """Largest change, in units of the largest activation, that may be rounding."""
 _MANY = 0.25
 """Share of rows that rounding does not carry over an edge of a quantised layer."""
+_SOME = 4096
 _LOOKED_AT = 8
 """Changes that are measured, each by two passes: what comes after them follows from them."""
 
@@ -90,8 +91,14 @@ def _passed(probe: Probe, x: Tensor, layout: Layout | None) -> _Pass:
     with _watched(probe.model, add):
         activations = _sent(probe, x, layout)
     found.layers = {name: row_ids(t) for name, t in activations.items()}
-    found.hiding = {n for n, t in activations.items() if 2 * len(t.unique()) <= t.numel()}
+    found.hiding = {name for name, t in activations.items() if _has_few_values(t)}
     return found
+
+
+def _has_few_values(t: Tensor) -> bool:
+    """Whether many of the first activations are equal, as quantised ones are."""
+    some = t.reshape(-1)[:_SOME]
+    return 2 * len(some.unique()) <= len(some)
 
 
 def _sent(probe: Probe, x: Tensor, layout: Layout | None) -> dict[str, Tensor]:
