@@ -77,6 +77,8 @@ def test_rows_that_are_not_those_of_their_entropy_are_refused():
     changed = Inputs("finite", whole.stream, finite_inputs(x[:4]).entropy, None, 8)
     with pytest.raises(InputError, match=r"said to have H\(X\) = 1.386.* their rows have 2.079"):
         analyse_layers(nn.Identity(), changed)
+    single = finite_inputs(x[:3], weights=torch.tensor([0.9, 0.09, 0.01]))
+    assert float(next(single.stream(9)).weights.sum()) == pytest.approx(1, abs=1e-15)
 
 
 def test_dropout_that_is_never_switched_off_is_named():

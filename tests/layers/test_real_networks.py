@@ -307,6 +307,16 @@ def test_every_usual_way_to_give_data():
     assert analyse_layers(nn.Identity(), x.long()).inputs == "discrete"
 
 
+@pytest.mark.parametrize("dtype", ["<i8", ">i4", ">f4", "u1", "u2", "<u8"])
+def test_arrays_of_any_order_and_sign(dtype):
+    """Also read-only and reversed ones; two of 2**32 apart stay two."""
+    x = np.arange(40)[::-1].astype(dtype) * (2**32 if dtype == "<u8" else 1)
+    x.flags.writeable = False
+    report = analyse_layers(nn.Identity(), finite_inputs(x[:, None], (x % 2).astype(int)))
+    assert report["model"].interval("H(T)").middle == pytest.approx(math.log(40))
+    assert finite_inputs(x[::-1]).entropy.value == pytest.approx(math.log(40))
+
+
 def test_a_generator_is_passed_once_and_whole():
     inputs = loader_inputs(part for part in torch.arange(500).split(10))
     assert analyse_layers(nn.Identity(), inputs).n == 500

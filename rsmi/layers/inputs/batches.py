@@ -15,6 +15,7 @@ from rsmi.information import Estimate
 
 _AT_ONCE = 4096
 _LARGEST_INTEGER = 1 << 53
+_UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 
 InputKind = Literal["finite", "discrete", "continuous"]
 
@@ -127,16 +128,24 @@ def seen_kind(rows: Tensor, layout: Layout | None) -> Literal["discrete", "conti
 
 
 def _tensor(x: Any, what: str) -> Tensor:
-    try:
-        found = torch.from_numpy(x) if isinstance(x, np.ndarray) else x
-    except TypeError:
-        raise InputError(f"{what} have dtype {x.dtype}; expected numbers") from None
-    if isinstance(found, Tensor):
-        return found
-    raise InputError(
-        f"{what} are a {type(x).__name__}; expected a tensor or array (n, ...), or a tuple or dict "
-        "of these"
-    )
+    if isinstance(x, np.ndarray):
+        return _of_array(x, what)
+    if not isinstance(x, Tensor):
+        raise InputError(
+            f"{what} are a {type(x).__name__}; expected a tensor or array (n, ...), or a tuple or "
+            "dict of these"
+        )
+    return x.to(torch.int64) if x.dtype in _UNSIGNED else x
+
+
+def _of_array(x: NDArray[Any], what: str) -> Tensor:
+    """The array itself where torch can use it, else a copy; unsigned integers as int64."""
+    if x.dtype.kind not in "biuf":
+        raise InputError(f"{what} have dtype {x.dtype}; expected numbers")
+    if x.dtype.kind == "u" and x.dtype.itemsize > 1:
+        return torch.from_numpy(x.astype(np.int64))
+    usable = x.dtype.isnative and x.flags.writeable and min(x.strides, default=0) >= 0
+    return torch.from_numpy(x if usable else x.astype(x.dtype.newbyteorder("="), order="C"))
 
 
 def _exactly(t: Tensor, dtype: torch.dtype) -> Tensor:

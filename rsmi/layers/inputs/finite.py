@@ -49,4 +49,5 @@ def _weights(n: int, weights: Tensor | None) -> Tensor:
             f"weights of shape {list(weights.shape)} for {n} inputs; expected ({n},) "
             "probabilities >= 0 with a positive sum"
         )
-    return weights.double() / weights.sum()
+    exact = weights.double()
+    return exact / exact.sum()
