@@ -116,6 +116,14 @@ def test_statistics_of_the_batch_are_named(size, levels):
     ]
 
 
+def test_rows_that_are_alike_in_the_first_batch_hide_nothing():
+    """Ordered samples: the first batch is one configuration, whose companions are no others."""
+    x = torch.cat([torch.ones(64, 4), torch.randn(64, 4).sign()])
+    model = nn.Sequential(nn.BatchNorm1d(4, track_running_stats=False))
+    with pytest.raises(InputError, match=r"BatchNorm1d '0'.*other inputs of the batch"):
+        analyse_layers(model, finite_inputs(x), options=Options(batch_size=64))
+
+
 def test_places_in_the_batch_are_no_rounding():
     x = finite_inputs(grid([-1.0, 1.0], 4))
     with pytest.raises(InputError, match="layer '0' depends on the place of an input"):

@@ -349,7 +349,7 @@ def test_labels_are_names_and_may_be_large():
 
 
 def test_data_of_a_kind_that_cannot_be_used():
-    x = bits(4)
+    x, y = bits(4), torch.zeros(16, dtype=torch.int64)
     options = Options(keep=0, estimators=Estimators(range_bins=(3,)))
     with pytest.raises(InputError, match="keep is 0; give keep"):
         analyse_layers(linear(), finite_inputs(x), options=options)
@@ -359,6 +359,10 @@ def test_data_of_a_kind_that_cannot_be_used():
         analyse_layers(linear(), TensorDataset(x))
     with pytest.raises(InputError, match="inputs have dtype object; expected numbers"):
         analyse_layers(linear(), np.array([{}, {}]))
+    with pytest.raises(InputError, match="for another; pad the inputs to one size"):
+        analyse_layers(nn.Identity(), [x, x[:, :3]])
+    with pytest.raises(InputError, match="pad them to one size"):
+        analyse_layers(Two(), [((x, x), y), ((x, x[:, :3]), y)])
     with pytest.raises(InputError, match="the loader has no batches"):
         loader_inputs([])
     with pytest.raises(InputError, match="the inputs are a str; expected a tensor or array"):

@@ -4,7 +4,7 @@ Memory: 16 bytes per row and layer for the codes, 32 bytes per row for input, la
 one batch of activations, and `keep` rows of raw activations where estimators want them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,8 @@ from rsmi.layers.counting.entropies import Counted, count
 from rsmi.layers.counting.hashing import row_ids
 from rsmi.layers.counting.labels import Labels, Weights, dense_labels
 from rsmi.layers.inputs.batches import Batch, Inputs, Layout, slices
-from rsmi.layers.probe.functions import check_functions
+from rsmi.layers.network.noise import noises
+from rsmi.layers.probe.functions import check_among, check_functions
 from rsmi.layers.probe.growing import GrowingArray
 from rsmi.layers.probe.hooks import Probe
 
@@ -107,8 +108,8 @@ def collect(
 
     Every batch has as many rows as the first one (others are cut, or filled up with copies,
     which are then dropped), because matrix products of another shape may round differently and
-    would split values that are one. The first batch is sent several times, to see that every
-    activation is a function of its input.
+    would split values that are one. The first batch is sent several times, and the second, fourth,
+    eighth ... among rows of the first, to see that every activation is a function of its input.
 
     Args:
         probe: Open, see `Probe`.
@@ -124,18 +125,29 @@ def collect(
         InputError: For no rows, rows with and without labels, or activations that are no
             function of the input.
     """
-    state = _State(inputs.n, keep)
-    size, rounding = 0, dict[str, float]()
-    for whole in inputs.stream(batch_size):
-        if not size and len(whole.x):
-            size = len(whole.x)
-            rounding = check_functions(probe, whole.x, whole.layout)
-        for batch in slices(whole.x, whole.y, whole.weights, max(size, 1), whole.layout):
-            activations = probe(filled(batch.x, size), batch.layout)
-            state.add(batch, {name: t[: len(batch.x)] for name, t in activations.items()})
-            if progress:
-                progress(state.rows)
+    state, rounding = _State(inputs.n, keep), dict[str, float]()
+    first, noisy = None, bool(noises(probe.model))
+    for place, batch in enumerate(_even(inputs.stream(batch_size)), 1):
+        if first is None:
+            first = batch.x
+            rounding = check_functions(probe, first, batch.layout)
+        x = filled(batch.x, len(first))
+        if place > 1 and place & (place - 1) == 0 and x.shape == first.shape and not noisy:
+            check_among(probe, x, first, batch.layout)
+        activations = probe(x, batch.layout)
+        state.add(batch, {name: t[: len(batch.x)] for name, t in activations.items()})
+        if progress:
+            progress(state.rows)
     return state.collected(rounding)
+
+
+def _even(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Batches of at most as many rows as the first one, and of at least one."""
+    size = 0
+    for whole in batches:
+        size = size or len(whole.x)
+        if len(whole.x):
+            yield from slices(whole.x, whole.y, whole.weights, size, whole.layout)
 
 
 class _State:

@@ -58,6 +58,26 @@ def check_functions(probe: Probe, x: Tensor, layout: Layout | None = None) -> di
     return {name: share for name, share in shares.items() if name.split(":")[0] in probe.layers}
 
 
+def check_among(probe: Probe, x: Tensor, companions: Tensor, layout: Layout | None = None) -> None:
+    """Refuse layers that change when half of a batch is replaced by rows of another batch.
+
+    Rows that stand together in a stream may be alike, and then say nothing to each other.
+
+    Args:
+        probe: Open, without noise: it would begin again.
+        x: (n, ...) inputs.
+        companions: As many others.
+        layout: As in `Probe`.
+
+    Raises:
+        InputError: As `check_functions`.
+    """
+    mixed = x.clone()
+    mixed[::2] = companions[::2]
+    passes = _passed(probe, x, layout), _passed(probe, mixed, layout)
+    _check_companions(probe, passes, (x, mixed), slice(1, None, 2), layout)
+
+
 @dataclass
 class _Event:
     """What went into or came out of a module in one call: codes of the tensors with a row each."""
