@@ -21,6 +21,9 @@ from rsmi.layers.probe.functions import check_among, check_functions
 from rsmi.layers.probe.growing import GrowingArray
 from rsmi.layers.probe.hooks import Probe
 
+_CHECKED = frozenset(2 * 4**k for k in range(16))
+"""Batches that are sent among rows of the first one too."""
+
 Progress = Callable[[int], None]
 
 
@@ -108,8 +111,8 @@ def collect(
 
     Every batch has as many rows as the first one (others are cut, or filled up with copies,
     which are then dropped), because matrix products of another shape may round differently and
-    would split values that are one. The first batch is sent several times, and the second, fourth,
-    eighth ... among rows of the first, to see that every activation is a function of its input.
+    would split values that are one. The first batch is sent several times, and the second, eighth,
+    32nd ... among rows of the first, to see that every activation is a function of its input.
 
     Args:
         probe: Open, see `Probe`.
@@ -132,7 +135,7 @@ def collect(
             first = batch.x
             rounding = check_functions(probe, first, batch.layout)
         x = filled(batch.x, len(first))
-        if place > 1 and place & (place - 1) == 0 and x.shape == first.shape and not noisy:
+        if place in _CHECKED and x.shape == first.shape and not noisy:
             check_among(probe, x, first, batch.layout)
         activations = probe(x, batch.layout)
         state.add(batch, {name: t[: len(batch.x)] for name, t in activations.items()})

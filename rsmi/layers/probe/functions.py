@@ -28,10 +28,10 @@ _LOOKED_AT = 8
 def check_functions(probe: Probe, x: Tensor, layout: Layout | None = None) -> dict[str, float]:
     """Refuse layers whose activation is no function of the input, by sending one batch again.
 
-    The batch is sent as it was (a change is chance), with every second row in its place among
-    other companions (a change comes from these), and in reversed order (a small change is
-    rounding, which depends on the place in the batch). All modules are watched, for few levels
-    may hide what changes before them.
+    Every second row is sent in its place among other companions, then the others are (a change
+    is chance, if it is there without other companions too, and else comes from these), and all
+    in reversed order (a small change is rounding, which depends on the place in the batch). All
+    modules are watched, for few levels may hide what changes before them.
 
     Args:
         probe: Open; layers that nobody chose and that return no rows of the inputs are left out.
@@ -49,7 +49,8 @@ def check_functions(probe: Probe, x: Tensor, layout: Layout | None = None) -> di
     for other, rows in _variants(x):
         again = _passed(probe, other, layout)
         _raise_shares(shares, first.layers, again.layers, rows)
-        _check_companions(probe, (first, again), (x, other), rows, layout)
+        if _changes(first, again, rows):
+            _explain(probe, (x, other), rows, layout)
     if noises(probe.model):  # the place in the batch decides what noise a row gets
         return shares
     back = {name: codes.flip(0) for name, codes in _passed(probe, x.flip(0), layout).layers.items()}
@@ -74,8 +75,9 @@ def check_among(probe: Probe, x: Tensor, companions: Tensor, layout: Layout | No
     """
     mixed = x.clone()
     mixed[::2] = companions[::2]
-    passes = _passed(probe, x, layout), _passed(probe, mixed, layout)
-    _check_companions(probe, passes, (x, mixed), slice(1, None, 2), layout)
+    rows = slice(1, None, 2)
+    if _changes(_passed(probe, x, layout), _passed(probe, mixed, layout), rows):
+        _explain(probe, (x, mixed), rows, layout)
 
 
 @dataclass
@@ -102,16 +104,19 @@ class _Pass:
         return outputs[int(again or 1) - 1]
 
 
-def _passed(probe: Probe, x: Tensor, layout: Layout | None) -> _Pass:
+def _passed(probe: Probe, x: Tensor, layout: Layout | None, causes: bool = False) -> _Pass:
+    """Send a batch; to find causes, what goes into the modules is watched too."""
     found = _Pass()
 
     def add(name: str, side: str, values: Any) -> None:
-        found.events.append(_Event(name, side, [row_ids(t) for t in _rows_of(values, len(x))]))
+        if causes or side == "output":
+            found.events.append(_Event(name, side, [row_ids(t) for t in _rows_of(values, len(x))]))
 
     with _watched(probe.model, add):
         activations = _sent(probe, x, layout)
     found.layers = {name: row_ids(t) for name, t in activations.items()}
-    found.hiding = {name for name, t in activations.items() if _has_few_values(t)}
+    if causes:
+        found.hiding = {name for name, t in activations.items() if _has_few_values(t)}
     return found
 
 
@@ -133,10 +138,11 @@ def _rows_of(values: Any, n: int) -> list[Tensor]:
 
 
 def _variants(x: Tensor) -> Iterator[tuple[Tensor, slice]]:
-    """The batch again, and with other companions, each with the rows that stayed in place."""
-    yield x, slice(None)
-    for kept, others, one in ((0, 1, 0), (1, 0, -1)):
-        if len(x) > 1:
+    """The batch with other companions, where there are any, and the rows that stayed in place."""
+    if len(x) == 1:
+        yield x, slice(None)
+    else:
+        for kept, others, one in ((0, 1, 0), (1, 0, -1)):
             mixed = x.clone()
             mixed[others::2] = x[one].clone()
             yield mixed, slice(kept, None, 2)
@@ -152,20 +158,30 @@ def _raise_shares(
     return any(found.values())
 
 
-def _check_companions(
-    probe: Probe,
-    passes: tuple[_Pass, _Pass],
-    batches: tuple[Tensor, Tensor],
-    rows: slice,
-    layout: Layout | None,
-) -> None:
-    """Refuse what changes by more than rounding although input and place are the same."""
-    one, other = passes
-    changes = [
+def _changes(one: _Pass, other: _Pass, rows: slice) -> list[int]:
+    """Numbers of the events that are not the same in two passes."""
+    return [
         k
         for k, (a, b) in enumerate(zip(one.events, other.events, strict=False))
         if any(not torch.equal(p[rows], q[rows]) for p, q in zip(a.codes, b.codes, strict=False))
     ]
+
+
+def _explain(
+    probe: Probe, batches: tuple[Tensor, Tensor], rows: slice, layout: Layout | None
+) -> None:
+    """Refuse a change that is chance, and then one that comes from the companions."""
+    x, mixed = batches
+    _check_companions(probe, (x, x), slice(None), layout)
+    _check_companions(probe, (x, mixed), rows, layout)
+
+
+def _check_companions(
+    probe: Probe, batches: tuple[Tensor, Tensor], rows: slice, layout: Layout | None
+) -> None:
+    """Refuse what changes by more than rounding although input and place are the same."""
+    one, other = (_passed(probe, x, layout, causes=True) for x in batches)
+    changes = _changes(one, other, rows)
     exact = rows == slice(None) and probe.device.type == "cpu"
     for k in changes[:_LOOKED_AT]:
         if exact or _beyond(*([t[rows] for t in _values(probe, x, layout, k)] for x in batches)):
