@@ -8,15 +8,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
-def counting(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar that is told (done, total).
+def counting(console: Console, what: str) -> Iterator[Callable[..., None]]:
+    """A bar that is told (done, total), and by a third word that other things are counted now.
 
     Args:
         console: Where to draw; nothing is drawn where it is no terminal.
         what: Name of the things counted.
     """
     columns = (
-        TextColumn(f"  {what}"),
+        TextColumn("  {task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(compact=True),
@@ -25,4 +25,6 @@ def counting(console: Console, what: str) -> Iterator[Callable[[int, int], None]
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield lambda done, total, now=what: bar.update(
+            task, completed=done, total=total, description=now
+        )

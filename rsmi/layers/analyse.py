@@ -1,24 +1,28 @@
 """One front door: conditional entropies of chosen layers of any network."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
 from rsmi.errors import InputError
+from rsmi.layers.counting.entropies import label_entropy
 from rsmi.layers.findings import audit_findings
-from rsmi.layers.inputs.batches import InputKind, Inputs
-from rsmi.layers.inputs.samples import file_inputs, sampled_inputs
+from rsmi.layers.inputs.batches import InputKind, Inputs, input_rows, seen_kind
+from rsmi.layers.inputs.samples import file_inputs, loader_inputs, parted, sampled_inputs
 from rsmi.layers.network.selection import Selector, unwrapped
 from rsmi.layers.options import Options
 from rsmi.layers.probe.collecting import Collected, collect
 from rsmi.layers.probe.hooks import Probe
-from rsmi.layers.probe.rounding import rounding_sensitivity
-from rsmi.layers.report import LayerReport, LayerRow
+from rsmi.layers.report import Finding, LayerReport, LayerRow
 from rsmi.layers.rows import Rows
 from rsmi.layers.setting import WITH_LABELS, LayerKind, Setting
 
-Data = Inputs | Tensor | str | os.PathLike[str]
+_ROUNDING = 1e-9
+
+Data = Inputs | Tensor | Iterable[Any] | str | os.PathLike[str]
 
 
 def analyse_layers(
@@ -26,7 +30,7 @@ def analyse_layers(
     data: Data,
     *,
     layers: Selector | Sequence[Selector] | None = None,
-    labels: Tensor | None = None,
+    labels: Any = None,
     setting: Setting | None = None,
     options: Options | None = None,
 ) -> LayerReport:
@@ -34,14 +38,20 @@ def analyse_layers(
 
     With a finite set of inputs all values are exact. With samples each has a lower and an
     upper value where they can be certified. Quantities that are infinite are left out, with
-    the reason in `LayerRow.refused`.
+    the reason in `LayerRow.refused`. What it says of labels holds for the inputs it is measured
+    on: of rows that the network was trained on it is what the network remembers.
+
+    The network and the data are left as they are, and so are all random numbers.
 
     Args:
         model: Any network.
-        data: `Inputs` (see `finite_inputs`, `sampled_inputs`, `loader_inputs`), a file, or a
-            tensor of samples: floats are taken as continuous unless the setting says otherwise.
-        layers: As in `select_layers`.
-        labels: (n,) integers, with a tensor.
+        data: `Inputs` (see `finite_inputs`, `sampled_inputs`, `loader_inputs`), a file, samples
+            (a tensor or array; a tuple of these and their labels; a dict of what the network
+            takes, labels among it), or a DataLoader: floats are taken as continuous unless the
+            setting says otherwise.
+        layers: As in `select_layers`. Without, layers that cannot be measured are left out, and
+            named in the findings.
+        labels: (n,) integers >= 0, with a tensor, array or tuple of inputs.
         setting: Kinds of inputs and layers, where they cannot be seen.
         options: How to measure.
 
@@ -60,10 +70,14 @@ def analyse_layers(
     inputs = _inputs(data, labels, setting)
     chosen, rule = options or Options(), setting or Setting(inputs.kind)
     network = unwrapped(model)
-    found, rounding = _stream(network, inputs, layers, rule, chosen)
+    found, left_out = _stream(network, inputs, layers, rule, chosen)
     builder = Rows(network, inputs, found, rule, chosen.training, chosen.estimators)
-    rows = [_only(builder.row(name), chosen.quantities) for name in found.layers]
-    findings = audit_findings(builder, rows, rounding)
+    rows = []
+    for place, name in enumerate(found.layers, 1):
+        rows.append(_only(builder.row(name), chosen.quantities))
+        if chosen.measured:
+            chosen.measured(place, len(found.layers))
+    findings = [*audit_findings(builder, rows, found.rounding), *left_out]
     return LayerReport(rows, inputs.kind, len(found.x), inputs.entropy, builder.entropy_y, findings)
 
 
@@ -73,45 +87,76 @@ def _stream(
     layers: Selector | Sequence[Selector] | None,
     rule: Setting,
     options: Options,
-) -> tuple[Collected, dict[str, float]]:
-    """Codes of all layers, and how far rounding decides them."""
+) -> tuple[Collected, list[Finding]]:
+    """Codes of all layers, and those layers that nobody chose and that have none."""
     with Probe(
         network, layers, take=options.take, device=options.device, autocast=options.autocast
     ) as probe:
-        kinds = {name: rule.kind(network, name) for name in probe.layers}
+        kinds = _kinds(rule, network, probe)
         _check_quantities(rule, kinds, options.quantities)
-        rounding = rounding_sensitivity(probe, inputs, options.batch_size)
         found = collect(
             probe,
             inputs,
             batch_size=options.batch_size,
-            keep=_rows_to_keep(options, inputs.kind, kinds),
+            keep=_rows_to_keep(options, inputs.kind),
             progress=options.progress,
         )
-    return found, rounding
+    _check_entropy(inputs, found)
+    return found, [Finding("left out", *one) for one in probe.left_out.items()]
 
 
-def _inputs(data: Data, labels: Tensor | None, setting: Setting | None) -> Inputs:
-    if isinstance(data, Tensor):
-        kind = (
-            setting.inputs
-            if setting
-            else ("continuous" if data.is_floating_point() else "discrete")
+def _check_entropy(inputs: Inputs, found: Collected) -> None:
+    """H(X) of a finite set is that of the rows that were sent: I(X;T) + H(X|T) = H(X)."""
+    if inputs.kind != "finite" or inputs.entropy is None:
+        return
+    said, counted = inputs.entropy.value, label_entropy(found.x, found.weights)
+    if abs(said - counted) > _ROUNDING:
+        raise InputError(
+            f"the inputs are said to have H(X) = {said:.10g} nats, and their rows have "
+            f"{counted:.10g}; leave the rows as they are until they are measured"
         )
-        if kind == "finite":
-            raise InputError(
-                "a tensor of samples was declared a finite set; pass finite_inputs(x, labels, "
-                "weights) with every input once"
-            )
-        return sampled_inputs(data, labels, kind=kind)
-    if labels is not None:
-        raise InputError("labels were given beside inputs that bring their own; leave them out")
-    inputs = data if isinstance(data, Inputs) else file_inputs(data)
+
+
+def _kinds(rule: Setting, network: nn.Module, probe: Probe) -> dict[str, LayerKind]:
+    """Kinds of the layers, where they are known."""
+    kinds = {}
+    for name in list(probe.layers):
+        try:
+            kinds[name] = rule.kind(network, name)
+        except InputError as error:
+            probe.leave_out(name, str(error))
+    return kinds
+
+
+def _inputs(data: Data, labels: Any, setting: Setting | None) -> Inputs:
+    if isinstance(data, Inputs | str | os.PathLike):
+        if labels is not None:
+            raise InputError("labels were given beside inputs that bring their own; leave them out")
+        inputs = data if isinstance(data, Inputs) else file_inputs(data)
+    else:
+        inputs = _samples(data, labels, setting.inputs if setting else None)
     if setting and setting.inputs != inputs.kind:
         raise InputError(
             f"the setting says {setting.inputs} inputs, the data are {inputs.kind}; make them agree"
         )
     return inputs
+
+
+def _samples(data: Any, labels: Any, kind: InputKind | None) -> Inputs:
+    """Samples in memory, or batches of a loader."""
+    if kind == "finite":
+        raise InputError(
+            "a tensor of samples was declared a finite set; pass finite_inputs(x, labels, "
+            "weights) with every input once"
+        )
+    if not isinstance(data, Tensor | np.ndarray | tuple | Mapping):
+        if labels is not None:
+            raise InputError(
+                "labels were given beside batches that bring their own; leave them out"
+            )
+        return loader_inputs(data, kind=kind)
+    x, y = parted(data if labels is None else (data, labels))
+    return sampled_inputs(x, y, kind=kind or seen_kind(*input_rows(x)))
 
 
 def _check_quantities(
@@ -122,7 +167,9 @@ def _check_quantities(
             rule.check(quantity, kind, name)
 
 
-def _rows_to_keep(options: Options, kind: InputKind, kinds: Mapping[str, LayerKind]) -> int:
+def _rows_to_keep(options: Options, kind: InputKind) -> int:
+    if options.estimators and options.keep < 1:
+        raise InputError("estimators work on rows kept, and keep is 0; give keep, such as 20000")
     needed = kind != "finite" or options.estimators
     return options.keep if needed else 0
 

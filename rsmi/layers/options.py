@@ -1,6 +1,6 @@
 """How layers are measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,13 +21,15 @@ class Options:
         take: As in `Probe`.
         device: As in `Probe`.
         autocast: As in `Probe`.
-        batch_size: Rows per forward pass.
-        keep: Raw rows kept for certified values of samples, estimators and noise, 4 bytes per
-            activation; 0 for none, and then only codes of 16 bytes per row are held.
+        batch_size: Rows per forward pass, at most.
+        keep: Raw rows kept, at most, for certified values of samples, estimators and noise, 4
+            bytes per activation; 0 for none, and then only codes of 16 bytes per row are held.
         training: Train networks on the kept rows for tighter certified values of samples;
             without, only counts are used.
         estimators: Columns of common estimators.
         progress: Called with the number of rows done after each batch.
+        measured: Called with the number of layers whose quantities and estimators are done, and
+            the number of all, after each layer.
     """
 
     quantities: Sequence[str] | None = None
@@ -39,3 +41,4 @@ class Options:
     training: Training | None = None
     estimators: Estimators | None = None
     progress: Progress | None = None
+    measured: Callable[[int, int], None] | None = None

@@ -108,7 +108,11 @@ class Rows:
     @cached_property
     def _noisy_information(self) -> dict[str, Interval]:
         return noisy_information(
-            self.model, self._draws.x, batch=self.noisy_batch, chain=is_chain(self.model)
+            self.model,
+            self._draws.x,
+            batch=self.noisy_batch,
+            chain=is_chain(self.model),
+            layout=self._draws.layout,
         )
 
     @property
@@ -126,8 +130,8 @@ class Rows:
         """Independent samples with their activations; of a finite set with its probabilities."""
         if self.inputs.kind != "finite":
             return self._kept(name)
-        x, y = self._draws.x, self._draws.y
-        return Kept(x, y, drawn_activations(self.model, name, x), 1)
+        draws = self._draws
+        return Kept(draws.x, draws.y, drawn_activations(self.model, name, draws), 1)
 
     @cached_property
     def _order(self) -> Labels:

@@ -9,7 +9,7 @@ from torch import nn
 from rsmi.errors import InputError, nearest
 from rsmi.layers.inputs.batches import InputKind
 from rsmi.layers.network.followed import output_module
-from rsmi.layers.network.noise import GaussianNoise
+from rsmi.layers.network.noise import GaussianNoise, noises
 from rsmi.layers.network.quantised import Quantise
 from rsmi.layers.network.selection import layer_names
 
@@ -100,7 +100,7 @@ def layer_kind(model: nn.Module, name: str) -> LayerKind:
         return "noisy"
     if isinstance(last, Quantise):
         return "quantised"
-    if any(isinstance(other, GaussianNoise) for other in model.modules()):
+    if noises(model):
         raise InputError(
             f"layer '{name}' is part of a noisy network and has no noise of its own, so its "
             "distribution given X is not known; measure the noisy layers, or add noise to it"

@@ -17,6 +17,7 @@ from torch import nn
 
 from rsmi.cli.layers.printing import report_table
 from rsmi.cli.layers.remarks import grouped
+from rsmi.cli.progress import counting
 from rsmi.information import Estimate
 from rsmi.layers import (
     Estimators,
@@ -61,6 +62,9 @@ class Constant(nn.Module):
 
 def first():
     return nn.Sequential(First())
+
+def deep():
+    return nn.Sequential(*(nn.Sequential(nn.Linear(6, 6), nn.Tanh()) for _ in range(30)))
 
 def pair():
     return nn.Sequential(Pair())
@@ -212,6 +216,66 @@ def test_a_spin_file_is_taken_as_it_is(rsmi: Rsmi, samples: Path, here: Path) ->
     assert "discrete inputs" in said.out
 
 
+def test_the_seed_decides_fresh_weights(rsmi: Rsmi, here: Path) -> None:
+    values = []
+    for place, seed in enumerate(("1", "1", "2")):
+        torch.rand(place)
+        said = rsmi(
+            "layers", "--model", "mine.Net", "--data", "bits.npz", "--inputs", "finite",
+            "--quantise", "2", "--layers", "[Tanh]", "--seed", seed, "--out", f"out{place}",
+        )  # fmt: skip
+        assert said.code == 0, said.err
+        values.append(numbers(here / f"out{place}", "layers.encoder.1.H(X|T)"))
+    assert values[0] == values[1] != values[2]
+
+
+def test_weights_under_a_prefix_and_whole_networks_of_levels(rsmi: Rsmi, here: Path) -> None:
+    import mine
+
+    state = {f"net.{name}": weight for name, weight in mine.Net().state_dict().items()}
+    torch.save({"state_dict": state}, "lightning.ckpt")
+    arguments = (
+        "layers", "--model", "mine.Net", "--weights", "lightning.ckpt", "--data", "bits.npz",
+        "--inputs", "finite", "--quantise", "3",
+    )  # fmt: skip
+    said = rsmi(*arguments)
+    assert said.code == 2
+    assert "under the prefix 'net.': give prefix" in said.err
+    assert rsmi(*arguments, "--prefix", "net.").code == 0
+
+
+def test_sixty_layers_fit_a_terminal_and_a_picture(rsmi: Rsmi, here: Path) -> None:
+    said = rsmi(
+        "layers", "--model", "mine.deep", "--data", "bits.npz", "--inputs", "finite", "--out",
+        "out", "--untrained", "true", "--estimators.range_bins", "[30]",
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    lines = said.out.splitlines()
+    assert len(lines) < 100
+    assert max(map(len, lines)) <= 100
+    assert ".. 52 more .." in said.out
+    assert "not printed: 52 layers; choose them with --layers, or write all of them" in said.out
+    page = (here / "out" / "report.html").read_text()
+    assert all(f"{k}.1 [6]" in page for k in range(30))
+
+
+def test_the_bar_goes_on_while_estimators_work() -> None:
+    told: list[tuple[int, int]] = []
+    network = nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 2))
+    options = Options(
+        estimators=Estimators(range_bins=(30,)), measured=lambda *done: told.append(done)
+    )
+    analyse_layers(network, torch.randn(40, 6), options=options)
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=80)
+    with counting(console, "inputs") as bar:
+        bar(5, 40)
+        bar(2, 3, "layers")
+    assert "layers" in stream.getvalue()
+    assert "2/3" in stream.getvalue()
+
+
 def test_a_constant_layer_is_named(rsmi: Rsmi, here: Path) -> None:
     said = rsmi(
         "layers", "--model", "mine.constant", "--data", "bits.npz", "--inputs", "finite",
@@ -260,6 +324,10 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "no data": (("--model", "mine.first", "--data", "none.npz"), "there is no file none.npz"),
     "pickled data": (("--model", "mine.first", "--data", "objects.npy"), "is no .npy file"),
     "damaged data": (("--model", "mine.first", "--data", "mine.py"), "mine.py"),
+    "no x": (
+        ("--model", "mine.first", "--data", "other.npz"),
+        "holds inputs [5, 6] float64, labels [5] int64 and no x; save the inputs as x",
+    ),
     "both": (
         ("--model", "mine.first", *BITS, "--noise", "1", "--quantise", "2"), "give one",
     ),
@@ -274,6 +342,7 @@ def test_bad_input_is_explained(case: str, rsmi: Rsmi, here: Path) -> None:
     import mine
 
     np.save("short.npy", np.zeros(9, dtype=int))
+    np.savez("other.npz", inputs=np.ones((5, 6)), labels=np.arange(5))
     np.save("half.npy", np.full(64, 0.5))
     np.save("one.npy", np.ones((1, 6), dtype=int))
     np.save("objects.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)

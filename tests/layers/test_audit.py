@@ -24,8 +24,8 @@ from rsmi.layers import (
 )
 from rsmi.layers.audit.data_processing import data_processing_findings
 from rsmi.layers.interval import Interval
+from rsmi.layers.probe.functions import check_functions
 from rsmi.layers.probe.hooks import Probe
-from rsmi.layers.probe.rounding import rounding_sensitivity
 
 BIT = math.log(2)
 
@@ -156,7 +156,7 @@ def test_controls_refuse_what_they_cannot_do():
             super().__init__()
             self.weight = nn.Parameter(torch.ones(1))
 
-    with pytest.raises(InputError, match=r"module '0' has weights and no reset_parameters\(\)"):
+    with pytest.raises(InputError, match=r"module '0' has weights \(weight\) that no reset"):
         untrained(nn.Sequential(Own()))
 
 
@@ -177,7 +177,7 @@ def test_rounding_that_depends_on_the_batch_is_seen():
 
     x = bits(3)
     with Probe(Rank()) as probe:
-        assert rounding_sensitivity(probe, finite_inputs(x))["model"] > 0.9
+        assert check_functions(probe, x)["model"] > 0.9
     report = analyse_layers(Rank(), finite_inputs(x))
     assert any("rows change in their last digits" in f.text for f in report.findings)
 

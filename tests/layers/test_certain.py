@@ -131,7 +131,7 @@ def test_noisy_layers_of_a_network_stay_within_what_x_has():
     x = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 3)
     model = with_noise(nn.Sequential(nn.Linear(3, 8), nn.Linear(8, 1)), nn.Linear, 0.02)
     with torch.no_grad():
-        model[1].layer.weight.mul_(1e-3)
+        model[1].weight.mul_(1e-3)
     inputs = finite_inputs(x, (x.sum(1) > 0).long())
     options = Options(training=Training(hidden=8, epochs=2))
     report = analyse_layers(model, inputs, layers=["0", "1"], options=options)

@@ -1,4 +1,5 @@
 import os
+import re
 
 import numpy as np
 import pytest
@@ -32,6 +33,21 @@ def test_weights_of_any_usual_file(tmp_path, kind):
             model.state_dict() if kind == "state" else {"state_dict": model.state_dict()}, path
         )
     assert torch.equal(load_weights(fresh(), path).weight, model.weight)
+
+
+@pytest.mark.parametrize("prefix", ["net.", "model.", "module.", "_orig_mod.", "a.b.module."])
+def test_prefixes_are_offered(tmp_path, prefix):
+    model = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 1))
+    state = {f"{prefix}{name}": weight for name, weight in model.state_dict().items()}
+    torch.save({"state_dict": state | {"loss.weight": torch.ones(2)}}, tmp_path / "w.ckpt")
+    new = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 1))
+    words = f"holds them under the prefix '{prefix}': give prefix"
+    with pytest.raises(InputError, match=re.escape(words)):
+        load_weights(new, tmp_path / "w.ckpt")
+    found = load_weights(new, tmp_path / "w.ckpt", prefix)
+    assert all(torch.equal(found.state_dict()[k], v) for k, v in model.state_dict().items())
+    with pytest.raises(InputError, match="build the architecture that was trained"):
+        load_weights(nn.Sequential(nn.Linear(3, 2), nn.Tanh()), tmp_path / "w.ckpt")
 
 
 def test_pickled_code_is_refused(tmp_path):

@@ -101,15 +101,45 @@ def test_layers_that_return_tuples_or_dicts():
         probe(x)
 
 
+class Log(nn.Module):
+    def forward(self, x):
+        return x.log()
+
+
+class Above(nn.Module):
+    """Turns NaN into a number, as comparisons do."""
+
+    def forward(self, x):
+        return (x > 0).float()
+
+
 def test_nan_names_the_layer():
-    model = net()
-    with torch.no_grad():
-        model[2].bias[0] = float("nan")
     with (
-        Probe(model) as probe,
-        pytest.raises(InputError, match="layer '2' has NaN or infinite activations for 5 of 5"),
+        Probe(nn.Sequential(Log()), "0") as probe,
+        pytest.raises(InputError, match="layer '0' has NaN or infinite activations for 5 of 5"),
     ):
-        probe(torch.randn(5, 3))
+        probe(-torch.ones(5, 3))
+
+
+@pytest.mark.parametrize("last", [Above(), nn.Identity()])
+def test_nan_never_becomes_a_number(last):
+    """Whether levels, a comparison or a diverged weight would hide it."""
+    x = torch.linspace(-1, 1, 8)[:, None]
+    model = quantise(nn.Sequential(Log(), nn.Tanh(), last), "1", levels=4)
+    for layers in ("1", "2", None):
+        with pytest.raises(InputError, match=r"layer '0' has NaN .* a training that diverged"):
+            analyse_layers(model, finite_inputs(x), layers=layers)
+    # Infinity is not put on the last level either.
+    zero = finite_inputs(torch.arange(8.0)[:, None])
+    with pytest.raises(InputError, match="layer '0' has NaN or infinite activations for 1 of 8"):
+        analyse_layers(quantise(nn.Sequential(Log()), "0", 4), zero)
+    diverged = nn.Sequential(nn.Linear(1, 2), last)
+    nn.init.constant_(diverged[0].weight, float("nan"))
+    with pytest.raises(InputError, match=r"the weights '0\.weight' have NaN: the training"):
+        analyse_layers(quantise(diverged, "1", 4), finite_inputs(x), layers="1")
+    x[3] = float("nan")
+    with pytest.raises(InputError, match="1 of 8 inputs have NaN; leave these rows out"):
+        analyse_layers(nn.Sequential(last), finite_inputs(x))
 
 
 def test_a_layer_without_a_row_per_input():

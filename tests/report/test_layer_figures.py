@@ -96,3 +96,17 @@ def test_unusable_data_is_refused(case: str) -> None:
     draw, message = REFUSED[case]
     with pytest.raises(InputError, match=message):
         draw()
+
+
+def test_sixty_layers_are_named_as_far_as_they_can_be_read() -> None:
+    names = [f"encoder.layers.{k}.attention.output.dense" for k in range(60)]
+    flat = [1.0] * 60
+    figure = figures.depth(names, {q: [figures.Depth("a", flat, flat)] for q in ("H(T)", "H(X|T)")})
+    left = {round(axes.get_position().x0, 2) for axes in figure.axes}
+    assert len(left) == 1
+    for axes in figure.axes:
+        labels = [label.get_text() for label in axes.get_xticklabels()]
+        assert 12 <= len(labels) <= 16
+        assert max(map(len, labels)) <= 20
+        assert labels[0] == "encode..output.dense"
+        assert len(axes.lines[0].get_xdata()) == 60

@@ -1,13 +1,14 @@
 """The command itself: a user's own network, or a study named in the config."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from rsmi.cli.layers.data import read_inputs
-from rsmi.cli.layers.network import build, check_forward, dtype_of, quantised
+from rsmi.cli.layers.network import build, dtype_of, quantised
 from rsmi.cli.layers.pictures import depth_figure
 from rsmi.cli.layers.printing import report_table
 from rsmi.cli.layers.quantities import report_quantities
@@ -30,6 +31,8 @@ from rsmi.report import write_report
 
 DESCRIPTION = (
     "Conditional entropies of every layer of a network, each with a lower and an upper value. "
+    "Give --data rows that the network was not trained on: of its training rows, I(T;Y) is what "
+    "the network remembers of them. "
     "`rsmi layers CONFIG` with the key `study` in the config runs a study instead: "
     f"{', '.join(STUDIES)}."
 )
@@ -56,7 +59,8 @@ class Measurement:
     def __init__(self, task: Layers, execution: Execution) -> None:
         self.task = task
         torch.set_num_threads(execution.workers)
-        network = build(task.model, task.init_args, task.weights).to(_device(task))
+        network = build(task.model, task.init_args, task.weights, task.prefix, task.seed)
+        network.to(_device(task))
         self.networks = {"network": network}
         if task.untrained:
             self.networks["untrained"] = untrained(network, task.seed)
@@ -64,7 +68,6 @@ class Measurement:
         self.inputs = read_inputs(
             task.data, dtype, task.labels, task.inputs, task.entropy, task.select
         )
-        check_forward(network, self.inputs, task.accelerator)
         self.output = Output("layers", task, execution.out, execution.resume)
 
     def run(self) -> None:
@@ -87,10 +90,14 @@ class Measurement:
     def _measure(self, name: str, network: nn.Module) -> LayerReport:
         with (
             self.output.stage(name, f"Measuring the layers of {self.task.model} ({name})"),
-            counting(self.output.console, "inputs") as progress,
+            counting(self.output.console, "inputs") as bar,
         ):
             total = self.inputs.n or 0
-            options = self._options(lambda done: progress(done, total))
+            options = replace(
+                self._options(),
+                progress=lambda done: bar(done, total),
+                measured=lambda done, layers: bar(done, layers, "layers"),
+            )
             return analyse_layers(
                 self._changed(network), self.inputs, layers=self.task.layers, options=options
             )
@@ -106,7 +113,7 @@ class Measurement:
             return with_noise(network, task.layers, task.noise, task.seed)
         return network
 
-    def _options(self, progress: Callable[[int], None]) -> Options:
+    def _options(self) -> Options:
         task = self.task
         wanted = task.estimators != Estimators()
         return Options(
@@ -117,7 +124,6 @@ class Measurement:
             keep=task.keep,
             training=task.training,
             estimators=task.estimators if wanted else None,
-            progress=progress,
         )
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.information import Estimate
 from rsmi.layers import Batch, Inputs, file_inputs, finite_inputs, sampled_inputs
+from rsmi.layers.inputs.samples import has_inputs
 from rsmi.storage import Selection
 
 InputKind = Literal["finite", "discrete", "continuous"]
@@ -88,8 +89,10 @@ def _numpy(path: Path) -> Arrays | None:
         return Arrays(_load(path))
     try:
         with np.load(path, allow_pickle=False) as file:
-            if "x" in file:
+            if has_inputs(path, file):
                 return Arrays(*map(file.get, ("x", "y", "p")))
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path} is no .npz file of plain arrays ({error}); save it with numpy.savez"

@@ -16,13 +16,17 @@ _DTYPES = {"float32": torch.float32, "float64": torch.float64, "int64": torch.in
 Layers = Sequence[str] | None
 
 
-def build(path: str, arguments: Mapping[str, Any], weights: str | None) -> nn.Module:
+def build(
+    path: str, arguments: Mapping[str, Any], weights: str | None, prefix: str, seed: int
+) -> nn.Module:
     """Make a network and fill it with weights.
 
     Args:
         path: Dotted path of a class or function, importable from the current directory.
         arguments: Passed by name.
         weights: Checkpoint without code, see `rsmi.layers.load_weights`; fresh weights without.
+        prefix: As in `load_weights`.
+        seed: Of fresh weights.
 
     Raises:
         InputError: For a path that cannot be imported, arguments that do not fit, something
@@ -30,7 +34,9 @@ def build(path: str, arguments: Mapping[str, Any], weights: str | None) -> nn.Mo
     """
     make = _imported(path)
     try:
-        network = make(**arguments)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = make(**arguments)
     except Exception as error:  # code of the user's, which may raise anything
         raise InputError(
             f"{path} cannot be made with the arguments {dict(arguments)}: "
@@ -41,7 +47,7 @@ def build(path: str, arguments: Mapping[str, Any], weights: str | None) -> nn.Mo
             f"{path} gives a {type(network).__name__}; expected a torch.nn.Module or a function "
             "that returns one"
         )
-    return network if weights is None else load_weights(network, weights)
+    return network if weights is None else load_weights(network, weights, prefix)
 
 
 def dtype_of(network: nn.Module, name: str | None) -> torch.dtype:
@@ -50,24 +56,6 @@ def dtype_of(network: nn.Module, name: str | None) -> torch.dtype:
         return _DTYPES[name]
     real = (p.dtype for p in network.parameters() if p.is_floating_point())
     return next(real, torch.float32)
-
-
-def check_forward(network: nn.Module, inputs: Inputs, device: str) -> None:
-    """Send two inputs through, so that a network that cannot take them is told apart from ours.
-
-    Raises:
-        InputError: With what the network raised.
-    """
-    x = next(inputs.stream(2)).x
-    network.eval()
-    try:
-        with torch.no_grad():
-            network(x.to(device))
-    except Exception as error:  # code of the user's, which may raise anything
-        raise InputError(
-            f"the network raised {type(error).__name__} for inputs of shape {list(x.shape)} and "
-            f"dtype {x.dtype}: {error}; give data of the shape it takes, or --dtype"
-        ) from None
 
 
 def quantised(
@@ -81,7 +69,8 @@ def quantised(
     """A copy with quantised activations, over the range given or the one they take."""
     if ends is not None:
         return quantise(network, layers, levels, ends)
-    return quantise(network, layers, levels, ranges(network, layers, inputs, device))
+    found = ranges(network, layers, inputs, device)
+    return quantise(network, list(found), levels, found)
 
 
 def ranges(
@@ -91,7 +80,7 @@ def ranges(
     found: dict[str, tuple[float, float]] = {}
     with Probe(network, layers, device=device) as probe:
         for batch in inputs.stream(1024):
-            for called, t in probe(batch.x).items():
+            for called, t in probe(batch.x, batch.layout).items():
                 name = called.split(":")[0]
                 low, high = found.get(name, (torch.inf, -torch.inf))
                 found[name] = (min(low, float(t.min())), max(high, float(t.max())))

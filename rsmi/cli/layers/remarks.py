@@ -4,30 +4,51 @@ from collections.abc import Sequence
 
 from rsmi.layers import Finding, LayerReport, LayerRow
 
-_SPLIT = {"ceiling": (" nats is within ", "within "), "rounding": (" of rows ", "rows ")}
+_SPLIT = {
+    "ceiling": (" nats is within ", "within "),
+    "rounding": (" of rows ", "rows "),
+    "data processing": (", which no ", "no "),
+}
 """Where a finding turns from one layer's number to what is common to all, and how that begins."""
 
 
-def remarks(report: LayerReport) -> list[str]:
-    """Reasons for what is missing, then the findings of the audit."""
-    lines = [*_refused(report.rows), *_missing(report), *grouped(report.findings)]
+def remarks(report: LayerReport, most: int | None = None) -> list[str]:
+    """Reasons for what is missing, then the findings of the audit.
+
+    Args:
+        report: What was measured.
+        most: Layers that one line names; all of them without.
+    """
+    lines = [
+        *_refused(report.rows, most),
+        *_missing(report),
+        *grouped(report.findings, most),
+    ]
     return lines if report.findings else [*lines, "audit: nothing found"]
 
 
-def grouped(findings: Sequence[Finding]) -> list[str]:
+def grouped(findings: Sequence[Finding], most: int | None = None) -> list[str]:
     """One line for what is found of several layers, with the values and layers it concerns."""
     where: dict[tuple[str, str], dict[str, list[str]]] = {}
     for finding in findings:
         own, text = _own_part(finding)
         layers = where.setdefault((finding.check, text), {})
         layers.setdefault(finding.layer, []).append(own)
-    return [
-        f"{check}: {text} [{'; '.join(_of_layer(*entry) for entry in layers.items())}]"
-        for (check, text), layers in where.items()
-    ]
+    lines = []
+    for (check, text), layers in where.items():
+        named = _some([_of_layer(*entry, most) for entry in layers.items()], "; ", most)
+        lines.append(f"{check}: {text} [{named}]")
+    return lines
 
 
-def _refused(rows: Sequence[LayerRow]) -> list[str]:
+def _some(names: Sequence[str], between: str, most: int | None) -> str:
+    """The first names, and how many there are more."""
+    if most is None or len(names) <= most:
+        return between.join(names)
+    return f"{between.join(names[:most])} and {len(names) - most} more"
+
+
+def _refused(rows: Sequence[LayerRow], most: int | None) -> list[str]:
     """Reasons, with the quantities and layers they belong to."""
     where: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
     for row in rows:
@@ -35,7 +56,7 @@ def _refused(rows: Sequence[LayerRow]) -> list[str]:
             quantities, layers = where.setdefault(reason, ({}, {}))
             quantities[quantity], layers[row.name] = None, None
     return [
-        f"not given: {', '.join(quantities)} {reason} ({', '.join(layers)})"
+        f"not given: {', '.join(quantities)} {reason} ({_some(list(layers), ', ', most)})"
         for reason, (quantities, layers) in where.items()
     ]
 
@@ -55,6 +76,6 @@ def _own_part(finding: Finding) -> tuple[str, str]:
     return own.split(" = ")[0], start + rest
 
 
-def _of_layer(layer: str, own: Sequence[str]) -> str:
-    words = ", ".join(word for word in own if word)
+def _of_layer(layer: str, own: Sequence[str], most: int | None) -> str:
+    words = _some([word for word in own if word], ", ", most)
     return f"{layer}: {words}" if words else layer

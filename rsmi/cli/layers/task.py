@@ -17,13 +17,15 @@ class Layers:
         model: Class path of the network, or of a function that makes it, such as `mynet.Net`;
             importable from the current directory.
         data: Inputs: `.npz` or HDF5 with `x` and optionally labels `y` and probabilities `p`,
-            `.npy`, or a file of configurations of this project.
+            `.npy`, or a file of configurations of this project. With labels: rows that the
+            network was not trained on.
         select: Which of its samples, where it is a collection or an mcising file.
         init_args: Arguments of the class, by name.
         weights: Checkpoint of the network: safetensors, a state dict, or one of Lightning.
+        prefix: Before the names of its weights in the checkpoint, such as `net.` or `module.`.
         labels: `.npy` file of labels (n,), where the data hold none.
         layers: Names, patterns such as `encoder.*`, or types such as `ReLU`; without, every
-            module that has no children.
+            module that has no children and can be measured.
         inputs: `finite`: the rows are every input there is; `discrete` or `continuous`:
             samples. Without, integers are discrete and floats continuous.
         entropy: Known H(X) of discrete samples, in nats.
@@ -37,8 +39,8 @@ class Layers:
         training: Train networks for tighter certified values of samples.
         untrained: Measure the same architecture with fresh weights too.
         take: For a layer that returns a tuple or dict, which entry is the activation.
-        keep: Raw rows kept for certified values of samples, estimators and noise.
-        batch_size: Rows per forward pass.
+        keep: Raw rows kept, at most, for certified values of samples, estimators and noise.
+        batch_size: Rows per forward pass, at most.
         accelerator: `cuda` or `cpu`.
         seed: Of fresh weights and of noise.
     """
@@ -48,6 +50,7 @@ class Layers:
     select: Selection = field(default_factory=Selection)
     init_args: dict[str, Any] = field(default_factory=dict)
     weights: str | None = None
+    prefix: str = ""
     labels: str | None = None
     layers: tuple[str, ...] | None = None
     inputs: Literal["finite", "discrete", "continuous"] | None = None

@@ -6,6 +6,8 @@ rows of 32-bit words to the same number with probability at most 2**-32 over the
 Kaser 2014, arXiv:1202.4961), so two rows share all four with probability at most 2**-128.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from numba import njit
@@ -16,6 +18,7 @@ from rsmi.errors import InputError
 
 _SEED = 4
 _WORDS_AT_ONCE = 1 << 22
+_FEW = 4096
 
 
 def row_ids(rows: Tensor) -> Tensor:
@@ -76,7 +79,11 @@ def _hash_part(words: Tensor, keys: Tensor) -> Tensor:
 
 
 def _keys(words: int) -> NDArray[np.int64]:
-    """The same keys for the same number of words, everywhere."""
+    """The same keys for the same number of words, everywhere; few words have them at hand."""
+    return _few_keys(words) if words <= _FEW else _drawn_keys(words)
+
+
+def _drawn_keys(words: int) -> NDArray[np.int64]:
     return np.random.default_rng(_SEED).integers(-(2**63), 2**63, (words + 1, 4), dtype=np.int64)
 
 
@@ -90,6 +97,9 @@ def _words(rows: Tensor) -> Tensor:
     if rows.dtype == torch.int64:
         return rows.contiguous().view(torch.int32)
     return rows.to(torch.int32).contiguous()
+
+
+_few_keys = lru_cache(128)(_drawn_keys)
 
 
 @njit(cache=True, nogil=True)

@@ -4,7 +4,6 @@ I(X;T) is infinite, yet where every activation has finitely many preimages H(X|T
 :math:`H(X|T) = h(X) - h(T) + E \ln|\det \partial T/\partial X|` (Ruelle 1996, J. Stat. Phys. 85).
 """
 
-import copy
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,6 +15,7 @@ from rsmi.errors import InputError
 from rsmi.information import Estimate
 from rsmi.layers.folding.pieces import Pieces, straight_pieces
 from rsmi.layers.folding.preimages import preimages
+from rsmi.layers.network.wrapping import copied
 
 _SAME_LINE = 9  # decimals to which pieces on one line agree
 
@@ -97,7 +97,7 @@ def mean_log_jacobian(model: nn.Module, x: Tensor) -> Estimate:
 
 
 def _in_double(model: nn.Module) -> nn.Module:
-    return copy.deepcopy(model).double()
+    return copied(model).double().eval()
 
 
 def _folding(curve: Pieces) -> float:

@@ -1,6 +1,7 @@
 """Controls: the same inputs with labels that say nothing, so that the answer must be zero."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ def shuffled_labels(inputs: Inputs, seed: int = 0) -> Inputs:
     def stream(size: int) -> Iterator[Batch]:
         start = 0
         for batch in inputs.stream(size):
-            yield Batch(batch.x, mixed[start : start + len(batch.x)], batch.weights)
+            yield replace(batch, y=mixed[start : start + len(batch.x)])
             start += len(batch.x)
 
     return Inputs(inputs.kind, stream, inputs.entropy, None, len(y))
@@ -49,10 +50,12 @@ def independent_labels(inputs: Inputs) -> Inputs:
     batches = list(inputs.stream(_AT_ONCE))
     x, y = torch.cat([b.x for b in batches]), _all_labels(inputs)
     w = torch.cat([b.weights for b in batches if b.weights is not None])
-    p_y = torch.bincount(y, w)
-    classes = torch.arange(len(p_y))
+    classes, number = y.unique(return_inverse=True)
+    p_y = torch.bincount(number, w)
     product = (w[:, None] * p_y).flatten()
-    return finite_inputs(x.repeat_interleave(len(p_y), 0), classes.repeat(len(x)), product)
+    layout, rows = batches[0].layout, x.repeat_interleave(len(p_y), 0)
+    given = rows if layout is None else layout.split(rows)
+    return finite_inputs(given, classes.repeat(len(x)), product)
 
 
 def _all_labels(inputs: Inputs) -> Tensor:

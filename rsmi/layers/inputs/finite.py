@@ -1,5 +1,7 @@
 """Every input of a finite set, with its probability."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -8,15 +10,16 @@ from rsmi.information import Estimate
 from rsmi.layers.counting.entropies import label_entropy
 from rsmi.layers.counting.hashing import row_ids
 from rsmi.layers.counting.labels import dense_labels
-from rsmi.layers.inputs.batches import Inputs, check_labels, slices
+from rsmi.layers.inputs.batches import Inputs, check_labels, input_rows, slices
 
 
-def finite_inputs(x: Tensor, labels: Tensor | None = None, weights: Tensor | None = None) -> Inputs:
+def finite_inputs(x: Any, labels: Any = None, weights: Tensor | None = None) -> Inputs:
     """Every input of a finite set: entropies of layers are then exact, without sampling error.
 
     Args:
-        x: (n, ...) inputs; an input with several possible labels has one row for each.
-        labels: (n,) integers.
+        x: (n, ...) inputs, a tensor or array, or a tuple or dict of these as the network takes
+            them; an input with several possible labels has one row for each.
+        labels: (n,) integers >= 0.
         weights: (n,) probabilities of the rows, normalised here; equal without.
 
     Returns:
@@ -28,11 +31,12 @@ def finite_inputs(x: Tensor, labels: Tensor | None = None, weights: Tensor | Non
     >>> round(finite_inputs(torch.eye(4)).entropy.value, 6)
     1.386294
     """
-    w = _weights(len(x), weights)
-    check_labels(x, labels)
-    h = label_entropy(dense_labels(row_ids(x).numpy()), w.numpy())
+    rows, layout = input_rows(x)
+    w = _weights(len(rows), weights)
+    y = check_labels(rows, labels)
+    h = label_entropy(dense_labels(row_ids(rows).numpy()), w.numpy())
     known = Estimate(h, 0.0, "exact")
-    return Inputs("finite", lambda size: slices(x, labels, w, size), known, n=len(x))
+    return Inputs("finite", lambda size: slices(rows, y, w, size, layout), known, n=len(rows))
 
 
 def _weights(n: int, weights: Tensor | None) -> Tensor:
@@ -45,4 +49,5 @@ def _weights(n: int, weights: Tensor | None) -> Tensor:
             f"weights of shape {list(weights.shape)} for {n} inputs; expected ({n},) "
             "probabilities >= 0 with a positive sum"
         )
-    return weights.double() / weights.sum()
+    exact = weights.double()
+    return exact / exact.sum()

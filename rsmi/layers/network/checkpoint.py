@@ -23,12 +23,15 @@ _NO_CHECKSUM = (
 )
 
 
-def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
+def load_weights(model: nn.Module, path: str | os.PathLike[str], prefix: str = "") -> nn.Module:
     """Fill a network from a checkpoint: safetensors, a state dict, or a Lightning checkpoint.
 
     Args:
         model: Of the architecture that was trained; changed in place.
         path: The file.
+        prefix: What stands before the names of its weights there, such as `net.` of the attribute
+            of a LightningModule, or `module.` of DistributedDataParallel; what else the file
+            holds is left.
 
     Returns:
         The same network.
@@ -38,15 +41,30 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
             not fit, or are not finite where fresh ones are.
     """
     state, _ = read_weights(path)
-    _check_values(model, state, path)
+    own = {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
+    _check_values(model, own, path)
     try:
-        model.load_state_dict(state)
+        model.load_state_dict(own)
     except RuntimeError as error:
         raise InputError(
-            f"the weights in {path} do not fit this network: {error}; build the architecture "
-            "that was trained"
+            f"the weights in {path} do not fit this network: {error}; {_offer(model, state)}"
         ) from None
     return model
+
+
+def _offer(model: nn.Module, state: dict[str, Tensor]) -> str:
+    """The prefixes under which a file holds the weights of this network, or what else to do."""
+    shapes = {name: t.shape for name, t in model.state_dict().items()}
+    first = next(iter(shapes), "")
+    prefixes = [name.removesuffix(first) for name in state if name.endswith(f".{first}")]
+    fitting = [
+        prefix
+        for prefix in prefixes
+        if all(f"{prefix}{n}" in state and state[f"{prefix}{n}"].shape == shapes[n] for n in shapes)
+    ]
+    if not fitting:
+        return "build the architecture that was trained"
+    return f"the file holds them under the prefix {' and '.join(map(repr, fitting))}: give prefix"
 
 
 def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], str]:

@@ -1,12 +1,14 @@
 """Noise in the network itself, so that I(X;T) of real activations is finite."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from rsmi.errors import InputError
+from rsmi.layers.network.followed import with_output_modules
 from rsmi.layers.network.selection import Selector
 from rsmi.layers.network.wrapping import with_followers
 
@@ -59,7 +61,7 @@ def with_noise(
 
     Args:
         model: Left as it is.
-        layers: As in `select_layers`, each used once per forward pass.
+        layers: As in `select_layers`; to be measured, each is used once per forward pass.
         sigma: Standard deviation of the noise, in units of the activations.
         seed: Layer k of those chosen uses seed + k.
 
@@ -73,3 +75,26 @@ def with_noise(
         return made[-1]
 
     return with_followers(model, layers, follower)
+
+
+def noises(model: nn.Module) -> list[GaussianNoise]:
+    """All the noise of a network, that of its layers and that which is a layer."""
+    return [m for m in with_output_modules(model) if isinstance(m, GaussianNoise)]
+
+
+@contextmanager
+def fixed_randomness(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Begin the noise of a network at its seeds, and leave no trace on any random number.
+
+    What is trained afterwards sees the random numbers that it would have seen.
+    """
+    noise = noises(model)
+    before = [(one, one.mean, one._generators) for one in noise]
+    for one in noise:
+        one.reseed(one.seed)
+    try:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            yield
+    finally:
+        for one, mean, generators in before:
+            one.mean, one._generators = mean, generators

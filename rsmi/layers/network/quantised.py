@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from rsmi.errors import InputError
@@ -21,7 +22,6 @@ class Quantise(nn.Module):
     Raises:
         InputError: For fewer than two levels or a range without width.
 
-    >>> import torch
     >>> Quantise(3, -1.0, 1.0)(torch.tensor([-5.0, 0.2, 0.7])).tolist()
     [-1.0, 0.0, 1.0]
     """
@@ -41,12 +41,13 @@ class Quantise(nn.Module):
         return (self.high - self.low) / (self.levels - 1)
 
     def codes(self, t: Tensor) -> Tensor:
-        """Number of the nearest level of each entry, int64 in 0..levels-1."""
+        """Number of the nearest level of each finite entry, int64 in 0..levels-1."""
         return ((t - self.low) / self.step).round().clamp(0, self.levels - 1).long()
 
     def forward(self, t: Tensor) -> Tensor:
-        """The nearest levels."""
+        """The nearest levels; NaN and infinity stay what they are, for they have none."""
         rounded = self.low + self.step * self.codes(t.detach()).to(t.dtype)
+        rounded = torch.where(t.detach().isfinite(), rounded, t.detach())
         return t + (rounded - t).detach() if t.requires_grad else rounded
 
 
@@ -73,7 +74,6 @@ def quantise(
     Raises:
         InputError: For an unusable range or a layer without one.
 
-    >>> import torch
     >>> net = quantise(nn.Sequential(nn.Linear(3, 4), nn.Tanh()), nn.Tanh, levels=4)
     >>> len(net(torch.randn(100, 3)).unique()) <= 4
     True

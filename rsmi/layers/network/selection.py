@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+import torch
 from torch import nn
 
 from rsmi.errors import InputError, nearest
-from rsmi.layers.network.followed import Followed
 
 Selector = str | type[nn.Module]
 ROOT = "model"
@@ -26,15 +26,13 @@ def unwrapped(model: nn.Module) -> nn.Module:
 def layer_names(model: nn.Module) -> dict[str, nn.Module]:
     """Every module below the network by its dotted name; the network itself is `model`.
 
-    A layer that is followed by quantisation or noise counts as one, under its own name.
+    A module object at several places has the name of the first. What lies inside scripted
+    modules is none of ours: it runs where no hook does.
     """
     modules = dict(unwrapped(model).named_modules())
-    wrapped = tuple(f"{name}." if name else "" for name, m in modules.items() if _is_followed(m))
-    return {
-        name or ROOT: module
-        for name, module in modules.items()
-        if not name or not name.startswith(wrapped)
-    }
+    scripted = [n for n, m in modules.items() if isinstance(m, torch.jit.ScriptModule)]
+    inside = tuple(f"{name}." if name else "" for name in scripted)
+    return {n or ROOT: m for n, m in modules.items() if not n or not n.startswith(inside)}
 
 
 def select_layers(
@@ -59,23 +57,31 @@ def select_layers(
     """
     modules = layer_names(model)
     if layers is None:
-        return {n: m for n, m in modules.items() if _is_followed(m) or not any(m.children())}
+        return {n: m for n, m in modules.items() if _is_scripted(m) or not any(m.children())}
     selectors = [layers] if isinstance(layers, str | type) else list(layers)
-    chosen = {name for selector in selectors for name in _matches(modules, selector)}
-    return {name: module for name, module in modules.items() if name in chosen}
+    places = _places(model)
+    chosen = {id(module) for selector in selectors for module in _matches(places, selector)}
+    return {name: module for name, module in modules.items() if id(module) in chosen}
 
 
-def _matches(modules: dict[str, nn.Module], selector: Selector) -> list[str]:
+def _places(model: nn.Module) -> dict[str, nn.Module]:
+    """As `layer_names`, with every name of a module object that has several."""
+    known = set(map(id, layer_names(model).values()))
+    every = unwrapped(model).named_modules(remove_duplicate=False)
+    return {name or ROOT: module for name, module in every if id(module) in known}
+
+
+def _matches(modules: dict[str, nn.Module], selector: Selector) -> list[nn.Module]:
     if isinstance(selector, str):
         found = [
-            name
+            module
             for name, module in modules.items()
-            if fnmatchcase(name, selector) or type(_layer(module)).__name__ == selector
+            if fnmatchcase(name, selector) or type(module).__name__ == selector
         ]
     else:
-        found = [name for name, module in modules.items() if isinstance(_layer(module), selector)]
+        found = [module for module in modules.values() if isinstance(module, selector)]
     if not found:
-        known = [f"{name} ({type(_layer(module)).__name__})" for name, module in modules.items()]
+        known = [f"{name} ({type(module).__name__})" for name, module in modules.items()]
         more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
         raise InputError(
             f"no layer matches {_text(selector)}; {nearest(selector, modules)}this network has "
@@ -85,13 +91,8 @@ def _matches(modules: dict[str, nn.Module], selector: Selector) -> list[str]:
     return found
 
 
-def _is_followed(module: nn.Module) -> bool:
-    return isinstance(module, Followed)
-
-
-def _layer(module: nn.Module) -> nn.Module:
-    """The layer itself, where something follows it."""
-    return module.layer if isinstance(module, Followed) else module
+def _is_scripted(module: nn.Module) -> bool:
+    return isinstance(module, torch.jit.ScriptModule)
 
 
 def _text(selector: Selector) -> str:

@@ -3,10 +3,10 @@
 import copy
 from collections.abc import Callable, Sequence
 
-from torch import nn
+from torch import Tensor, nn
 
 from rsmi.errors import InputError
-from rsmi.layers.network.followed import Followed
+from rsmi.layers.network.followed import Following
 from rsmi.layers.network.selection import ROOT, Selector, select_layers, unwrapped
 
 
@@ -17,28 +17,36 @@ def with_followers(
 ) -> nn.Module:
     """A deep copy of a network in which chosen layers are followed by a module.
 
+    A module object that the network holds at several places is followed at all of them.
+
     Args:
         model: Left as it is.
-        layers: As in `select_layers`.
+        layers: As in `select_layers`; without, layers that return no tensor are left as they are.
         follower: Makes the module for a layer's name.
 
     Returns:
-        The copy; layers keep their names.
+        The copy; layers keep their names and weights.
 
     Raises:
         InputError: For a selector that matches nothing, or layers inside one another.
     """
-    changed = copy.deepcopy(unwrapped(model))
-    names = list(select_layers(changed, layers))
-    nested = [n for n in names for m in names if m != n and (m == ROOT or n.startswith(f"{m}."))]
+    changed = copied(unwrapped(model))
+    chosen = select_layers(changed, layers)
+    nested = [n for n in chosen for m in chosen if m != n and (m == ROOT or n.startswith(f"{m}."))]
     if nested:
         raise InputError(
             f"layer '{nested[0]}' lies inside another chosen layer; choose either of them"
         )
-    if names == [ROOT]:
-        return Followed(changed, follower(ROOT))
-    for name in names:
-        parent, _, child = name.rpartition(".")
-        holder = changed.get_submodule(parent)
-        setattr(holder, child, Followed(holder.get_submodule(child), follower(name)))
+    for name, layer in chosen.items():
+        layer.register_forward_hook(Following(name, follower(name), layers is not None))
     return changed
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """A deep copy, also of networks that hold results of their own weights.
+
+    `torch.nn.utils.weight_norm` leaves such a tensor behind, which torch refuses to copy; it is
+    made anew in every forward pass.
+    """
+    held = [v for m in model.modules() for v in vars(m).values() if isinstance(v, Tensor)]
+    return copy.deepcopy(model, {id(t): t.detach().clone() for t in held if not t.is_leaf})

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rsmi.layers.counting.labels import Labels
-from rsmi.layers.inputs.batches import Inputs, rows_at
+from rsmi.layers.inputs.batches import Inputs, Layout, rows_at
 from rsmi.layers.probe.collecting import Collected
 from rsmi.layers.probe.hooks import Probe
 
@@ -23,10 +23,12 @@ class Draws:
     Args:
         x: (n, ...) inputs.
         y: (n,) labels, or None.
+        layout: Of several tensors in each row of x.
     """
 
     x: Tensor
     y: Labels | None
+    layout: Layout | None
 
 
 def independent_draws(inputs: Inputs, found: Collected) -> Draws:
@@ -39,10 +41,11 @@ def independent_draws(inputs: Inputs, found: Collected) -> Draws:
     else:
         some = rng.permutation(len(found.kept))[:_ROWS]
         rows, x = found.kept[some], found.kept_x[torch.from_numpy(some)]
-    return Draws(x, found.y[rows] if found.labelled else None)
+    return Draws(x, found.y[rows] if found.labelled else None, found.layout)
 
 
-def drawn_activations(model: nn.Module, layer: str, x: Tensor) -> Tensor:
+def drawn_activations(model: nn.Module, layer: str, draws: Draws) -> Tensor:
     """Activations (n, width) of one layer, with noise of their own for every row."""
     with Probe(model, [layer]) as probe:
-        return torch.cat([probe(part)[layer].cpu() for part in x.split(_AT_ONCE)])
+        parts = draws.x.split(_AT_ONCE)
+        return torch.cat([probe(part, draws.layout)[layer].cpu() for part in parts])

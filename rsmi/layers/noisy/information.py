@@ -1,12 +1,16 @@
 """I(X;T) of a network with known Gaussian noise, between two certified values."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from rsmi.errors import InputError
 from rsmi.information import infonce, leave_one_out
+from rsmi.layers.inputs.batches import Layout
 from rsmi.layers.interval import Interval
-from rsmi.layers.network.followed import Followed
+from rsmi.layers.network.followed import output_module
 from rsmi.layers.network.noise import GaussianNoise
 from rsmi.layers.network.selection import layer_names, unwrapped
 from rsmi.layers.probe.hooks import Probe
@@ -16,25 +20,29 @@ Run = dict[str, tuple[Tensor, Tensor]]
 
 def noisy_layers(model: nn.Module) -> dict[str, GaussianNoise]:
     """The layers that carry noise of their own, with it, by name."""
-    found = layer_names(model).items()
-    return {
-        name: module.after
-        for name, module in found
-        if isinstance(module, Followed) and isinstance(module.after, GaussianNoise)
-    }
+    found = {name: output_module(module) for name, module in layer_names(model).items()}
+    return {name: last for name, last in found.items() if isinstance(last, GaussianNoise)}
 
 
 def is_chain(model: nn.Module) -> bool:
     """Whether every noisy layer sees the input only through the one before.
 
-    So it is for the modules of one `nn.Sequential`; of other networks it is not known.
+    So it is for the modules of one `nn.Sequential` that calls them one after the other; of other
+    networks, and of classes derived from it with a forward pass of their own, it is not known.
     """
     inner = unwrapped(model)
-    return isinstance(inner, nn.Sequential) and not any("." in n for n in noisy_layers(inner))
+    own = vars(inner).get("forward", type(inner).forward)
+    return own is nn.Sequential.forward and not any("." in n for n in noisy_layers(inner))
 
 
 def noisy_information(
-    model: nn.Module, x: Tensor, *, batch: int = 512, draws: int = 8, chain: bool = False
+    model: nn.Module,
+    x: Tensor,
+    *,
+    batch: int = 512,
+    draws: int = 8,
+    chain: bool = False,
+    layout: Layout | None = None,
 ) -> dict[str, Interval]:
     r"""Lower and upper value of I(X;T) for every noisy layer.
 
@@ -50,6 +58,7 @@ def noisy_information(
         draws: Draws of the earlier noise for the critic.
         chain: Whether each noisy layer sees the input only through the one before (no skip
             connections); then no layer's upper value exceeds that of the layer before.
+        layout: Of several tensors in each row of x.
 
     Returns:
         Nats, by layer.
@@ -72,7 +81,7 @@ def noisy_information(
             f"{len(x)} samples in batches of {batch}; the bounds need at least two batches: give "
             "more samples or a smaller batch"
         )
-    scores = _scores(model, x[: len(x) // batch * batch], batch, draws)
+    scores = _scores(model, x[: len(x) // batch * batch].split(batch), layout, draws)
     return _intervals(scores, chain)
 
 
@@ -89,15 +98,16 @@ def _intervals(scores: dict[str, tuple[Tensor, Tensor]], chain: bool) -> dict[st
 
 
 def _scores(
-    model: nn.Module, x: Tensor, batch: int, draws: int
+    model: nn.Module, batches: Sequence[Tensor], layout: Layout | None, draws: int
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """Critic and conditional of each layer, (batches, K, K): rows are t, columns are x."""
     noise = noisy_layers(model)
     parts: dict[str, list[tuple[Tensor, Tensor]]] = {}
     with Probe(model, list(noise)) as probe:
-        for inputs in x.split(batch):
-            truth = _run(probe, noise, inputs)
-            others = [_run(probe, noise, inputs) for _ in range(draws if len(noise) > 1 else 0)]
+        for inputs in batches:
+            run = partial(_run, probe, noise, inputs, layout)
+            truth = run()
+            others = [run() for _ in range(draws if len(noise) > 1 else 0)]
             for place, (name, (mean, t)) in enumerate(truth.items()):
                 conditional = critic = _log_kernel(t, mean, noise[name].sigma)
                 if place:  # the mean of the first noisy layer is the same in every draw
@@ -110,9 +120,12 @@ def _scores(
     }
 
 
-def _run(probe: Probe, noise: dict[str, GaussianNoise], inputs: Tensor) -> Run:
+def _run(
+    probe: Probe, noise: dict[str, GaussianNoise], inputs: Tensor, layout: Layout | None
+) -> Run:
     """Activation before and after the noise, by layer in order of use."""
-    return {name: (noise[name].mean.flatten(1), t) for name, t in probe(inputs).items()}
+    found = probe(inputs, layout).items()
+    return {name: (noise[name].mean.flatten(1), t) for name, t in found}
 
 
 def _log_mixture(t: Tensor, means: list[Tensor], sigma: float) -> Tensor:

@@ -4,21 +4,25 @@ Memory: 16 bytes per row and layer for the codes, 32 bytes per row for input, la
 one batch of activations, and `keep` rows of raw activations where estimators want them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.layers.counting.entropies import Counted, count
 from rsmi.layers.counting.hashing import row_ids
 from rsmi.layers.counting.labels import Labels, Weights, dense_labels
-from rsmi.layers.inputs.batches import Batch, Inputs
+from rsmi.layers.inputs.batches import Batch, Inputs, Layout, slices
+from rsmi.layers.network.noise import noises
+from rsmi.layers.probe.functions import check_among, check_functions
 from rsmi.layers.probe.growing import GrowingArray
 from rsmi.layers.probe.hooks import Probe
+
+_CHECKED = frozenset(2 * 4**k for k in range(16))
+"""Batches that are sent among rows of the first one too."""
 
 Progress = Callable[[int], None]
 
@@ -51,6 +55,10 @@ class LayerCodes:
         """Remember raw rows."""
         self._kept.append(activations.float().cpu().numpy())
 
+    def halve(self) -> None:
+        """Forget every second of the raw rows."""
+        self._kept.halve()
+
     def labels(self) -> Labels:
         """(n,) numbers of the distinct activations."""
         return dense_labels(self._ids.array)
@@ -66,12 +74,14 @@ class Collected:
 
     Args:
         x: (n,) number of each row's input among the distinct ones.
-        y: (n,) its label; all 0 without labels.
+        y: (n,) number of its label among the distinct ones in their order; 0 without labels.
         weights: (n,) its probability.
         labelled: Whether there were labels.
         layers: By name.
         kept: Which rows were kept raw, (rows,).
         kept_x: Their inputs, (rows, ...).
+        layout: Of several tensors in each of them.
+        rounding: Share of rows that rounding changes, by layer, see `check_functions`.
     """
 
     x: Labels
@@ -81,6 +91,8 @@ class Collected:
     layers: dict[str, LayerCodes]
     kept: Labels
     kept_x: Tensor
+    layout: Layout | None
+    rounding: dict[str, float]
 
     def counted(self, name: str) -> Counted:
         """Entropies of one layer by counting."""
@@ -97,70 +109,106 @@ def collect(
 ) -> Collected:
     """Send all inputs through a network and keep the codes of its layers.
 
-    Every batch has the same number of rows (the last one is filled up with copies, which are
-    then dropped), because matrix products of another shape may round differently and would
-    split values that are one.
+    Every batch has as many rows as the first one (others are cut, or filled up with copies,
+    which are then dropped), because matrix products of another shape may round differently and
+    would split values that are one. The first batch is sent several times, and the second, eighth,
+    32nd ... among rows of the first, to see that every activation is a function of its input.
 
     Args:
         probe: Open, see `Probe`.
-        inputs: What to send.
-        batch_size: Rows per forward pass.
-        keep: Raw activations are kept for about so many rows, spread evenly.
+        inputs: What to send, in one pass.
+        batch_size: Rows per forward pass, at most.
+        keep: Raw activations are kept for at most so many rows, spread evenly.
         progress: Called with the number of rows done after each batch.
 
     Returns:
         Codes of every layer.
 
     Raises:
-        InputError: For no rows, or rows with and without labels.
+        InputError: For no rows, rows with and without labels, or activations that are no
+            function of the input.
     """
-    state = _State(inputs.n, _stride(inputs.n, keep))
-    for batch in inputs.stream(batch_size):
-        activations = probe(filled(batch.x, batch_size))
+    state, rounding = _State(inputs.n, keep), dict[str, float]()
+    first, noisy = None, bool(noises(probe.model))
+    for place, batch in enumerate(_even(inputs.stream(batch_size)), 1):
+        if first is None:
+            first = batch.x
+            rounding = check_functions(probe, first, batch.layout)
+        x = filled(batch.x, len(first))
+        if place in _CHECKED and x.shape == first.shape and not noisy:
+            check_among(probe, x, first, batch.layout)
+        activations = probe(x, batch.layout)
         state.add(batch, {name: t[: len(batch.x)] for name, t in activations.items()})
         if progress:
             progress(state.rows)
-    return state.collected()
+    return state.collected(rounding)
+
+
+def _even(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Batches of at most as many rows as the first one, and of at least one."""
+    size = 0
+    for whole in batches:
+        size = size or len(whole.x)
+        if len(whole.x):
+            yield from slices(whole.x, whole.y, whole.weights, size, whole.layout)
 
 
 class _State:
     """What grows during the pass."""
 
-    def __init__(self, expected: int | None, stride: int | None) -> None:
+    def __init__(self, expected: int | None, keep: int) -> None:
         self.rows = 0
         self.layers: dict[str, LayerCodes] = {}
-        self._stride, self._expected = stride, expected
+        self._expected, self._most = expected, keep
+        self._stride = -(-expected // keep) if expected and keep else 1
+        self._layouts: list[Layout | None] = []
         self._x = GrowingArray(2, np.int64, expected)
         self._y = GrowingArray(1, np.int64, expected)
         self._weights = GrowingArray(1, np.float64, expected)
         self._labelled: set[bool] = set()
-        self._kept: list[NDArray[np.int64]] = []
+        self._kept = GrowingArray(1, np.int64, None)
         self._kept_x: list[Tensor] = []
 
     def add(self, batch: Batch, activations: dict[str, Tensor]) -> None:
         n = len(batch.x)
+        self._check_layout(batch.layout)
         self._x.append(row_ids(batch.x).numpy())
         y = torch.zeros(n) if batch.y is None else batch.y
         self._y.append(y.cpu().numpy()[:, None])
         self._labelled.add(batch.y is not None)
         weights = torch.ones(n) if batch.weights is None else batch.weights
         self._weights.append(weights.cpu().numpy()[:, None])
-        keep = self._keep(n)
+        start = -self.rows % self._stride
+        keep = torch.arange(start, max(n, start), self._stride) if self._most else None
         for name, t in activations.items():
             self._add_layer(name, t, keep)
         if keep is not None:
-            self._kept.append(keep.numpy() + self.rows)
+            self._kept.append(keep.numpy()[:, None] + self.rows)
             self._kept_x.append(batch.x[keep].cpu())
+            self._thin()
         self.rows += n
 
-    def _keep(self, n: int) -> Tensor | None:
-        if self._stride is None:
-            return None
-        return torch.arange(-self.rows % self._stride, n, self._stride)
+    def _check_layout(self, layout: Layout | None) -> None:
+        if not self._layouts:
+            self._layouts.append(layout)
+        if layout != self._layouts[0]:
+            raise InputError(
+                f"the tensors of one batch are {layout} and of another {self._layouts[0]}; pad "
+                "them to one size"
+            )
+
+    def _thin(self) -> None:
+        """Keep rows of twice the distance, where there are more than was asked for."""
+        while len(self._kept.array) > self._most:
+            self._stride *= 2
+            self._kept.halve()
+            self._kept_x = [torch.cat(self._kept_x)[::2]]
+            for layer in self.layers.values():
+                layer.halve()
 
     def _add_layer(self, name: str, t: Tensor, keep: Tensor | None) -> None:
         if name not in self.layers:
-            kept = -(-self._expected // self._stride) if self._expected and self._stride else None
+            kept = -(-self._expected // self._stride) if self._expected and self._most else None
             self.layers[name] = LayerCodes(t.shape[1], t.dtype, self._expected, kept)
         layer = self.layers[name]
         if t.shape[1] != layer.width:
@@ -172,7 +220,7 @@ class _State:
         if keep is not None:
             layer.keep(t[keep.to(t.device)])
 
-    def collected(self) -> Collected:
+    def collected(self, rounding: dict[str, float]) -> Collected:
         if not self.rows:
             raise InputError("the inputs have no rows; expected at least one batch")
         if len(self._labelled) > 1:
@@ -180,20 +228,15 @@ class _State:
         weights = self._weights.array[:, 0]
         return Collected(
             dense_labels(self._x.array),
-            self._y.array[:, 0],
+            dense_labels(self._y.array),
             weights / weights.sum(),
             self._labelled == {True},
             self.layers,
-            np.concatenate(self._kept) if self._kept else np.zeros(0, np.int64),
+            self._kept.array[:, 0],
             torch.cat(self._kept_x) if self._kept_x else torch.zeros(0),
+            self._layouts[0],
+            rounding,
         )
-
-
-def _stride(n: int | None, keep: int) -> int | None:
-    """Distance of the rows kept; where the number of rows is unknown, all of the first."""
-    if keep < 1:
-        return None
-    return 1 if n is None else -(-n // keep)
 
 
 def filled(x: Tensor, size: int) -> Tensor:

@@ -41,6 +41,12 @@ class GrowingArray:
         self._buffer[self._rows : end] = rows
         self._rows = end
 
+    def halve(self) -> None:
+        """Forget every second row, the first excepted."""
+        kept = self._buffer[: self._rows : 2].copy()
+        self._rows = len(kept)
+        self._buffer[: self._rows] = kept
+
     @property
     def array(self) -> NDArray[Any]:
         """All rows so far, (n, width), not copied."""

@@ -20,6 +20,24 @@ _DODGE = 0.09
 _LONG = 5
 """Names of layers with more letters are written slanted."""
 
+_MANY = 16
+"""More layers than this take the whole width, and not all of them are named."""
+
+_LETTERS = 20
+"""Of the longest name that is written out."""
+
+
+def short_name(name: str, letters: int = _LETTERS) -> str:
+    """A name with its middle left out, where it is long.
+
+    >>> short_name("encoder.layers.10.attention.out_proj"), short_name("encoder.0")
+    ('encode..ion.out_proj', 'encoder.0')
+    """
+    if len(name) <= letters:
+        return name
+    head = letters // 3
+    return f"{name[:head]}..{name[head + 2 - letters :]}"
+
 
 @dataclass(frozen=True)
 class Depth:
@@ -57,14 +75,14 @@ def depth(
         place: What stands along the horizontal axis, where it is not layers.
 
     Returns:
-        A figure with one panel per quantity, two in a row where there are several.
+        A figure with one panel per quantity, two in a row where there are several of few layers.
 
     Raises:
         InputError: For no value, or a series of another length than the layers.
     """
     _check(layers, panels)
     labels = list(dict.fromkeys(s.label for series in panels.values() for s in series))
-    columns = 1 if len(panels) == 1 else 2
+    columns = 1 if len(panels) == 1 or len(layers) > _MANY else 2
     rows = math.ceil(len(panels) / columns)
     figure = blank((3.9 if columns == 1 else 2.9) * rows + 0.6 + 0.3 * (len(labels) > 3))
     for number, (name, series) in enumerate(panels.items()):
@@ -108,20 +126,21 @@ def _series(axes: "Axes", series: Depth, place: int, count: int) -> None:
         yerr=bars if any(bar > 0 for bar in bars) else None,
         color=_COLOURS[place % len(_COLOURS)],
         marker=_SYMBOLS[place % len(_SYMBOLS)],
-        markersize=6,
+        markersize=6 if len(x) <= _MANY else 3.5,
         markerfacecolor="white" if series.dashed else _COLOURS[place % len(_COLOURS)],
         linestyle="--" if series.dashed else "-",
         linewidth=1.3,
-        capsize=3,
+        capsize=3 if len(x) <= _MANY else 0,
         label=words(series.label),
     )
 
 
 def _layer_axis(axes: "Axes", layers: Sequence[str]) -> None:
     slanted = max(map(len, layers)) > _LONG and len(layers) > 2
+    named = range(0, len(layers), math.ceil(len(layers) / _MANY))
     axes.set_xticks(
-        range(len(layers)),
-        list(map(words, layers)),
+        named,
+        [words(short_name(layers[k])) for k in named],
         rotation=35 if slanted else 0,
         ha="right" if slanted else "center",
         rotation_mode="anchor",
