@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 
-from rsmi.layers import Finding, LayerReport, LayerRow
+from rsmi.layers import Finding, LayerReport
 
-_SPLIT = {"ceiling": (" nats is within ", "within "), "rounding": (" of rows ", "rows ")}
+_SPLIT = {
+    "ceiling": (" nats is within ", "within "),
+    "beyond": (" nats exceeds ", "exceeds "),
+    "rounding": (" of rows ", "rows "),
+}
 """Where a finding turns from one layer's number to what is common to all, and how that begins."""
 
 
 def remarks(report: LayerReport) -> list[str]:
     """Reasons for what is missing, then the findings of the audit."""
-    lines = [*_refused(report.rows), *_missing(report), *grouped(report.findings)]
+    lines = [*report.refusals(), *grouped(report.findings)]
     return lines if report.findings else [*lines, "audit: nothing found"]
 
 
@@ -25,26 +29,6 @@ def grouped(findings: Sequence[Finding]) -> list[str]:
         f"{check}: {text} [{'; '.join(_of_layer(*entry) for entry in layers.items())}]"
         for (check, text), layers in where.items()
     ]
-
-
-def _refused(rows: Sequence[LayerRow]) -> list[str]:
-    """Reasons, with the quantities and layers they belong to."""
-    where: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
-    for row in rows:
-        for quantity, reason in row.refused.items():
-            quantities, layers = where.setdefault(reason, ({}, {}))
-            quantities[quantity], layers[row.name] = None, None
-    return [
-        f"not given: {', '.join(quantities)} {reason} ({', '.join(layers)})"
-        for reason, (quantities, layers) in where.items()
-    ]
-
-
-def _missing(report: LayerReport) -> list[str]:
-    """What noisy layers could tell about the labels."""
-    if report.entropy_y is None or any("H(Y|T)" in row.quantities for row in report.rows):
-        return []
-    return ["not given: H(Y|T), I(T;Y) of noisy layers need a classifier: add --training.epochs 20"]
 
 
 def _own_part(finding: Finding) -> tuple[str, str]:

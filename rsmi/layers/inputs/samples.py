@@ -23,7 +23,7 @@ def sampled_inputs(
     x: Tensor,
     labels: Tensor | None = None,
     *,
-    kind: SampleKind = "discrete",
+    kind: SampleKind | None = None,
     entropy: Estimate | None = None,
     chains: int | None = None,
 ) -> Inputs:
@@ -32,7 +32,8 @@ def sampled_inputs(
     Args:
         x: (n, ...) inputs.
         labels: (n,) integers.
-        kind: Whether X takes discrete values.
+        kind: Whether X takes discrete values; without, floats are taken as continuous unless the
+            entropy of a discrete X is given.
         entropy: Known H(X) of a discrete X, in nats.
         chains: See `Inputs`.
 
@@ -48,7 +49,8 @@ def sampled_inputs(
             "describe a finite set with finite_inputs"
         )
     check_labels(x, labels)
-    return Inputs(kind, lambda size: slices(x, labels, None, size), entropy, chains, len(x))
+    seen: SampleKind = "continuous" if x.is_floating_point() and entropy is None else "discrete"
+    return Inputs(kind or seen, lambda size: slices(x, labels, None, size), entropy, chains, len(x))
 
 
 def loader_inputs(
