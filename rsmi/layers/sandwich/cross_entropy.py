@@ -100,7 +100,7 @@ def upper_average(lengths: Tensor, longest: float, repeats: float = 1.0) -> Esti
     return Estimate(float(lengths.mean()), error, "upper", n=len(lengths))
 
 
-def lower_average(surprise: Tensor, chains: int) -> Estimate:
+def lower_average(surprise: Tensor, chains: int = 1) -> Estimate:
     r"""Mean of -ln of counted shares, with an error that knows that the shares may be others.
 
     .. math:: \sigma = \frac{s}{\sqrt{n'}} + \frac{5}{2 n'}
