@@ -33,10 +33,14 @@ def infonce(scores: Tensor, seed: int = 0) -> Estimate:
     >>> infonce(torch.zeros(4, 8, 8)).value
     0.0
     """
+    return _average(infonce_terms(scores).mean(1), "lower", seed)
+
+
+def infonce_terms(scores: Tensor) -> Tensor:
+    """What each true pair adds to `infonce`, (batches, K) nats; arguments as there."""
     _check(scores)
     f = scores.double()
-    gain = f.diagonal(dim1=1, dim2=2) - f.logsumexp(2) + infonce_ceiling(f.shape[1])
-    return _average(gain.mean(1), "lower", seed)
+    return f.diagonal(dim1=1, dim2=2) - f.logsumexp(2) + infonce_ceiling(f.shape[1])
 
 
 def infonce_ceiling(batch: int) -> float:
@@ -69,12 +73,16 @@ def leave_one_out(log_conditional: Tensor, seed: int = 0) -> Estimate:
     >>> leave_one_out(torch.zeros(4, 8, 8)).value
     0.0
     """
+    return _average(leave_one_out_terms(log_conditional).mean(1), "upper", seed)
+
+
+def leave_one_out_terms(log_conditional: Tensor) -> Tensor:
+    """What each pair adds to `leave_one_out`, (batches, K) nats; arguments as there."""
     _check(log_conditional)
     log_p = log_conditional.double()
     true = log_p.diagonal(dim1=1, dim2=2)
     others = log_p - torch.diag_embed(log_p.new_full((log_p.shape[1],), math.inf))
-    gain = true - others.logsumexp(2) + math.log(log_p.shape[1] - 1)
-    return _average(gain.mean(1), "upper", seed)
+    return true - others.logsumexp(2) + math.log(log_p.shape[1] - 1)
 
 
 def _average(batches: Tensor, kind: Kind, seed: int) -> Estimate:

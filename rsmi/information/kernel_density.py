@@ -12,18 +12,23 @@ _CHUNK = 512
 _MAX_ROWS = 20_000
 
 
-def kernel_density_information(activations: Tensor, sigma: float) -> tuple[Estimate, Estimate]:
-    r"""Pairwise-distance bounds of I(X; T + noise) for X uniform on the given rows.
+def kernel_density_information(
+    activations: Tensor, sigma: float, weights: Tensor | None = None
+) -> tuple[Estimate, Estimate]:
+    r"""Pairwise-distance bounds of I(X; T + noise) for X one of the given rows.
 
-    .. math:: -\frac1N \sum_i \ln \frac1N \sum_j e^{-|t_i - t_j|^2 / 8\sigma^2} \le I \le
-              -\frac1N \sum_i \ln \frac1N \sum_j e^{-|t_i - t_j|^2 / 2\sigma^2}
+    .. math:: -\sum_i w_i \ln \sum_j w_j e^{-|t_i - t_j|^2 / 8\sigma^2} \le I \le
+              -\sum_i w_i \ln \sum_j w_j e^{-|t_i - t_j|^2 / 2\sigma^2}
 
     The noise is not in the network, so neither number says anything about the network as it
-    is; as a statement about N rows it is exact and never exceeds ln N. Takes N^2 time.
+    is; as a statement about these rows it is exact and never exceeds the entropy of the weights,
+    ln N where they are equal. Takes N^2 time.
 
     Args:
         activations: (N, d) floats, at most 20 000 rows.
         sigma: Standard deviation of the imagined noise, in units of the activations.
+        weights: (N,) probabilities of the rows, normalised here, which are then all that X can
+            be; without, rows are samples, and the values have an error.
 
     Returns:
         Lower and upper value in nats, kind `estimate`.
@@ -46,18 +51,21 @@ def kernel_density_information(activations: Tensor, sigma: float) -> tuple[Estim
             f"{_MAX_ROWS} rows: pass a subset"
         )
     t = activations.double()
+    w = torch.ones(rows) if weights is None else weights
+    w = w.double() / w.sum()
     lower, upper = (
-        torch.cat([_log_mean_kernel(part, t, scale) for part in t.split(_CHUNK)])
+        torch.cat([_log_mean_kernel(part, t, w, scale) for part in t.split(_CHUNK)])
         for scale in (8 * sigma**2, 2 * sigma**2)
     )
-    return _mean(-lower), _mean(-upper)
+    sampled = weights is None
+    return _mean(-lower, w, sampled), _mean(-upper, w, sampled)
 
 
-def _log_mean_kernel(part: Tensor, all_rows: Tensor, scale: float) -> Tensor:
+def _log_mean_kernel(part: Tensor, all_rows: Tensor, w: Tensor, scale: float) -> Tensor:
     squares = torch.cdist(part, all_rows, compute_mode="donot_use_mm_for_euclid_dist").square()
-    return (-squares / scale).logsumexp(1) - math.log(len(all_rows))
+    return (w.log() - squares / scale).logsumexp(1)
 
 
-def _mean(values: Tensor) -> Estimate:
-    error = float(values.std()) / math.sqrt(len(values))
-    return Estimate(float(values.mean()), error, "estimate", n=len(values))
+def _mean(values: Tensor, w: Tensor, sampled: bool) -> Estimate:
+    error = float(values.std()) / math.sqrt(len(values)) if sampled else 0.0
+    return Estimate(float((w * values).nansum()), error, "estimate", n=len(values))

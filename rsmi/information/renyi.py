@@ -11,19 +11,23 @@ _MAX_ROWS = 2000
 _TINY = 1e-15
 
 
-def renyi_information(x: Tensor, t: Tensor, alpha: float = 1.01) -> float:
+def renyi_information(
+    x: Tensor, t: Tensor, alpha: float = 1.01, weights: Tensor | None = None
+) -> float:
     r"""Matrix-based Renyi mutual information of paired rows.
 
     .. math:: I_\alpha = S_\alpha(A) + S_\alpha(B) - S_\alpha(A \circ B / \mathrm{tr}), \quad
               S_\alpha(A) = \tfrac{1}{1-\alpha} \ln \mathrm{tr}\,A^\alpha
 
-    A and B are Gaussian Gram matrices of unit trace whose width is Scott's, so the value
-    depends on that choice and is no property of the distributions alone. Takes N^3 time.
+    A and B are Gaussian Gram matrices :math:`\sqrt{w_i w_j}\, k(x_i, x_j)` of unit trace whose
+    width is Scott's, so the value depends on that choice and is no property of the distributions
+    alone. Takes N^3 time.
 
     Args:
         x: (N, d_x) floats or numbers, N at most 2000.
         t: (N, d_t).
         alpha: Order, not 1.
+        weights: (N,) probabilities of the rows, normalised here; equal without.
 
     Returns:
         A bare number in nats: it has no error bar that would mean anything.
@@ -42,17 +46,21 @@ def renyi_information(x: Tensor, t: Tensor, alpha: float = 1.01) -> float:
             f"{len(x)} and {len(t)} rows with alpha {alpha}; expected as many of both, 2 to "
             f"{_MAX_ROWS} (N^3 time), and alpha other than 1"
         )
-    a, b = _gram(x), _gram(t)
-    return _entropy(a, alpha) + _entropy(b, alpha) - _entropy(len(x) * a * b, alpha)
+    w = torch.ones(len(x)) if weights is None else weights
+    w = w.double() / w.sum()
+    a, b, root = _kernel(x, w), _kernel(t, w), w.sqrt()
+    share = root[:, None] * root
+    return _entropy(share * a, alpha) + _entropy(share * b, alpha) - _entropy(share * a * b, alpha)
 
 
-def _gram(rows: Tensor) -> Tensor:
-    """Gaussian Gram matrix of trace 1; Scott's width in units of the mean spread."""
+def _kernel(rows: Tensor, w: Tensor) -> Tensor:
+    """Gaussian kernel of all pairs; Scott's width in units of the mean spread."""
     values = rows.double()
-    spread = float(values.std(0).mean()) or 1.0
-    width = spread * len(values) ** (-1 / (4 + values.shape[1]))
-    squares = torch.cdist(values, values, compute_mode="donot_use_mm_for_euclid_dist").square()
-    return (-squares / (2 * width**2)).exp() / len(values)
+    variance = w @ (values - w @ values).square() * len(values) / (len(values) - 1)
+    spread = float(variance.sqrt().mean()) or 1.0
+    width = spread * float(w @ w) ** (1 / (4 + values.shape[1]))
+    distances = torch.cdist(values, values, compute_mode="donot_use_mm_for_euclid_dist").square()
+    return (-distances / (2 * width**2)).exp()
 
 
 def _entropy(matrix: Tensor, alpha: float) -> float:

@@ -183,7 +183,7 @@ def _only(row: LayerRow, quantities: Sequence[str] | None) -> LayerRow:
         need = "labels" if missing[0] in WITH_LABELS else "samples with known H(X)"
         raise InputError(
             f"{missing[0]} of layer '{row.name}' cannot be measured from this input; it needs "
-            f"{need}, and for labels of a noisy layer options.training"
+            f"{need}, and rows kept (options.keep)"
         )
     kept = {q: v for q, v in row.quantities.items() if q in quantities}
     return LayerRow(row.name, row.kind, row.width, kept, row.refused, row.estimators)

@@ -19,8 +19,8 @@ from rsmi.layers.counting.entropies import count
 from rsmi.layers.counting.hashing import row_ids
 from rsmi.layers.counting.labels import Labels, Weights, dense_labels
 
-_PAIRS = 2000  # rows for estimators that take N^2 time
-_CUBES = 500  # and for the one that takes N^3
+PAIRS = 2000  # rows for estimators that take N^2 time
+CUBES = 500  # and for the one that takes N^3
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,82 @@ class KeptRows:
     high: float
 
 
-def estimator_column(rows: KeptRows, chosen: Estimators) -> dict[str, Estimate]:
-    """All chosen estimators of one layer.
+@dataclass(frozen=True)
+class Used:
+    """The rows that an estimator of N^2 or N^3 time works on.
 
     Args:
-        rows: Raw rows; those that take N^2 time use the first 2000 of a fixed shuffle.
+        index: (n,) which of the rows kept, as often as they were drawn.
+        weights: (n,) their probabilities, where they are every row of a finite set and differ.
+    """
+
+    index: Tensor
+    weights: Tensor | None = None
+
+    @property
+    def limit(self) -> float:
+        """Entropy of the rows themselves, which no estimate of their information exceeds."""
+        times = self.index.bincount().double() / len(self.index)
+        return float(torch.special.entr(times if self.weights is None else self.weights).sum())
+
+
+def used(weights: Weights, most: int) -> Used:
+    """All rows, or `most` of them: of a fixed shuffle, or drawn by unequal probabilities.
+
+    Args:
+        weights: (n,) probabilities of the rows kept.
+        most: Largest number.
+    """
+    w, generator = torch.from_numpy(weights), torch.Generator().manual_seed(0)
+    if weighted(weights):
+        if len(w) <= most:
+            return Used(torch.arange(len(w)), w)
+        return Used(w.multinomial(most, True, generator=generator))
+    return Used(torch.randperm(len(w), generator=generator)[:most])
+
+
+def weighted(weights: Weights) -> bool:
+    """Whether rows have probabilities of their own."""
+    return bool(weights.max() > weights.min() * (1 + 1e-9))
+
+
+def estimator_limits(weights: Weights, chosen: Estimators) -> dict[str, tuple[str, float]]:
+    """What estimates of I(X;T) cannot exceed, with its name, by pattern of the estimator.
+
+    Args:
+        weights: (n,) probabilities of the rows kept.
+        chosen: Estimators that were run.
+    """
+    kept, pairs, cubes = (used(weights, most) for most in (len(weights), PAIRS, CUBES))
+    limits = {"*bins(*.H(T)": kept, "*bins(*.I(X;T)": kept}
+    if chosen.kernel_sigmas:
+        limits["kernel(*.I(X;T)"] = pairs
+    if chosen.renyi:
+        limits["renyi.*"] = cubes
+    what = "the entropy of the rows" if weighted(weights) else "ln N"
+    return {
+        name: (f"{what} (N = {len(rows.index)} rows used)", rows.limit)
+        for name, rows in limits.items()
+    }
+
+
+def estimators_refused(rows: KeptRows, chosen: Estimators) -> dict[str, str]:
+    """Estimators that were chosen and cannot be run on these rows, with the reason."""
+    if not chosen.nearest_neighbour or rows.y is None:
+        return {}
+    name = "nearest_neighbour.I(T;Y)"
+    if rows.activations.shape[1] > MAX_COLUMNS:
+        return {name: f"takes layers of at most {MAX_COLUMNS} units"}
+    if weighted(rows.weights):
+        return {name: "takes rows as equally likely, and these have probabilities of their own"}
+    return {}
+
+
+def estimator_column(rows: KeptRows, chosen: Estimators) -> dict[str, Estimate]:
+    """All chosen estimators of one layer, but those of `estimators_refused`.
+
+    Args:
+        rows: Raw rows, of which those that take N^2 time use 2000 and Renyi's 500, see `used`.
         chosen: Which.
 
     Returns:
@@ -84,14 +155,16 @@ def estimator_column(rows: KeptRows, chosen: Estimators) -> dict[str, Estimate]:
         column |= _binned(rows, codes, f"range_bins({bins})")
     for sigma in chosen.kernel_sigmas:
         column |= _kernels(rows, sigma)
-    narrow = rows.activations.shape[1] <= MAX_COLUMNS
-    if chosen.nearest_neighbour and rows.y is not None and narrow:
-        t, y = rows.activations.double().numpy(), rows.y
-        column["nearest_neighbour.I(T;Y)"] = nearest_neighbour_information(t, y)
+    refused = estimators_refused(rows, chosen)
+    if chosen.nearest_neighbour and rows.y is not None and not refused:
+        column["nearest_neighbour.I(T;Y)"] = nearest_neighbour_information(
+            rows.activations.double().numpy(), rows.y
+        )
     if chosen.renyi:
-        subset = _subset(len(rows.x), _CUBES)
-        value = renyi_information(rows.inputs.flatten(1)[subset], rows.activations[subset])
-        column["renyi.I(X;T)"] = Estimate(value, 0.0, "estimate", n=len(subset))
+        some = used(rows.weights, CUBES)
+        x, t = rows.inputs.flatten(1)[some.index], rows.activations[some.index]
+        value = renyi_information(x, t, weights=some.weights)
+        column["renyi.I(X;T)"] = Estimate(value, 0.0, "estimate", n=len(some.index))
     return column
 
 
@@ -107,33 +180,29 @@ def _binned(rows: KeptRows, codes: Tensor, name: str) -> dict[str, Estimate]:
 
 
 def _kernels(rows: KeptRows, sigma: float) -> dict[str, Estimate]:
-    subset = _subset(len(rows.x), _PAIRS)
-    t = rows.activations[subset]
-    column = dict(zip(_sides(sigma, "I(X;T)"), kernel_density_information(t, sigma), strict=True))
+    some = used(rows.weights, PAIRS)
+    t = rows.activations[some.index]
+    found = kernel_density_information(t, sigma, some.weights)
+    column = dict(zip(_sides(sigma, "I(X;T)"), found, strict=True))
     if rows.y is not None:
-        y = torch.from_numpy(rows.y)[subset]
-        within = [_within_classes(t, y, sigma, side) for side in (0, 1)]
-        for name, whole, part in zip(
-            _sides(sigma, "I(T;Y)"), list(column.values()), within, strict=True
-        ):
+        y = torch.from_numpy(rows.y)[some.index]
+        within = [_within_classes(t, y, some.weights, sigma, side) for side in (0, 1)]
+        for name, whole, part in zip(_sides(sigma, "I(T;Y)"), found, within, strict=True):
             column[name] = Estimate(whole.value - part, whole.error, "estimate", n=whole.n)
     return column
 
 
-def _within_classes(t: Tensor, y: Tensor, sigma: float, side: int) -> float:
+def _within_classes(t: Tensor, y: Tensor, weights: Tensor | None, sigma: float, side: int) -> float:
     """Mean over classes of the pairwise information within a class."""
+    w = torch.full((len(t),), 1 / len(t), dtype=torch.float64) if weights is None else weights
     total = 0.0
-    for label in y.unique():
-        rows = t[y == label]
-        if len(rows) > 1:
-            value = kernel_density_information(rows, sigma)[side].value
-            total += value * len(rows) / len(t)
+    for label in y[w > 0].unique():
+        own = y == label
+        if int(own.sum()) > 1:
+            value = kernel_density_information(t[own], sigma, w[own])[side].value
+            total += value * float(w[own].sum())
     return total
 
 
 def _sides(sigma: float, quantity: str) -> tuple[str, str]:
     return f"kernel({sigma:g},lower).{quantity}", f"kernel({sigma:g},upper).{quantity}"
-
-
-def _subset(n: int, most: int) -> Tensor:
-    return torch.randperm(n, generator=torch.Generator().manual_seed(0))[:most]

@@ -24,8 +24,9 @@ class Options:
         batch_size: Rows per forward pass, at most.
         keep: Raw rows kept, at most, for certified values of samples, estimators and noise, 4
             bytes per activation; 0 for none, and then only codes of 16 bytes per row are held.
-        training: Train networks on the kept rows for tighter certified values of samples;
-            without, only counts are used.
+        training: Train networks on the kept rows for tighter certified values of samples.
+            Without, counts are used, and a small classifier of the labels where they leave H(Y|T)
+            open; it is fitted to one part of the kept rows and evaluated on another.
         estimators: Columns of common estimators.
         progress: Called with the number of rows done after each batch.
         measured: Called with the number of layers whose quantities and estimators are done, and

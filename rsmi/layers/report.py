@@ -97,7 +97,7 @@ class LayerReport:
                 yield f"layers.{row.name}.{name}", estimate, {**context, "column": "estimators"}
 
     def table(self) -> str:
-        """Plain text: a line per layer, then the findings."""
+        """Plain text: a line per layer, why quantities are missing, then the findings."""
         columns = list(dict.fromkeys(name for row in self.rows for name in row.quantities))
         lines = [["layer", "width", *columns]]
         for row in self.rows:
@@ -106,7 +106,34 @@ class LayerReport:
         sizes = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
         text = ["  ".join(c.ljust(s) for c, s in zip(line, sizes, strict=True)) for line in lines]
         notes = [f"{f.check}: {f.layer}: {f.text}" for f in self.findings]
-        return "\n".join(line.rstrip() for line in [*text, *notes])
+        return "\n".join(line.rstrip() for line in [*text, *self.refusals(), *notes])
+
+    def refusals(self, most: int | None = None) -> list[str]:
+        """Why quantities and estimators are not given: a line for each reason.
+
+        Args:
+            most: Layers that one line names; all of them without.
+        """
+        where: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+        for row in self.rows:
+            for quantity, reason in row.refused.items():
+                quantities, layers = where.setdefault(reason, ({}, {}))
+                quantities[quantity], layers[row.name] = None, None
+        return [
+            f"not given: {', '.join(quantities)} {reason} ({some(list(layers), ', ', most)})"
+            for reason, (quantities, layers) in where.items()
+        ]
+
+
+def some(names: Sequence[str], between: str, most: int | None) -> str:
+    """The first names, and how many there are more.
+
+    >>> some(["a", "b", "c"], ", ", 2)
+    'a, b and 1 more'
+    """
+    if most is None or len(names) <= most:
+        return between.join(names)
+    return f"{between.join(names[:most])} and {len(names) - most} more"
 
 
 def _ends(value: Value) -> list[Estimate]:

@@ -12,8 +12,8 @@ from torch import nn
 from rsmi.information import Estimate
 from rsmi.layers.certain import Known, certain_quantities
 from rsmi.layers.counting.entropies import label_entropy
-from rsmi.layers.counting.labels import Labels
-from rsmi.layers.estimators import Estimators, KeptRows, estimator_column
+from rsmi.layers.counting.labels import Labels, Weights
+from rsmi.layers.estimators import Estimators, KeptRows, estimator_column, estimators_refused
 from rsmi.layers.inputs.batches import Inputs
 from rsmi.layers.interval import Interval
 from rsmi.layers.network.followed import output_module
@@ -23,13 +23,14 @@ from rsmi.layers.noisy.draws import Draws, drawn_activations, independent_draws
 from rsmi.layers.noisy.information import is_chain, noisy_information
 from rsmi.layers.probe.collecting import Collected
 from rsmi.layers.report import LayerRow, Value
-from rsmi.layers.sandwich.kept import Kept, label_bound, upper_values
+from rsmi.layers.sandwich.kept import Kept, label_bound, quick_label_bound, upper_values
 from rsmi.layers.sandwich.sample import Sample, label_interval, sampled_quantities
 from rsmi.layers.sandwich.training import Training
-from rsmi.layers.setting import WITHOUT_LABELS, LayerKind, Setting
+from rsmi.layers.setting import WITHOUT_LABELS, LayerKind, Setting, quantised_before
 
 _SHUFFLE_SEED = 20180101
 _NOISY_BATCH = 512
+_OPEN = 0.1
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Rows:
         inputs: What it was measured on.
         found: Codes and kept rows.
         setting: Kinds of the layers.
-        training: Options of networks for tighter values of samples; None for counts.
+        training: Options of networks for tighter values of samples; None for counts, and a small
+            classifier of the labels.
         estimators: Columns of estimators.
     """
 
@@ -57,7 +59,11 @@ class Rows:
         kind = self.setting.kind(self.model, name)
         refused = dict(self.setting.undefined(kind))
         quantities = {k: v for k, v in self._quantities(name, kind).items() if k not in refused}
-        column = self._column(name) if self.estimators else {}
+        column: dict[str, Estimate] = {}
+        if self.estimators:
+            kept = self._kept_rows(name)
+            column = estimator_column(kept, self.estimators)
+            refused |= estimators_refused(kept, self.estimators)
         return LayerRow(name, kind, self.found.layers[name].width, quantities, refused, column)
 
     @cached_property
@@ -71,11 +77,17 @@ class Rows:
         return label_interval(y[order], np.zeros_like(y), chains).ordered()
 
     def log_capacity(self, name: str) -> float:
-        """ln of the number of values of a quantised layer; infinite for others."""
-        last = output_module(layer_names(self.model)[name.split(":")[0]])
-        if not isinstance(last, Quantise):
-            return math.inf
-        return self.found.layers[name].width * math.log(last.levels)
+        """ln of the number of values of a quantised layer; infinite for others.
+
+        What a chain computes from a quantised layer takes no more values than that.
+        """
+        names = layer_names(self.model)
+        capacities = [math.inf]
+        for before in quantised_before(self.model, name.split(":")[0]):
+            last = output_module(names[before])
+            if before in self.found.layers and isinstance(last, Quantise):
+                capacities.append(self.found.layers[before].width * math.log(last.levels))
+        return min(capacities)
 
     def _quantities(self, name: str, kind: LayerKind) -> Mapping[str, Value]:
         if kind != "noisy" and self.inputs.kind == "finite":
@@ -89,7 +101,10 @@ class Rows:
     def _sampled(self, name: str) -> dict[str, Value]:
         """Counts of all rows, with the upper values that the kept ones give."""
         result = sampled_quantities(self._sample(name))
-        tighter = upper_values(self._kept(name), self.training) if len(self.found.kept) else {}
+        kept = self._kept(name)
+        tighter = upper_values(kept, self.training) if len(kept.x) else {}
+        if len(kept.x) and self.training is None and self._is_open(result.get("H(Y|T)")):
+            tighter["H(Y|T)"] = quick_label_bound(kept)
         for quantity, upper in tighter.items():
             value = result[quantity]
             if isinstance(value, Estimate):
@@ -98,10 +113,17 @@ class Rows:
                 result[quantity] = value.below(upper)
         return result
 
+    def _is_open(self, value: Value | None) -> bool:
+        """Whether counts leave more than a tenth of H(Y) open."""
+        if not isinstance(value, Interval) or self.entropy_y is None:
+            return False
+        return value.width > _OPEN * self.entropy_y.upper.value
+
     def _noisy(self, name: str) -> dict[str, Value]:
         result: dict[str, Value] = {"I(X;T)": self._noisy_information[name]}
-        if self.training and self.found.labelled:
-            upper = label_bound(self._drawn(name), self.training)
+        if self.found.labelled:
+            drawn = self._drawn(name)
+            upper = label_bound(drawn, self.training) if self.training else quick_label_bound(drawn)
             result["H(Y|T)"] = Interval(Estimate(0.0, 0.0, "lower"), upper)
         return result
 
@@ -162,16 +184,20 @@ class Rows:
         y = found.y[found.kept][order] if found.labelled else None
         return Kept(found.kept_x[rows], y, found.layers[name].rows()[rows], periods)
 
-    def _column(self, name: str) -> dict[str, Estimate]:
+    @cached_property
+    def kept_weights(self) -> Weights:
+        """Probabilities of the rows kept."""
+        weights = self.found.weights[self.found.kept]
+        return weights / weights.sum()
+
+    def _kept_rows(self, name: str) -> KeptRows:
         found, layer = self.found, self.found.layers[name]
-        weights = found.weights[found.kept]
-        rows = KeptRows(
+        return KeptRows(
             layer.rows(),
             found.kept_x,
             found.x[found.kept],
             found.y[found.kept] if found.labelled else None,
-            weights / weights.sum(),
+            self.kept_weights,
             layer.low,
             layer.high,
         )
-        return estimator_column(rows, self.estimators or Estimators())

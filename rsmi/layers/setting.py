@@ -11,7 +11,7 @@ from rsmi.layers.inputs.batches import InputKind
 from rsmi.layers.network.followed import output_module
 from rsmi.layers.network.noise import GaussianNoise, noises
 from rsmi.layers.network.quantised import Quantise
-from rsmi.layers.network.selection import layer_names
+from rsmi.layers.network.selection import ROOT, layer_names
 
 LayerKind = Literal["deterministic", "quantised", "noisy"]
 
@@ -90,6 +90,8 @@ class Setting:
 def layer_kind(model: nn.Module, name: str) -> LayerKind:
     """What a layer is by the way it is built: its own quantisation or noise.
 
+    What a chain computes from a quantised layer takes finitely many values too.
+
     >>> from rsmi.layers.network.quantised import quantise
     >>> layer_kind(quantise(nn.Sequential(nn.Tanh()), "0", 4), "0")
     'quantised'
@@ -98,7 +100,7 @@ def layer_kind(model: nn.Module, name: str) -> LayerKind:
     last = output_module(module)
     if isinstance(last, GaussianNoise):
         return "noisy"
-    if isinstance(last, Quantise):
+    if quantised_before(model, name):
         return "quantised"
     if noises(model):
         raise InputError(
@@ -106,3 +108,40 @@ def layer_kind(model: nn.Module, name: str) -> LayerKind:
             "distribution given X is not known; measure the noisy layers, or add noise to it"
         )
     return "deterministic"
+
+
+def quantised_before(model: nn.Module, name: str) -> list[str]:
+    """Quantised layers that a layer is a function of: itself, and those before it in a chain.
+
+    A chain is an `nn.Sequential` with the forward pass of its own; of other modules it is not
+    known what their parts see.
+
+    >>> from rsmi.layers.network.quantised import quantise
+    >>> net = quantise(nn.Sequential(nn.Tanh(), nn.Linear(2, 2), nn.ReLU()), "0", 4)
+    >>> quantised_before(net, "1"), quantised_before(nn.Sequential(nn.Tanh()), "0")
+    (['0'], [])
+    """
+    parts = [] if name == ROOT else name.split(".")
+    module, path, found = model, "", list[str]()
+    for part in parts:
+        if _is_chain(module):
+            children = list(module._modules)
+            for n in children[: children.index(part)]:
+                found += _passed(module._modules[n], path + n)
+        module, path = module.get_submodule(part), f"{path}{part}."
+    return found + _passed(module, path[:-1])
+
+
+def _is_chain(module: nn.Module) -> bool:
+    return isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward
+
+
+def _passed(module: nn.Module | None, name: str) -> list[str]:
+    """Quantised layers that everything sent through a module goes through."""
+    if module is None:
+        return []
+    own = [name or ROOT] if isinstance(output_module(module), Quantise) else []
+    if not _is_chain(module):
+        return own
+    inside = module._modules.items()
+    return own + [q for n, m in inside for q in _passed(m, f"{name}.{n}" if name else n)]

@@ -176,6 +176,14 @@ def test_weights_and_arguments_reach_the_network(rsmi: Rsmi, here: Path) -> None
     assert values[0] == values[1] >= 3 * math.log(2) - 1e-9
 
 
+def test_a_network_computes_in_float64_when_told(rsmi: Rsmi, here: Path) -> None:
+    """What the audit advises where rounding decides; the labels are bounded beside it."""
+    said = rsmi("layers", "--model", "mine.Net", "--data", "real.npz", "--dtype", "float64")
+    assert said.code == 0, said.err
+    assert "not given: I(X;T), H(T) is infinite" in said.out
+    assert "rounding" not in said.out
+
+
 def test_hdf5_npy_and_npz_agree(rsmi: Rsmi, here: Path) -> None:
     with np.load("samples.npz") as file:
         x, y = file["x"], file["y"]

@@ -150,6 +150,61 @@ def test_a_trained_classifier_tightens_the_label_bound():
     assert row.interval("I(T;Y)").lower.value > 0.4
 
 
+def test_labels_are_bounded_without_being_asked():
+    """The small classifier: far better than 0 <= I(T;Y) <= H(Y), and never beyond the truth."""
+    x = torch.randn(3000, 8, generator=torch.Generator().manual_seed(0))
+    noise = torch.rand(3000, generator=torch.Generator().manual_seed(1)) < 0.1
+    y = ((x[:, 0] > 0) ^ noise).long()
+    report = analyse_layers(nn.Sequential(nn.Linear(8, 2000), nn.Tanh()), x, labels=y)
+    truth = -(0.1 * math.log(0.1) + 0.9 * math.log(0.9))
+    for row in report.rows:
+        value = row.interval("H(Y|T)")
+        assert value.contains(truth, 1 - 1e-6)
+        assert value.upper.value < 0.75 * BIT
+        assert row.interval("I(T;Y)").lower.value > 0.2
+    assert "not given: I(X;T), H(T) is infinite (0, 1)" in report.table()
+    bare = analyse_layers(nn.Identity(), x, labels=y, options=Options(keep=0))
+    assert bare["model"].interval("I(T;Y)").lower.value == 0
+    assert any(f.check == "open" and "training=Training()" in f.text for f in bare.findings)
+
+
+def test_what_a_chain_makes_of_a_quantised_layer_is_finite():
+    x = torch.randn(500, 6, generator=torch.Generator().manual_seed(0))
+    parts = [nn.Linear(6, 2), nn.Tanh(), nn.Sequential(nn.Linear(2, 40), nn.ReLU())]
+    model = quantise(nn.Sequential(*parts), "1", levels=2)
+    report = analyse_layers(model, x, layers=["0", "1", "2.0", "2.1", "2"])
+    assert "H(T)" in report["0"].refused
+    for name in ("1", "2.0", "2.1", "2"):
+        assert report[name].interval("H(T)").upper.value <= 2 * BIT + 1e-9
+
+    class Skips(nn.Sequential):
+        def forward(self, x):
+            return super().forward(x) + x[:, :1]
+
+    around = quantise(Skips(nn.Linear(6, 2), nn.Tanh(), nn.Linear(2, 1)), "1", levels=2)
+    assert "H(T)" in analyse_layers(around, x, layers="2")["2"].refused
+
+
+def test_floats_are_continuous_wherever_they_come_from():
+    x = torch.randn(50, 2)
+    assert sampled_inputs(x).kind == analyse_layers(nn.Identity(), x).inputs == "continuous"
+    assert sampled_inputs(x > 0).kind == sampled_inputs(x.long()).kind == "discrete"
+    assert sampled_inputs(x.sign(), entropy=Estimate(2 * BIT, 0.0, "exact")).kind == "discrete"
+    assert sampled_inputs(x, kind="discrete").kind == "discrete"
+
+
+@pytest.mark.parametrize("n", [100, 300, 3000])
+def test_values_that_are_rare_stay_inside(n):
+    """One row in a hundred: all of 30 intervals of every quantity at 99.99 %."""
+    h = -(0.01 * math.log(0.01) + 0.99 * math.log(0.99))
+    for seed in range(30):
+        x = torch.rand(n, 1, generator=torch.Generator().manual_seed(seed)) < 0.01
+        row = analyse_layers(nn.Identity(), sampled_inputs(x, x[:, 0].long()))["model"]
+        truth = {"H(T)": h, "I(X;T)": h, "I(T;Y)": h, "H(Y|T)": 0.0}
+        for name, value in truth.items():
+            assert row.interval(name).contains(value, 0.9999), (seed, name)
+
+
 @pytest.mark.parametrize(
     ("quantity", "reason"),
     [("I(X;T)", "is infinite"), ("H(T)", "is infinite"), ("H(X|T)", "is a folding entropy")],

@@ -1,6 +1,7 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -22,7 +23,9 @@ from rsmi.layers import (
     shuffled_labels,
     untrained,
 )
+from rsmi.layers.audit.ceilings import Ceiling, beyond_findings, ceiling_findings
 from rsmi.layers.audit.data_processing import data_processing_findings
+from rsmi.layers.estimators import estimator_limits
 from rsmi.layers.interval import Interval
 from rsmi.layers.probe.functions import check_functions
 from rsmi.layers.probe.hooks import Probe
@@ -46,15 +49,51 @@ def test_ceilings_are_flagged():
     assert "width x ln(levels) of the 2 units" in report.findings[0].text
     report = analyse_layers(nn.Identity(), x, options=fine)
     texts = [f.text for f in report.findings if f.check == "ceiling"]
-    assert any(t.startswith("bins(1e-06).I(X;T)") and "N = 2000 rows kept" in t for t in texts)
+    assert any(t.startswith("bins(1e-06).I(X;T)") and "N = 2000 rows used" in t for t in texts)
     coarse = Options(estimators=Estimators(fixed_widths=(1.0,)))
     assert not analyse_layers(nn.Identity(), x, options=coarse).findings
 
 
 def test_label_ceiling():
+    """A number of samples may be stopped by ln K; an exact one is what it is."""
     x = bits(6)
-    report = analyse_layers(nn.Identity(), finite_inputs(x, (x[:, 0] > 0).long()))
-    assert any("ln K (K = 2 labels)" in f.text for f in report.findings)
+    inputs = finite_inputs(x, (x[:, 0] > 0).long())
+    assert not analyse_layers(nn.Identity(), inputs).findings
+    binned = Options(estimators=Estimators(range_bins=(2,)))
+    texts = [f.text for f in analyse_layers(nn.Identity(), inputs, options=binned).findings]
+    assert any("(2).I(T;Y)" in t and "ln K (K = 2 labels)" in t for t in texts)
+
+
+def test_estimators_stop_at_the_rows_that_they_use():
+    """Kernels use 2000 of 3000 rows and Renyi 500, and so are stopped by ln 2000 and ln 500."""
+    x = torch.randn(3000, 8, generator=torch.Generator().manual_seed(0))
+    fine = Options(estimators=Estimators(kernel_sigmas=(1e-4,), renyi=True))
+    report = analyse_layers(nn.Identity(), finite_inputs(x), options=fine)
+    texts = [f.text for f in report.findings if f.check == "ceiling"]
+    assert any(t.startswith("kernel") and "N = 2000 rows used" in t for t in texts)
+    values = report["model"].estimators
+    assert values["kernel(0.0001,upper).I(X;T)"].value == pytest.approx(math.log(2000))
+    assert values["renyi.I(X;T)"].value < math.log(500)
+    near = LayerRow("a", "deterministic", 1, {}, {}, {"renyi.I(X;T)": estimate(math.log(500))})
+    ceilings = estimator_limits(np.full(3000, 1 / 3000), fine.estimators)
+    limits = [Ceiling(text, limit, (name,)) for name, (text, limit) in ceilings.items()]
+    assert "N = 500 rows used" in ceiling_findings([near], limits)[0].text
+
+
+def estimate(value, error=0.0):
+    return Estimate(value, error, "estimate")
+
+
+def test_estimates_beyond_the_entropies_are_named():
+    names = {"bins(1).I(X;T)": 2.0, "renyi.I(X;T)": 1.1, "nearest_neighbour.I(T;Y)": 0.9}
+    values = {name: estimate(value, 0.01) for name, value in names.items()}
+    row = LayerRow("a", "deterministic", 1, {}, {}, values)
+    found = beyond_findings([row], Estimate(1.09, 0.0, "exact"), Interval.exact(0.7))
+    assert [f.text.split(" = ")[0] for f in found] == ["bins(1).I(X;T)", "nearest_neighbour.I(T;Y)"]
+    assert "exceeds H(X) = 1.09, as no layer can" in found[0].text
+    assert not beyond_findings([row], None, None)
+    noisy = LayerRow("a", "noisy", 1, {}, {}, {"bins(1).H(T)": estimate(2.0)})
+    assert not beyond_findings([noisy], Estimate(1.0, 0.0, "exact"), None)
 
 
 def row(name, value, **estimators):
@@ -179,7 +218,8 @@ def test_rounding_that_depends_on_the_batch_is_seen():
     with Probe(Rank()) as probe:
         assert check_functions(probe, x)["model"] > 0.9
     report = analyse_layers(Rank(), finite_inputs(x))
-    assert any("rows change in their last digits" in f.text for f in report.findings)
+    text = next(f.text for f in report.findings if "rows change in their last digits" in f.text)
+    assert "network.double() and inputs in float64; --dtype float64 in the command" in text
 
 
 def test_intervals():

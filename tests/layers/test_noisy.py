@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from rsmi.errors import InputError
+from rsmi.information import infonce, leave_one_out
 from rsmi.layers import (
     GaussianNoise,
     Quantise,
@@ -13,6 +14,7 @@ from rsmi.layers import (
     quantise,
     with_noise,
 )
+from rsmi.layers.noisy import information
 
 
 def gaussian(n, d, seed=0):
@@ -106,3 +108,26 @@ def test_bad_input_is_named():
         Quantise(1, 0.0, 1.0)
     with pytest.raises(InputError, match="a constant layer needs no quantisation"):
         Quantise(2, 1.0, 1.0)
+
+
+def missed_rare_inputs(cases=40):
+    """Intervals at 99.99 % of I(X;T) = H(X) of an input that is 1 with p = 0.01 or 0.1, else 0."""
+    misses = 0
+    for seed in range(cases):
+        p = (0.01, 0.1)[seed % 2]
+        x = torch.rand(300, 1, generator=torch.Generator().manual_seed(seed)) < p
+        model = with_noise(nn.Sequential(nn.Identity()), "0", 0.02, seed)
+        found = noisy_information(model, x.float(), batch=100, draws=1)["0"]
+        misses += not found.contains(-p * math.log(p) - (1 - p) * math.log(1 - p), 0.9999)
+    return misses
+
+
+def test_inputs_that_are_rare_stay_inside():
+    assert missed_rare_inputs() == 0
+
+
+def test_errors_of_a_few_batches_miss_inputs_that_are_rare(monkeypatch):
+    """The mutant: the spread of three batches, of which often none holds a rare input."""
+    monkeypatch.setattr(information, "_lower", infonce)
+    monkeypatch.setattr(information, "_upper", leave_one_out)
+    assert missed_rare_inputs() > 2

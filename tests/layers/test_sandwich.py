@@ -1,6 +1,7 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,6 +19,10 @@ from rsmi.layers import (
     sampled_ising,
     without_ties,
 )
+from rsmi.layers.sandwich import cross_entropy
+from rsmi.layers.sandwich.codes import training_rows
+from rsmi.layers.sandwich.cross_entropy import _counts, _network
+from rsmi.layers.sandwich.sample import label_interval
 from rsmi.learning import decimation, majority
 from rsmi.sampling import CRITICAL_COUPLING
 
@@ -91,14 +96,49 @@ def mean_in_errors(values, expected):
 
 
 def test_code_lengths_are_those_of_a_distribution():
-    """Over all rows that 2 bits per entry allow, probabilities add up to at most 1."""
+    """Over all rows of four possible values, two of them met, they add up to at most 1."""
     known, learnt = 2, 8
     rows = torch.cartesian_prod(*[torch.arange(4)] * 2)
-    unknown = (rows >= known).sum(1)
-    codes = Codes(torch.where(rows < known, rows, 0), known, unknown, bits=2)
+    unknown = (rows >= known).any(1)
+    codes = Codes(torch.where(rows < known, rows, 0), known, unknown, possible=4)
     uniform = torch.full((16,), -2 * math.log(2), dtype=torch.float64)
-    total = (-codes.code_length(uniform, slice(0, 16), learnt)).exp().sum()
-    assert 0.9 < total <= 1.0
+    lengths = codes.code_length(uniform, slice(0, 16), learnt)
+    assert 0.9 < (-lengths).exp().sum() <= 1.0
+    assert lengths.max() <= codes.longest(-2 * math.log(2), learnt)
+
+
+@pytest.mark.parametrize(
+    ("values", "unknown", "possible"),
+    [
+        (torch.tensor([[False], [True]] * 10), False, 0),
+        (torch.tensor([[False]] * 20), False, 0),
+        (torch.tensor([[-1.0], [1.0]] * 10), False, 0),
+        (torch.tensor([[0.0], [1.0]] * 10), False, 64),
+        (torch.tensor([[0], [1]] * 9 + [[2], [1]]), True, 64),
+        (torch.arange(100)[:, None], True, 200),
+    ],
+)
+def test_values_that_are_possible(values, unknown, possible):
+    codes = Codes.of(values, most=100)
+    assert (codes.unknown is not None, codes.possible) == (unknown, possible)
+
+
+@pytest.mark.parametrize("given", [None, "t", "network"])
+def test_no_row_costs_more_than_the_longest(given):
+    """Every row that is possible, under every condition, for counts and networks."""
+    generator = torch.Generator().manual_seed(0)
+    rows = (torch.rand(200, 3, generator=generator) < 0.05).float()
+    rows[150:] = torch.cartesian_prod(*[torch.arange(4.0)] * 3)[:50]
+    t = (torch.rand(200, 1, generator=generator) < 0.2).long()
+    symbols, cut = Codes.of(rows), training_rows(200)
+    options = Training(hidden=8, epochs=2)
+    if given == "network":
+        model = _network(symbols, Codes(t, 2), cut, options)
+    else:
+        model = _counts(symbols, Codes(t, 2) if given else None, cut)
+    longest = symbols.longest(model.floor, cut)
+    lengths = symbols.code_length(model.log_q(slice(cut, 200)), slice(cut, 200), cut)
+    assert 0 <= lengths.min() <= lengths.max() <= longest
 
 
 def test_a_wrong_entropy_of_x_is_noticed():
@@ -176,3 +216,52 @@ def test_bad_codes_are_named():
             Codes(torch.zeros(30, 1, dtype=torch.int64), 2),
             Codes(torch.zeros(20, 1, dtype=torch.int64), 2),
         )
+
+
+def rare_labels(seed):
+    """Labels of 2 or 8 classes, all but one with p from 1e-4 to 1/2 together; n from 100."""
+    generator = torch.Generator().manual_seed(seed)
+    one, two = torch.rand(2, generator=generator).tolist()
+    p, n = 10 ** (-4 + 3.7 * one), round(100 * 200**two)
+    others = 1 + 6 * (seed % 2)
+    shares = torch.tensor([1 - p] + [p / others] * others, dtype=torch.float64)
+    y = torch.multinomial(shares, n, True, generator=generator)
+    return y.numpy(), float(entropy(shares))
+
+
+def nearly_equal_labels(seed):
+    """100 to 400 labels of two classes that may look equally likely."""
+    generator = torch.Generator().manual_seed(seed)
+    one, two = torch.rand(2, generator=generator).tolist()
+    shares = torch.tensor([0.5 + 0.1 * one, 0.5 - 0.1 * one], dtype=torch.float64)
+    y = torch.multinomial(shares, round(100 * 4**two), True, generator=generator)
+    return y.numpy(), float(entropy(shares))
+
+
+def missed_labels(drawn, cases=400):
+    """How many intervals of H(Y) miss it at 99 % and at 99.99 %."""
+    misses = np.zeros(2, dtype=int)
+    for seed in range(cases):
+        y, h = drawn(seed)
+        found = label_interval(y, np.zeros_like(y), 1)
+        misses += [not found.contains(h, 0.99), not found.contains(h, 0.9999)]
+    return misses.tolist()
+
+
+@pytest.mark.parametrize("drawn", [rare_labels, nearly_equal_labels])
+def test_intervals_of_labels_keep_their_promise(drawn):
+    """400 cases: more than 18 misses at 99 % have a chance of 2e-7, more than 2 at 99.99 % 1e-5.
+
+    Seen are fewer: ends that hold for any distribution hold more often than they say.
+    """
+    most = [18, 2]
+    assert all(np.array(missed_labels(drawn)) <= most)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "term"), [(rare_labels, "_UNSEEN"), (nearly_equal_labels, "_CURVED")]
+)
+def test_errors_of_spread_alone_miss(drawn, term, monkeypatch):
+    """The mutants: no cost of what was not seen, no room for shares that are not quite equal."""
+    monkeypatch.setattr(cross_entropy, term, 0.0)
+    assert missed_labels(drawn)[1] > 2

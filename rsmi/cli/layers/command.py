@@ -61,6 +61,8 @@ class Measurement:
         torch.set_num_threads(execution.workers)
         network = build(task.model, task.init_args, task.weights, task.prefix, task.seed)
         network.to(_device(task))
+        if task.dtype == "float64":
+            network.double()
         self.networks = {"network": network}
         if task.untrained:
             self.networks["untrained"] = untrained(network, task.seed)

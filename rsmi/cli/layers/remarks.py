@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
-from rsmi.layers import Finding, LayerReport, LayerRow
+from rsmi.layers import Finding, LayerReport
+from rsmi.layers.report import some
 
 _SPLIT = {
     "ceiling": (" nats is within ", "within "),
+    "beyond": (" nats exceeds ", "exceeds "),
     "rounding": (" of rows ", "rows "),
     "data processing": (", which no ", "no "),
 }
@@ -20,8 +22,7 @@ def remarks(report: LayerReport, most: int | None = None) -> list[str]:
         most: Layers that one line names; all of them without.
     """
     lines = [
-        *_refused(report.rows, most),
-        *_missing(report),
+        *report.refusals(most),
         *grouped(report.findings, most),
     ]
     return lines if report.findings else [*lines, "audit: nothing found"]
@@ -36,36 +37,9 @@ def grouped(findings: Sequence[Finding], most: int | None = None) -> list[str]:
         layers.setdefault(finding.layer, []).append(own)
     lines = []
     for (check, text), layers in where.items():
-        named = _some([_of_layer(*entry, most) for entry in layers.items()], "; ", most)
+        named = some([_of_layer(*entry, most) for entry in layers.items()], "; ", most)
         lines.append(f"{check}: {text} [{named}]")
     return lines
-
-
-def _some(names: Sequence[str], between: str, most: int | None) -> str:
-    """The first names, and how many there are more."""
-    if most is None or len(names) <= most:
-        return between.join(names)
-    return f"{between.join(names[:most])} and {len(names) - most} more"
-
-
-def _refused(rows: Sequence[LayerRow], most: int | None) -> list[str]:
-    """Reasons, with the quantities and layers they belong to."""
-    where: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
-    for row in rows:
-        for quantity, reason in row.refused.items():
-            quantities, layers = where.setdefault(reason, ({}, {}))
-            quantities[quantity], layers[row.name] = None, None
-    return [
-        f"not given: {', '.join(quantities)} {reason} ({_some(list(layers), ', ', most)})"
-        for reason, (quantities, layers) in where.items()
-    ]
-
-
-def _missing(report: LayerReport) -> list[str]:
-    """What noisy layers could tell about the labels."""
-    if report.entropy_y is None or any("H(Y|T)" in row.quantities for row in report.rows):
-        return []
-    return ["not given: H(Y|T), I(T;Y) of noisy layers need a classifier: add --training.epochs 20"]
 
 
 def _own_part(finding: Finding) -> tuple[str, str]:
@@ -77,5 +51,5 @@ def _own_part(finding: Finding) -> tuple[str, str]:
 
 
 def _of_layer(layer: str, own: Sequence[str], most: int | None) -> str:
-    words = _some([word for word in own if word], ", ", most)
+    words = some([word for word in own if word], ", ", most)
     return f"{layer}: {words}" if words else layer

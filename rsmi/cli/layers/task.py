@@ -30,6 +30,7 @@ class Layers:
             samples. Without, integers are discrete and floats continuous.
         entropy: Known H(X) of discrete samples, in nats.
         dtype: Of the inputs, as the network takes them; that of its first parameter without.
+            `float64` makes the network compute in it, which ends most effects of rounding.
         quantities: Only these, such as `H(X|T)`; all that are defined without.
         quantise: Number of levels of each unit; the network itself is quantised in the layers
             chosen.

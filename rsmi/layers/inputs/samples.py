@@ -26,7 +26,7 @@ def sampled_inputs(
     x: Any,
     labels: Any = None,
     *,
-    kind: SampleKind = "discrete",
+    kind: SampleKind | None = None,
     entropy: Estimate | None = None,
     chains: int | None = None,
 ) -> Inputs:
@@ -36,7 +36,8 @@ def sampled_inputs(
         x: (n, ...) inputs, a tensor or array, or a tuple or dict of these as the network takes
             them.
         labels: (n,) integers >= 0.
-        kind: Whether X takes discrete values.
+        kind: Whether X takes discrete values; without, floats are taken as continuous unless the
+            entropy of a discrete X is given.
         entropy: Known H(X) of a discrete X, in nats.
         chains: See `Inputs`.
 
@@ -54,7 +55,10 @@ def sampled_inputs(
             "describe a finite set with finite_inputs"
         )
     y = check_labels(rows, labels)
-    return Inputs(kind, lambda size: slices(rows, y, None, size, layout), entropy, chains, n)
+    seen: SampleKind = "discrete" if entropy is not None else seen_kind(rows, layout)
+    return Inputs(
+        kind or seen, lambda size: slices(rows, y, None, size, layout), entropy, chains, n
+    )
 
 
 def loader_inputs(

@@ -1,5 +1,6 @@
 """I(X;T) of a network with known Gaussian noise, between two certified values."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -7,13 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from rsmi.errors import InputError
-from rsmi.information import infonce, leave_one_out
+from rsmi.information import Estimate
+from rsmi.information.contrastive import infonce_terms, leave_one_out_terms
 from rsmi.layers.inputs.batches import Layout
 from rsmi.layers.interval import Interval
 from rsmi.layers.network.followed import output_module
 from rsmi.layers.network.noise import GaussianNoise
 from rsmi.layers.network.selection import layer_names, unwrapped
 from rsmi.layers.probe.hooks import Probe
+from rsmi.layers.sandwich.cross_entropy import lower_average, upper_average
 
 Run = dict[str, tuple[Tensor, Tensor]]
 
@@ -49,7 +52,9 @@ def noisy_information(
     Below: InfoNCE whose critic is the mean of p(t|x, noise of earlier layers) over `draws`
     draws of that noise, independent of the one that made t. Above: leave-one-out for
     I(M;T), M the layer's activation before its own noise, which X reaches T through. In the
-    first noisy layer M is a function of X, and both have the true conditional.
+    first noisy layer M is a function of X, and both have the true conditional. Errors come from
+    all pairs and know what an input that was not seen may add, see `upper_average`: an input
+    told from all others, by as much as any that was seen.
 
     Args:
         model: From `with_noise`.
@@ -89,12 +94,23 @@ def _intervals(scores: dict[str, tuple[Tensor, Tensor]], chain: bool) -> dict[st
     result: dict[str, Interval] = {}
     previous = None
     for name, (critic, conditional) in scores.items():
-        upper = leave_one_out(conditional)
+        lower, upper = _lower(critic), _upper(conditional)
         if chain and previous is not None and previous.value < upper.value:
             upper = previous
-        result[name] = Interval(infonce(critic), upper)
+        result[name] = Interval(lower, upper)
         previous = upper
     return result
+
+
+def _lower(critic: Tensor) -> Estimate:
+    """I(X;T) of a channel is concave in p(x), as a counted entropy is in the shares."""
+    return lower_average(infonce_terms(critic).flatten())
+
+
+def _upper(conditional: Tensor) -> Estimate:
+    """An input that was not seen may be told from all others, and what it does as well as any."""
+    terms = leave_one_out_terms(conditional).flatten()
+    return upper_average(terms, math.log(len(terms)) + max(float(terms.max()), 0.0))
 
 
 def _scores(

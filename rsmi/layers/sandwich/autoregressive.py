@@ -1,5 +1,7 @@
 """A masked network: exact conditional probabilities of many discrete sites, one by one."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -68,6 +70,11 @@ class Autoregressive(nn.Module):
         seen = spread if context is None else torch.cat([context, spread], 1)
         inner = F.gelu(self.second(F.gelu(self.first(seen))))
         return (self.last(inner) + self.direct(seen)).unflatten(1, (self.sites, self.levels))
+
+    @property
+    def floor(self) -> float:
+        """ln q of the least likely row that any weights give, in nats."""
+        return self.sites * math.log(_FLOOR / self.levels)
 
     def log_prob(self, symbols: Tensor, context: Tensor | None = None) -> Tensor:
         """ln q(symbols|context), (n,)."""

@@ -6,7 +6,7 @@ For a deterministic discrete layer and known H(X),
 
 because a cross entropy is never below the entropy. The models are trained on one part of the
 samples and evaluated on another, so their quality moves the values apart and never makes one
-wrong; errors come from resampled blocks of the second part.
+wrong; errors come from the spread of the second part and from what a row not seen would cost.
 """
 
 from torch import Tensor

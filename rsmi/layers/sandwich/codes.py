@@ -11,6 +11,8 @@ from rsmi.layers.counting.hashing import row_ids
 from rsmi.layers.counting.labels import Labels, dense_labels
 
 _TRAINING_PART = 0.7
+MOST_LEVELS = 64
+"""Values of an entry: rows of more are not coded, and so many are possible if none is declared."""
 
 
 def training_rows(n: int, chains: int = 1) -> int:
@@ -25,9 +27,9 @@ class Codes:
     Args:
         values: (n, sites) integers in 0..levels-1.
         levels: Values of a site, declared or seen in the training part.
-        unknown: (n,) how many entries of a row are none of them (their code is 0); None where
-            all values that are possible were declared.
-        bits: Bits of an entry, which bound the number of values it might have taken.
+        unknown: (n,) whether a row has entries that are none of them (their code is 0); None
+            where there are no such rows.
+        possible: Values that a site might take, met or not; 0 where all were declared.
 
     Raises:
         InputError: For values beyond the levels or another shape.
@@ -39,7 +41,7 @@ class Codes:
     values: Tensor
     levels: int
     unknown: Tensor | None = None
-    bits: int = 0
+    possible: int = 0
 
     def __post_init__(self) -> None:
         v = self.values
@@ -50,7 +52,9 @@ class Codes:
             )
 
     @classmethod
-    def of(cls, rows: Tensor, most: int = 64, chains: int = 1) -> "Codes":
+    def of(
+        cls, rows: Tensor, most: int = MOST_LEVELS, chains: int = 1, possible: int | None = None
+    ) -> "Codes":
         """Number the values of rows (n, ...) of a layer with few levels.
 
         Only the training part decides which values there are. Were the alphabet read off all
@@ -62,11 +66,16 @@ class Codes:
             rows: Activations or inputs in the order of the chains.
             most: Largest number of levels.
             chains: Markov chains that the rows are interleaved from.
+                possible: Values that an entry can take, met or not. Without, 2 for truth values and
+                where -1 and 1 were met and nothing else, else 64 or twice as many as were met,
+                whichever is more.
 
         Raises:
             InputError: For more than `most` different values in the training part.
         """
         flat = rows.reshape(len(rows), -1).contiguous()
+        if flat.dtype == torch.bool:
+            return cls(flat.long(), 2)
         found = flat[: max(training_rows(len(flat), chains), 1)].unique()
         if len(found) > most:
             raise InputError(
@@ -75,9 +84,12 @@ class Codes:
             )
         place = torch.searchsorted(found, flat).clamp(max=len(found) - 1)
         met = found[place] == flat
-        unknown = None if bool(met.all()) else (~met).sum(1)
-        bits = 8 * flat.element_size()
-        return cls(torch.where(met, place, 0), max(len(found), 2), unknown, bits)
+        unknown = None if bool(met.all()) else ~met.all(1)
+        if possible is None:
+            possible = _possible(found if unknown is None else flat.unique())
+        levels = max(len(found), 2)
+        declared = unknown is None and possible == levels
+        return cls(torch.where(met, place, 0), levels, unknown, 0 if declared else possible)
 
     @property
     def log_alphabet(self) -> float:
@@ -91,10 +103,10 @@ class Codes:
     def code_length(self, log_q: Tensor, rows: slice, learnt: int) -> Tensor:
         r"""-ln q of whole rows from a model ln q of rows of known values.
 
-        A row with u unknown entries of s sites has the probability
-        :math:`\delta (K + 1)^{-s} 2^{-u\,\mathrm{bits}}` and all others
+        A row of s sites with an entry that was not met in the training part has the probability
+        :math:`\delta M^{-s}`, M the number of possible values, and all others
         :math:`(1 - \delta) q`, with :math:`\delta = 1 / (n_{learnt} + 2)`; these add up to at
-        most 1 over every row that the data type can hold.
+        most 1 over the rows that are possible, whichever these values are.
 
         Args:
             log_q: (k,) ln q of these rows.
@@ -104,13 +116,23 @@ class Codes:
         Returns:
             (k,) nats.
         """
-        if self.bits == 0:
+        if not self.possible:
             return -log_q
-        escape = 1 / (learnt + 2)
-        length = -log_q - math.log1p(-escape)
+        length = -log_q - math.log1p(-1 / (learnt + 2))
         if self.unknown is None:
             return length
-        unknown = self.unknown[rows]
-        each = self.values.shape[1] * math.log(self.levels + 1) - math.log(escape)
-        escaped = each + unknown.double() * self.bits * math.log(2)
-        return torch.where(unknown > 0, escaped, length)
+        return torch.where(self.unknown[rows], self._escape(learnt), length)
+
+    def longest(self, floor: float, learnt: int) -> float:
+        """Upper bound of `code_length`, met or not, of a model whose ln q is at least `floor`."""
+        if not self.possible:
+            return -floor
+        return max(-floor - math.log1p(-1 / (learnt + 2)), self._escape(learnt))
+
+    def _escape(self, learnt: int) -> float:
+        return math.log(learnt + 2) + self.values.shape[1] * math.log(self.possible)
+
+
+def _possible(found: Tensor) -> int:
+    """How many values an entry might take, from those that were met."""
+    return 2 if found.tolist() == [-1, 1] else max(MOST_LEVELS, 2 * len(found))

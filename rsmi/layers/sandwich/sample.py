@@ -16,7 +16,7 @@ from rsmi.layers.interval import Interval
 from rsmi.layers.report import Value
 from rsmi.layers.sandwich.bounds import conditional_bound
 from rsmi.layers.sandwich.codes import Codes
-from rsmi.layers.sandwich.cross_entropy import average
+from rsmi.layers.sandwich.cross_entropy import lower_average
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _surprise(labels: Labels) -> NDArray[np.float64]:
 
 
 def _counted(values: NDArray[np.float64], chains: int) -> Estimate:
-    return average(torch.from_numpy(values), chains, "lower")
+    return lower_average(torch.from_numpy(values), chains)
 
 
 def _column(labels: Labels) -> torch.Tensor:

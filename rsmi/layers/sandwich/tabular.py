@@ -18,7 +18,7 @@ class Tabular:
     .. math:: q(s) = (1 - \lambda) \frac{n_s}{N} + \lambda e^{-\ln K}
 
     The reserve :math:`\lambda` is the share of symbols met once (Good 1953), so that the loss is
-    bounded and held-out averages have finite errors.
+    bounded and the errors of held-out averages can cover symbols that were never met.
 
     Args:
         symbols: (N,) labels to learn from.
@@ -35,12 +35,13 @@ class Tabular:
         reserve = (int((counts == 1).sum()) + 1) / (n + 2)
         floor = math.log(reserve) - log_alphabet
         self._log_q = np.logaddexp(np.log((1 - reserve) * counts / n), floor)
-        self._floor = floor
+        self.floor = floor
+        """ln q of a symbol never met, and less than that of any other."""
 
     def log_prob(self, symbols: Labels) -> Tensor:
         """ln q of each symbol, (n,) float64."""
         place, met = _lookup(self._known, symbols)
-        return torch.from_numpy(np.where(met, self._log_q[place], self._floor))
+        return torch.from_numpy(np.where(met, self._log_q[place], self.floor))
 
 
 class ConditionalTabular:
@@ -66,6 +67,8 @@ class ConditionalTabular:
         self._base = max(int(symbols.max()), 1) + 1
         self._conditions, self._times = np.unique(conditions, return_counts=True)
         self._pairs, self._counts = np.unique(conditions * self._base + symbols, return_counts=True)
+        self.floor = self._marginal.floor - math.log(2 * int(self._times.max()) + 1)
+        """ln q of a symbol never met under the condition met most often: the smallest there is."""
 
     def log_prob(self, symbols: Labels, conditions: Labels) -> Tensor:
         """ln q(symbol | condition), (n,) float64."""
