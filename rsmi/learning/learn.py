@@ -1,6 +1,7 @@
 """Train a rule, and state what it is worth on configurations that it never saw."""
 
 import logging
+import signal
 import time
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from rsmi.errors import InputError
@@ -87,9 +89,7 @@ def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
     Raises:
         InputError: Where the trainer makes no step.
     """
-    with quiet_lightning():
-        trainer.validate(model, data, verbose=False)  # the untrained value, where the curve begins
-        trainer.fit(model, data)
+    train(model, data, trainer)
     best = str(getattr(trainer.checkpoint_callback, "best_model_path", ""))
     if not best:
         raise InputError("training made no step; give max_epochs and steps_per_epoch of at least 1")
@@ -98,6 +98,24 @@ def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
     information = held_out_information(model, data.test_windows(), model.rule().table())
     curve = _curve(trainer)
     return Learned(model.rule(), information, curve, curve[-1].seconds)
+
+
+def train(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> None:
+    """Train; all that a process has to do that helps another one to learn.
+
+    Args:
+        model: A fresh module; trained in place.
+        data: Windows of the same geometry.
+        trainer: As for `learn`.
+    """
+    try:
+        with quiet_lightning():
+            trainer.validate(model, data, verbose=False)  # untrained: where the curve begins
+            trainer.fit(model, data)
+    except SIGTERMException:  # a SystemExit without a code, which would be success
+        raise SystemExit(128 + signal.SIGTERM) from None
+    finally:
+        data.teardown("fit")  # after an exception Lightning leaves the thread that draws ahead
 
 
 def make_trainer(
@@ -156,7 +174,7 @@ def held_out_information(model: RSMI, held_out: HeldOut, table: Tensor) -> Estim
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Silence Lightning's advice that no user of ours can act on, while inside."""
-    logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
+    logger = logging.getLogger("pytorch_lightning")
     level = logger.level
     logger.setLevel(logging.ERROR)
     with warnings.catch_warnings():

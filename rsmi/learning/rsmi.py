@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytorch_lightning as pl
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -93,7 +94,7 @@ class RSMI(pl.LightningModule):
         value = predictive_information(
             table[state_index(v)].cpu(), self.log_prediction(table, e).cpu()
         )
-        self.log("information/validation", value.value, prog_bar=True)
+        self.log("information/validation", value.value, prog_bar=True, sync_dist=True)
 
     def configure_optimizers(self) -> pl.utilities.types.OptimizerLRScheduler:
         """AdamW; the learning rate rises for a tenth of the steps, then falls as a cosine."""
@@ -142,7 +143,7 @@ class PosteriorRSMI(RSMI):
         """Cross-entropy of the block's state, in nats."""
         v, e = batch
         loss = F.nll_loss(self.log_posterior(e), state_index(v))
-        self.log("loss/training", loss, on_step=False, on_epoch=True)
+        self.log("loss/training", loss, on_step=False, on_epoch=True, sync_dist=True)
         return loss
 
     def _update_rule(self, e: Tensor) -> None:
@@ -195,9 +196,17 @@ class JointRSMI(RSMI):
         """Minus the bound with a soft rule, whose optimum is hard; nats."""
         v, e = batch
         p = self.filter.log_prob(v).exp()
-        information = entropy(p.mean(0)) + (p * self.predictor(e)).sum(-1).mean()
-        self.log("information/training", information, on_step=False, on_epoch=True)
+        information = entropy(self._mean(p)) + (p * self.predictor(e)).sum(-1).mean()
+        self.log("information/training", information, on_step=False, on_epoch=True, sync_dist=True)
         return -information
+
+    def _mean(self, p: Tensor) -> Tensor:
+        """Mean over the windows of all devices: an entropy of parts is not the whole's."""
+        if not (dist.is_available() and dist.is_initialized()):
+            return p.mean(0)
+        means = self.all_gather(p.mean(0), sync_grads=True)
+        assert isinstance(means, Tensor)
+        return means.mean(0)
 
     def _update_rule(self, e: Tensor) -> None:
         self.rule_table.copy_(self.filter.hardened().table())

@@ -10,9 +10,9 @@ from typing import Any, Self
 
 import h5py
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.compiling import njit
 from rsmi.storage.places import CHECKSUM_BYTES
 
 _FLETCHER32 = h5py.h5z.FILTER_FLETCHER32

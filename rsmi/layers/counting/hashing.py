@@ -8,10 +8,10 @@ Kaser 2014, arXiv:1202.4961), so two rows share all four with probability at mos
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rsmi.compiling import njit
 from rsmi.errors import InputError
 
 _SEED = 4
