@@ -65,7 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     command, *rest = arguments
     if command not in COMMANDS:
         return _complain("rsmi", _unknown(command), BAD_INPUT)
-    return _run(command, rest)
+    code = _run(command, rest)
+    if argv is None and code > SIGNALLED:
+        # A thread may still be inside torch, where the end of the interpreter would abort it.
+        sys.stdout.flush()
+        os._exit(code)
+    return code
 
 
 def _print_anything() -> None:
