@@ -1,6 +1,8 @@
 """`rsmi fit`: training with all options of model, data and Trainer (LightningCLI)."""
 
 import logging
+import math
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -9,18 +11,31 @@ from typing import Any
 
 import pytorch_lightning as pl
 import yaml
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy
+from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
 from rsmi.cli.configs import with_config
+from rsmi.cli.learning import check_memory_of_learning
 from rsmi.cli.options import options_of
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Explaining
 from rsmi.cli.rules import RULE
 from rsmi.cli.valuing import bounded
+from rsmi.errors import InputError
 from rsmi.learning import save_filter
 from rsmi.learning.data import WindowData
-from rsmi.learning.learn import TRAINER_DEFAULTS, learn, quiet_lightning, training_callbacks
+from rsmi.learning.learn import (
+    TRAINER_DEFAULTS,
+    learn,
+    quiet_lightning,
+    train,
+    training_callbacks,
+)
+from rsmi.learning.predictor import MEMBERS
 from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI
 
 
@@ -50,6 +65,9 @@ class FitCLI(LightningCLI):
         parser.link_arguments("data.window", "model.init_args.window")
         parser.add_argument("--out", type=str, required=True, help="directory for the results")
         parser.add_argument("--patience", type=int, default=6, help="early stopping, in epochs")
+        parser.add_argument(
+            "--resume", action="store_true", help="begin an interrupted training of --out again"
+        )
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """A Trainer that also keeps the best state, stops early and logs where it should."""
@@ -58,24 +76,93 @@ class FitCLI(LightningCLI):
         ours = training_callbacks(directory, self.config["patience"])
         logger = given.get("logger") or CSVLogger(directory, name="", version="")
         return super().instantiate_trainer(
-            callbacks=[*(given.get("callbacks") or []), *ours], logger=logger, **kwargs
+            callbacks=[*(given.get("callbacks") or []), *ours, _Ending()], logger=logger, **kwargs
         )
+
+
+class _Ending(Callback):
+    """Leaves SIGTERM to the command: Lightning's own answer is exit code 0, or to wait for ever."""
+
+    def __init__(self) -> None:
+        self._handler = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, *_: Any) -> None:
+        """Undo what Lightning has just installed."""
+        signal.signal(signal.SIGTERM, self._handler)
+
+    def on_validation_start(self, *_: Any) -> None:
+        """The same where it validates alone."""
+        self.on_train_start()
 
 
 def main(arguments: Sequence[str]) -> None:
     """Parse, train, save the rule and its held-out information."""
-    logging.getLogger("lightning_fabric.utilities.seed").setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     with quiet_lightning(), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Lightning's calls of jsonargparse
-        cli = _parse(arguments)
+        cli = _explained(arguments)
     with cli.datamodule.open() as samples:
         cli.datamodule.window.check(samples.shape)
-    output = Output("fit", yaml.safe_load(cli.parser.dump(cli.config)), cli.config["out"])
-    with output.stage("learning", "Learning a rule"):
-        learned = learn(cli.model, cli.datamodule, cli.trainer)
+        sites, widths = math.prod(samples.shape), cli.config["model"]["init_args"]["hidden"]
+        check_memory_of_learning(cli.datamodule.window, cli.datamodule, sites, samples.n, widths)
+    _check_devices(cli)
+    if cli.trainer.is_global_zero:
+        _lead(cli)
+    else:
+        _follow(cli)
+
+
+def _lead(cli: FitCLI) -> None:
+    """Learn, and write everything."""
+    settings = yaml.safe_load(cli.parser.dump(cli.config))
+    resume = settings.pop("resume")
+    output = Output("fit", settings, cli.config["out"], resume)
+    try:
+        with output.stage("learning", "Learning a rule"):
+            learned = learn(cli.model, cli.datamodule, cli.trainer)
+    except BaseException:
+        if cli.trainer.strategy.launcher is not None:
+            cli.trainer.strategy.launcher.kill(signal.SIGKILL)  # they would wait for this one
+        raise
     save_filter(learned.rule, Path(cli.config["out"]) / RULE, {"config": output.settings})
     quantities = [bounded("information.learned", learned.bound, cli.datamodule.symmetry)]
     output.finish(quantities, cli.config["seed_everything"])
+
+
+def _follow(cli: FitCLI) -> None:
+    """Learn with the process that leads, which alone writes and speaks, and ends this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    train(cli.model, cli.datamodule, cli.trainer)
+
+
+def _check_devices(cli: FitCLI) -> None:
+    """Refuse a way of sharing the work that would change the numbers, or lose them."""
+    strategy, size = cli.trainer.strategy, cli.trainer.world_size
+    # A process that was spawned or forked takes the best state and the curve with it.
+    launched = isinstance(strategy.launcher, _SubprocessScriptLauncher)
+    ddp = type(strategy) is DDPStrategy and launched
+    if not (ddp or isinstance(strategy, SingleDeviceStrategy)):
+        raise InputError(
+            f"trainer.strategy is {cli.config['trainer']['strategy']!r}; a rule is learned on one "
+            "device, or on several with --trainer.strategy ddp"
+        )
+    shares = MEMBERS * size if size > 1 else 1
+    if cli.datamodule.batch_size % shares:
+        raise InputError(
+            f"data.batch_size is {cli.datamodule.batch_size}, which the {MEMBERS} networks of a "
+            f"predictor on {size} devices cannot share equally; expected a multiple of {shares}"
+        )
+
+
+def _explained(arguments: Sequence[str]) -> FitCLI:
+    """Parse; what Lightning's Trainer refuses is bad input too."""
+    try:
+        return _parse(arguments)
+    except InputError:
+        raise
+    except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"trainer: {reason}; see `rsmi fit --help`") from None
 
 
 def _parse(arguments: Sequence[str]) -> FitCLI:

@@ -1,5 +1,6 @@
 """`rsmi information`: what rules keep about the environment, from a file of configurations."""
 
+import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from rsmi.cli.learning import Source, Training
+from rsmi.cli.learning import Source, Training, check_memory_of_learning
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.cli.rules import named_tables
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str]) -> None:
     source = Source(Path(task.data), task.select)
     with source.open() as samples:
         window = task.window.window(samples.shape)
+        sites = math.prod(samples.shape)
+        check_memory_of_learning(window, task.learning, sites, samples.n, task.learning.hidden)
     tables = named_tables(task.rules, window.block)
     output = Output("information", task, execution.out, execution.resume)
     with tempfile.TemporaryDirectory() as scratch:

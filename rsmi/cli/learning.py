@@ -1,6 +1,8 @@
 """Learning a rule inside the pipeline: from settings to a rule with its held-out value."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -13,9 +15,10 @@ from rsmi.lattice import Window
 from rsmi.learning import save_filter
 from rsmi.learning.data import WindowData
 from rsmi.learning.learn import Learned, learn, make_trainer
-from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI, ceiling
+from rsmi.learning.rsmi import MAX_POSTERIOR_SITES, RSMI, JointRSMI, PosteriorRSMI, ceiling
 from rsmi.report import Quantity
 from rsmi.storage import Samples, Selection
+from rsmi.storage.room import check_memory
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,36 @@ def train_rule(
         )
     save_filter(learned.rule, directory / RULE, _card(source, window, settings, seed, learned))
     return training, learned, quantities
+
+
+def check_memory_of_learning(
+    window: Window, settings: Learning | WindowData, sites: int, n: int, widths: Sequence[int]
+) -> None:
+    """Refuse settings that memory cannot hold, before any work is done.
+
+    Args:
+        window: Block, buffer and environment.
+        settings: `batch_size`, `configurations` and `windows_per_configuration`.
+        sites: Sites of one configuration.
+        n: Configurations there are.
+        widths: Of the hidden layers.
+
+    Raises:
+        InputError: Names the setting that needs most.
+    """
+    seen = window.n_visible + window.n_environment
+    layers = [window.n_environment, *widths, 1 << min(window.n_visible, MAX_POSTERIOR_SITES)]
+    held = min(settings.configurations, n)
+    needed = {
+        # 64 batches are drawn ahead; activations and their gradients are float32.
+        "batch_size or hidden": settings.batch_size * (64 * seen + 12 * sum(layers)),
+        "windows_per_configuration": held * settings.windows_per_configuration * (seen + 8),
+        "configurations": 3 * held * sites,
+        # weights, gradients and two moments
+        "hidden": 16 * sum(a * b for a, b in pairwise(layers)),
+    }
+    largest = max(needed, key=lambda name: needed[name])
+    check_memory(sum(needed.values()), "learning", f"lower {largest}")
 
 
 def _module(window: Window, settings: Learning) -> RSMI:

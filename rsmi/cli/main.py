@@ -3,8 +3,12 @@
 import importlib
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
+from types import FrameType
+from typing import Any, Self
 
 import rsmi
 from rsmi.errors import InputError, RsmiError, nearest, shortened
@@ -21,7 +25,21 @@ COMMANDS = {
     "info": "what a file holds: samples, a rule, weights, a result; and whether it is as written",
 }
 
-BAD_INPUT, FAILED = 2, 1
+BAD_INPUT, FAILED, SIGNALLED = 2, 1, 128
+
+_NO_MEMORY = (
+    "memory ran out; ask for less at once (fewer chains, a smaller batch_size, fewer "
+    "configurations), or use a machine with more; nothing that was finished is lost"
+)
+_ENDED = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+
+
+class Stopped(BaseException):
+    """A signal asks this process to end; no `Exception`, so that nobody takes it for a failure."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments after the program's name; those of the process by default.
 
     Returns:
-        The exit code: 0 done, 1 failed or a check did not hold, 2 bad input.
+        The exit code: 0 done, 1 failed or a check did not hold, 2 bad input, 130 ended by Ctrl-C
+        (SIGINT), 143 ended by SIGTERM.
     """
     # Threads of torch that wait by spinning would starve each other on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -46,7 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     command, *rest = arguments
     if command not in COMMANDS:
         return _complain("rsmi", _unknown(command), BAD_INPUT)
-    return _run(command, rest)
+    code = _run(command, rest)
+    if argv is None and code > SIGNALLED:
+        # A thread may still be inside torch, where the end of the interpreter would abort it.
+        sys.stdout.flush()
+        os._exit(code)
+    return code
 
 
 def _print_anything() -> None:
@@ -58,26 +82,82 @@ def _print_anything() -> None:
 
 def _run(command: str, arguments: list[str]) -> int:
     program = f"rsmi {command}"
-    module = importlib.import_module(f"rsmi.cli.{command}")
-    try:
-        return int(module.main(arguments) or 0)
-    except InputError as error:
-        return _complain(program, str(error), BAD_INPUT)
-    except RsmiError as error:
-        return _complain(program, str(error), FAILED)
-    except KeyboardInterrupt:
-        return _complain(
-            program, "interrupted; the same command with --resume goes on from here", FAILED
-        )
-    except BrokenPipeError:  # the reader of a pipe went away, as in `rsmi info FILE | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    except OSError as error:
-        return _complain(program, f"{error}; nothing that was finished is lost", FAILED)
+    with _Signals(program) as signals:
+        try:
+            module = importlib.import_module(f"rsmi.cli.{command}")
+            signals.importing = False
+            return int(module.main(arguments) or 0)
+        except InputError as error:
+            return _complain(program, str(error), BAD_INPUT)
+        except RsmiError as error:
+            return _complain(program, str(error), FAILED)
+        except (Stopped, KeyboardInterrupt) as error:
+            signals.ignore()
+            return _ended(program, getattr(error, "number", signal.SIGINT))
+        except BrokenPipeError:  # the reader of a pipe went away, as in `rsmi info FILE | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILED
+        except OSError as error:
+            return _complain(program, f"{error}; nothing that was finished is lost", FAILED)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_memory(error):
+                raise
+            return _complain(program, _NO_MEMORY, FAILED)
+
+
+class _Signals:
+    """Makes SIGINT and SIGTERM end a command in one line, whatever other handlers would do.
+
+    Args:
+        program: Name of the command, for the line.
+    """
+
+    def __init__(self, program: str) -> None:
+        self.importing = True
+        self._program = program
+        self._former = {number: signal.getsignal(number) for number in _ENDED}
+
+    def __enter__(self) -> Self:
+        self._install(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._former.items():
+            self._install(handler or signal.SIG_DFL, number)
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        """End the command, tidily once there is anything to tidy up."""
+        if self.importing:  # code in C that imports may lose an exception, and nothing is begun
+            os._exit(_ended(self._program, number))
+        raise Stopped(number)
+
+    def ignore(self) -> None:
+        """Let no further signal disturb the end."""
+        self._install(signal.SIG_IGN)
+
+    def _install(self, handler: Any, *numbers: int) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in numbers or self._former:
+            # What a parent told us to ignore, as a shell does for a job in the background, stays.
+            if self._former[signal.Signals(number)] != signal.SIG_IGN:
+                signal.signal(number, handler)
+
+
+def _is_memory(error: Exception) -> bool:
+    """Whether memory was short; torch says so in words."""
+    return isinstance(error, MemoryError) or "allocate memory" in str(error)
+
+
+def _ended(program: str, number: int) -> int:
+    how = _ENDED[signal.Signals(number)]
+    line = f"{how}; the same command with --resume goes on from here"
+    return _complain(program, line, SIGNALLED + number)
 
 
 def _complain(program: str, message: str, code: int) -> int:
     sys.stderr.write(f"{program}: error: {shortened(message)}\n")
+    sys.stderr.flush()
     return code
 
 

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from rsmi.errors import InputError
 from rsmi.report import Quantity, Result
+from rsmi.report.files import write_whole
 from rsmi.sampling.threads import cores
 
 CONFIG_NAME = "config.yaml"
@@ -110,11 +111,8 @@ class Output:
         if directory.exists() and any(p.suffix != ".part" for p in directory.iterdir()):
             _check_same(directory, config, text, resume)
             return
-        part = config.with_suffix(".part")
         try:
-            directory.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(text.encode())
-            os.replace(part, config)
+            write_whole(config, text.encode())
         except OSError as error:
             raise InputError(
                 f"{directory} cannot be written to ({error.strerror}); choose another --out"

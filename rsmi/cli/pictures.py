@@ -1,13 +1,13 @@
 """The figures of a run, drawn from what its steps returned."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import torch
 
-from rsmi.learning import TableFilter
 from rsmi.learning.learn import Learned
 from rsmi.renormalization import MCRGResult, ScanEntry, coarse_grain
 from rsmi.report import Figure, Quantity, Result, figures, write_report
@@ -24,63 +24,66 @@ _HEADLINE = (
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Drawn figures, waiting for the result that the page shows beside them."""
+class Drawn:
+    """What a run found, to be drawn.
 
+    Args:
+        samples: Its configurations.
+        learned: Its rule.
+        flows: What the rules did, by name.
+        quantities: Its numbers.
+        directory: Receives the figures.
+    """
+
+    samples: Samples
+    learned: Learned
+    flows: Mapping[str, MCRGResult]
+    quantities: Sequence[Quantity]
     directory: Path
-    drawn: list[Figure]
-
-    def write(self, result: Result) -> None:
-        """Write `report.html`."""
-        present = {quantity.name for quantity in result.quantities}
-        headline = [name for name in _HEADLINE if name in present]
-        write_report(self.directory, result, self.drawn, headline, f"rsmi: {self.directory.name}")
 
 
-def draw_report(
+def write_pictures(
     directory: Path,
     samples: Samples,
     learned: Learned,
     flows: Mapping[str, MCRGResult],
-    quantities: Sequence[Quantity],
-) -> Pictures:
-    """Draw every figure of a run into `directory`/figures."""
+    result: Result,
+    say: Callable[[str], None],
+) -> None:
+    """Draw every figure of a run into `directory`/figures, and write `report.html`.
+
+    The numbers are on disk by now: a figure that cannot be drawn is left out, with its reason.
+    """
     target = directory / "figures"
     target.mkdir(exist_ok=True)
-    block = " x ".join(map(str, learned.rule.block))
-    drawn = [
-        _levels(target, samples, learned.rule),
-        Figure(
-            figures.save(
-                figures.rule(learned.rule.table(), learned.rule.block), target / "rule.png"
-            ),
-            f"The learned rule for blocks of {block}",
-            "Each block configuration and the coarse spin that stands for it. The colour is the "
-            "probability that the coarse spin is up.",
-        ),
-        Figure(
-            figures.save(
-                figures.information(
-                    figures.bars(quantities), _value("information.ceiling", quantities)
-                ),
-                target / "information.png",
-            ),
-            "What each rule keeps about the environment",
-            "Mutual information with the environment beyond the buffer. Dots are lower bounds on "
-            "configurations never trained on; diamonds use the exact p(v|e) of the Hamiltonian at "
-            "sampled environments. The null repeats the training on environments of other "
-            "configurations.",
-        ),
-        _training(target, learned, quantities),
-    ]
-    for rule, flow in flows.items():
-        drawn.append(_exponents(target, rule, flow, quantities))
-    return Pictures(directory, drawn)
+    run = Drawn(samples, learned, flows, result.quantities, target)
+    pictures: dict[str, Callable[[], Figure]] = {
+        "levels": lambda: _levels(run),
+        "rule": lambda: _rule(run),
+        "information": lambda: _information(run),
+        "training": lambda: _training(run),
+    }
+    for rule in flows:
+        pictures[f"exponents of '{rule}'"] = partial(_exponents, run, rule)
+    drawn = [figure for name, draw in pictures.items() if (figure := _tried(name, draw, say))]
+    present = {quantity.name for quantity in result.quantities}
+    headline = [name for name in _HEADLINE if name in present]
+    write_report(directory, result, drawn, headline, f"rsmi: {directory.name}")
 
 
-def _levels(target: Path, samples: Samples, rule: TableFilter) -> Figure:
+def _tried(name: str, draw: Callable[[], Figure], say: Callable[[str], None]) -> Figure | None:
+    """A figure, or None where it cannot be drawn."""
+    try:
+        return draw()
+    except Exception as error:  # whatever it is, it is worth less than the figures after it
+        reason = str(error) or type(error).__name__
+        say(f"the figure of the {name} could not be drawn ({reason}); no number is missing")
+        return None
+
+
+def _levels(run: Drawn) -> Figure:
     """One configuration and what the rule makes of it."""
-    first = samples.read(0, min(samples.n, 256))
+    first, rule = run.samples.read(0, min(run.samples.n, 256)), run.learned.rule
     balanced = int(first.flatten(1).sum(1, dtype=torch.int64).abs().argmin())
     levels = [first[balanced : balanced + 1]]
     while rule.n_hidden == 1 and _divisible(levels[-1], rule.block) and len(levels) < 4:
@@ -88,10 +91,32 @@ def _levels(target: Path, samples: Samples, rule: TableFilter) -> Figure:
     labels = ["samples", *(f"step {step}" for step in range(1, len(levels)))]
     figure = figures.levels([level[0].numpy() for level in levels], labels)
     return Figure(
-        figures.save(figure, target / "levels.png"),
+        figures.save(figure, run.directory / "levels.png"),
         "A configuration and its coarse-grained levels",
         "The learned rule applied again and again to the least magnetised of the first "
         "configurations. At a critical point the levels look alike on every scale.",
+    )
+
+
+def _rule(run: Drawn) -> Figure:
+    rule = run.learned.rule
+    return Figure(
+        figures.save(figures.rule(rule.table(), rule.block), run.directory / "rule.png"),
+        f"The learned rule for blocks of {' x '.join(map(str, rule.block))}",
+        "Each block configuration and the coarse spin that stands for it. The colour is the "
+        "probability that the coarse spin is up.",
+    )
+
+
+def _information(run: Drawn) -> Figure:
+    bars, ceiling = figures.bars(run.quantities), _value("information.ceiling", run.quantities)
+    return Figure(
+        figures.save(figures.information(bars, ceiling), run.directory / "information.png"),
+        "What each rule keeps about the environment",
+        "Mutual information with the environment beyond the buffer. Dots are lower bounds on "
+        "configurations never trained on; diamonds use the exact p(v|e) of the Hamiltonian at "
+        "sampled environments. The null repeats the training on environments of other "
+        "configurations.",
     )
 
 
@@ -104,15 +129,14 @@ def _divisible(configurations: torch.Tensor, block: tuple[int, ...]) -> bool:
     return all(extent % b == 0 and extent // b >= 4 for extent, b in extents)
 
 
-def _training(target: Path, learned: Learned, quantities: Sequence[Quantity]) -> Figure:
-    exact = _value(f"information.exact.{learned.target}", quantities)
-    curve = figures.Curve(
-        [point.step for point in learned.curve], [point.information for point in learned.curve]
-    )
-    best = max(learned.curve, key=lambda point: point.information)
+def _training(run: Drawn) -> Figure:
+    exact = _value(f"information.exact.{run.learned.target}", run.quantities)
+    points = run.learned.curve
+    curve = figures.Curve([point.step for point in points], [point.information for point in points])
+    best = max(points, key=lambda point: point.information)
     figure = figures.training(curve, exact, best.step)
     return Figure(
-        figures.save(figure, target / "training.png"),
+        figures.save(figure, run.directory / "training.png"),
         "Training",
         "What is learned, on the validation part after each epoch: the information of the whole "
         "block with `posterior`, of the hard rule with `joint`; and its largest value where the "
@@ -120,14 +144,15 @@ def _training(target: Path, learned: Learned, quantities: Sequence[Quantity]) ->
     )
 
 
-def _exponents(target: Path, rule: str, flow: MCRGResult, quantities: Sequence[Quantity]) -> Figure:
+def _exponents(run: Drawn, rule: str) -> Figure:
+    flow = run.flows[rule]
     rows = [_row(entry) for entry in flow.scan]
     lines: dict[Literal["even", "odd"], figures.Line] = {
-        "even": _line(flow, "y_t", quantities),
-        "odd": _line(flow, "y_h", quantities),
+        "even": _line(flow, "y_t", run.quantities),
+        "odd": _line(flow, "y_h", run.quantities),
     }
     return Figure(
-        figures.save(figures.exponents(rows, lines), target / f"exponents_{rule}.png"),
+        figures.save(figures.exponents(rows, lines), run.directory / f"exponents_{rule}.png"),
         f"Exponents with the rule '{rule}'",
         "Leading exponents of the stability matrix by coarse-graining step and number of "
         "couplings. The spread between steps and bases is the truncation error; the band is the "

@@ -1,7 +1,9 @@
 """Rules as a command names them."""
 
 import math
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from torch import Tensor
 
@@ -14,12 +16,12 @@ RULE = "rule"
 
 
 def rule_name(rule: str) -> str:
-    """The last part of a rule's path, to stand in a quantity's name.
+    """The last part of a rule's path, to stand in a quantity's name, which holds no blank or dot.
 
-    >>> rule_name("models/ising2d_2x2/")
-    'ising2d_2x2'
+    >>> rule_name("models/ising2d_2x2/"), rule_name("my rules/block of 2.5/")
+    ('ising2d_2x2', 'block_of_2_5')
     """
-    return rule.rstrip("/").rsplit("/", 1)[-1]
+    return re.sub(r"[\s.]", "_", Path(rule).resolve().name)
 
 
 def named(rules: Sequence[str]) -> dict[str, str]:

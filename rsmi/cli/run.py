@@ -1,19 +1,20 @@
 """`rsmi run`: from a config to samples, a learned rule, its information, exponents and a report."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from rsmi.cli.exponents import iterate_rule, quantities, references
-from rsmi.cli.learning import Source, train_rule
+from rsmi.cli.learning import Source, check_memory_of_learning, train_rule
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
-from rsmi.cli.pictures import draw_report
+from rsmi.cli.pictures import write_pictures
 from rsmi.cli.rules import named_tables, rule_name
 from rsmi.cli.sample import describe, draw
 from rsmi.cli.settings import Run
 from rsmi.cli.valuing import OPTIMA, ExactConditionals, bounds
-from rsmi.errors import AnalysisError, InputError
+from rsmi.errors import AnalysisError, InputError, RsmiError
 from rsmi.lattice import Window
 from rsmi.learning import TableFilter, load_filter
 from rsmi.learning.learn import Learned
@@ -54,11 +55,14 @@ class Pipeline:
         """Carry out all steps."""
         source = self._samples()
         learned = self._learn(source)
-        flows = self._iterate(source, learned.rule)
-        with self.output.stage("figures", "Drawing"), source.open() as samples:
-            pictures = draw_report(self.directory, samples, learned, flows, self.quantities)
+        try:
+            flows = self._iterate(source, learned.rule)
+        except RsmiError:  # what was found before is as good as it was
+            self.output.finish(self.quantities, self.task.seed)
+            raise
         result = self.output.finish(self.quantities, self.task.seed)
-        pictures.write(result)
+        with self.output.stage("figures", "Drawing"), source.open() as samples:
+            write_pictures(self.directory, samples, learned, flows, result, self.output.say)
         self.output.say(self.directory / "report.html")
         _check_flows(flows)
 
@@ -154,12 +158,14 @@ def _check_amount(task: Run) -> None:
 
 
 def _check_lattice(
-    task: Run, shape: tuple[int, ...], model: Mapping[str, str | float] | None
+    task: Run, shape: tuple[int, ...], n: int, model: Mapping[str, str | float] | None
 ) -> Window:
     """The window; refuses one, or an iteration, that these configurations cannot give."""
     if task.exponents.rules:
         check_model(model)
-    return task.window.window(shape)
+    window, sites = task.window.window(shape), math.prod(shape)
+    check_memory_of_learning(window, task.learning, sites, n, task.learning.hidden)
+    return window
 
 
 def _check_rules(rules: Sequence[str], block: tuple[int, ...]) -> None:
@@ -178,13 +184,14 @@ def _check(task: Run) -> Window:
         )
     if task.samples is None:
         with _brought(task).open() as samples:
-            window = _check_lattice(task, samples.shape, samples.model)
+            window = _check_lattice(task, samples.shape, samples.n, samples.model)
     elif task.select != Selection():
         raise InputError(
             "`select` chooses among the samples of `data`; leave it out where `samples` is a recipe"
         )
     else:
-        window = _check_lattice(task, task.samples.shape, {"model": task.samples.model})
+        n = task.samples.chains * task.samples.records
+        window = _check_lattice(task, task.samples.shape, n, {"model": task.samples.model})
     if not task.exponents.rules:
         return window
     _check_rules([rule for rule in task.exponents.rules if rule != LEARNED], window.block)

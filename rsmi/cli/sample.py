@@ -12,9 +12,11 @@ from rsmi.errors import InputError
 from rsmi.report import Quantity
 from rsmi.sampling import autocorrelation_time, mean_estimate
 from rsmi.storage import SampleRecipe, Samples, generate, open_samples
+from rsmi.storage.generation import Drawing
 from rsmi.storage.grid import GRID
 from rsmi.storage.hdf5 import Hdf5Samples
 from rsmi.storage.recorded import recorded
+from rsmi.storage.room import in_bytes
 
 DESCRIPTION = (
     "Draw configurations from a recipe; equal recipes give equal bytes. A recipe with the key "
@@ -64,6 +66,10 @@ def draw(recipe: SampleRecipe, execution: Execution, output: Output) -> Path:
         output.stage("sampling", f"Sampling {total} configurations of {recipe.model} {size}"),
         counting(output.console, "configurations") as progress,
     ):
+        drawing = Drawing.of(recipe)
+        drawing.check_room(path)
+        memory, disk = in_bytes(drawing.memory), in_bytes(drawing.disk)
+        output.say(f"about {memory} of memory and {disk} of disk are needed")
         generate(recipe, path, execution.workers, execution.resume, progress, execution.device)
     with Hdf5Samples(path) as samples:
         facts = samples.attributes

@@ -84,8 +84,10 @@ class Rows:
         names = layer_names(self.model)
         capacities = [math.inf]
         for before in quantised_before(self.model, name.split(":")[0]):
+            if before not in names or before not in self.found.layers:
+                continue  # another place of a module that has its name elsewhere
             last = output_module(names[before])
-            if before in self.found.layers and isinstance(last, Quantise):
+            if isinstance(last, Quantise):
                 capacities.append(self.found.layers[before].width * math.log(last.levels))
         return min(capacities)
 

@@ -28,7 +28,7 @@ class WindowData(WindowedData):
     Args:
         path: Sample file or collection of this project, file of `mcising`, or `.npy`/`.npz`.
         window: Block, buffer and environment.
-        batch_size: Windows per training step.
+        batch_size: Windows per training step, of all devices together.
         steps_per_epoch: Training steps between two validations.
         configurations: Most configurations held in memory at once, and most in each of the
             validation and test parts; larger files are streamed.

@@ -1,6 +1,7 @@
 """Train a rule, and state what it is worth on configurations that it never saw."""
 
 import logging
+import signal
 import time
 import warnings
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from rsmi.errors import InputError
 from rsmi.information import Estimate
@@ -98,9 +100,7 @@ def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
     """
     data.setup("fit")
     data.symmetry.check(model.z2)
-    with quiet_lightning():
-        trainer.validate(model, data, verbose=False)  # the untrained value, where the curve begins
-        trainer.fit(model, data)
+    train(model, data, trainer)
     best = str(getattr(trainer.checkpoint_callback, "best_model_path", ""))
     if not best:
         raise InputError("training made no step; give max_epochs and steps_per_epoch of at least 1")
@@ -113,6 +113,24 @@ def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
         check_bound(bound.information)
     curve = _curve(trainer)
     return Learned(model.rule(), bound, curve, curve[-1].seconds, model.target)
+
+
+def train(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> None:
+    """Train; all that a process has to do that helps another one to learn.
+
+    Args:
+        model: A fresh module; trained in place.
+        data: Windows of the same geometry.
+        trainer: As for `learn`.
+    """
+    try:
+        with quiet_lightning():
+            trainer.validate(model, data, verbose=False)  # untrained: where the curve begins
+            trainer.fit(model, data)
+    except SIGTERMException:  # a SystemExit without a code, which would be success
+        raise SystemExit(128 + signal.SIGTERM) from None
+    finally:
+        data.teardown("fit")  # after an exception Lightning leaves the thread that draws ahead
 
 
 def make_trainer(
@@ -157,7 +175,7 @@ def training_callbacks(directory: str | Path, patience: int) -> list[Callback]:
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Silence Lightning's advice that no user of ours can act on, while inside."""
-    logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
+    logger = logging.getLogger("pytorch_lightning")
     level = logger.level
     logger.setLevel(logging.ERROR)
     with warnings.catch_warnings():

@@ -34,8 +34,10 @@ class Prefetch(Generic[T]):
         self._thread = threading.Thread(
             target=_fill, args=(items, self._queue, self._stop), daemon=True
         )
+        # Before the start, which a signal may interrupt; at the latest when the interpreter ends,
+        # which must not find the thread inside torch.
+        weakref.finalize(self, _end, self._stop, self._thread)
         self._thread.start()
-        weakref.finalize(self, self._stop.set)
 
     def __iter__(self) -> Iterator[T]:
         return self
@@ -49,8 +51,14 @@ class Prefetch(Generic[T]):
 
     def close(self) -> None:
         """End the thread."""
-        self._stop.set()
-        self._thread.join()
+        _end(self._stop, self._thread)
+
+
+def _end(stop: threading.Event, thread: threading.Thread) -> None:
+    """Stop the thread and wait for it, unless it is itself the one that cleans up."""
+    stop.set()
+    if thread.is_alive() and thread is not threading.current_thread():
+        thread.join()
 
 
 def _fill(items: Iterator[T], into: _Queue[T], stop: threading.Event) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytorch_lightning as pl
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -112,7 +113,7 @@ class RSMI(pl.LightningModule):
         """Log the held-out information of what the predictor is trained for."""
         value = float(predictive_bound(torch.cat(self._sums).sum(0, keepdim=True)))
         self._sums.clear()
-        self.log("information/validation", value, prog_bar=True)
+        self.log("information/validation", value, prog_bar=True, sync_dist=True)
 
     def configure_optimizers(self) -> pl.utilities.types.OptimizerLRScheduler:
         """AdamW; the learning rate rises for a tenth of the steps, then falls as a cosine."""
@@ -164,7 +165,7 @@ class PosteriorRSMI(RSMI):
         """Cross-entropy of the block's state, in nats."""
         v, e = batch
         loss = F.nll_loss(self.log_posterior(e), state_index(v))
-        self.log("loss/training", loss, on_step=False, on_epoch=True)
+        self.log("loss/training", loss, on_step=False, on_epoch=True, sync_dist=True)
         return loss
 
     def settle(self, e: Tensor) -> None:
@@ -246,10 +247,18 @@ class JointRSMI(RSMI):
         soft = p = self.filter.log_prob(v).exp()
         if self.trainer.global_step >= _SOFT * self.trainer.estimated_stepping_batches:
             p = most_probable(soft).detach()
-        spread = entropy(p.mean(0).clamp(min=_TINY))  # its slope at 0 is infinite
+        spread = entropy(self._mean(p).clamp(min=_TINY))  # its slope at 0 is infinite
         information = spread + (p * self.predictor(e)).sum(-1).mean()
-        self.log("information/training", information, on_step=False, on_epoch=True)
+        self.log("information/training", information, on_step=False, on_epoch=True, sync_dist=True)
         return 0 * soft.sum() - information  # every weight has a gradient, though it be 0
+
+    def _mean(self, p: Tensor) -> Tensor:
+        """Mean over the windows of all devices: an entropy of parts is not the whole's."""
+        if not (dist.is_available() and dist.is_initialized()):
+            return p.mean(0)
+        means = self.all_gather(p.mean(0), sync_grads=True)
+        assert isinstance(means, Tensor)
+        return means.mean(0)
 
     def on_validation_epoch_start(self) -> None:
         """Harden the rule as it is now."""

@@ -54,7 +54,7 @@ class WindowedData(pl.LightningDataModule):
 
     Args:
         window: Block, buffer and environment.
-        batch_size: Windows per training step.
+        batch_size: Windows per training step, of all devices together.
         steps_per_epoch: Training steps between two validations.
         windows_per_configuration: Windows taken from each test configuration; an eighth of
             them from each validation configuration.
@@ -101,7 +101,7 @@ class WindowedData(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Fresh random windows in every epoch, from the beginning of the stream."""
         self._stop()
-        self._ahead = Prefetch(self.stream(), _AHEAD)
+        self._ahead = Prefetch(map(self._share, self.stream()), _AHEAD)
         return DataLoader(_Epochs(self._ahead, self.steps_per_epoch), batch_size=None)
 
     def teardown(self, stage: str) -> None:
@@ -132,6 +132,16 @@ class WindowedData(pl.LightningDataModule):
             generator = self.generator(PARTNERS, stream)
             partners = torch.randperm(len(configurations), generator=generator)
         return WindowPool(self.window, configurations, partners, self.symmetry.group)
+
+    def _share(self, batch: Batch) -> Batch:
+        """The part of a batch that is this process's, where several devices train together.
+
+        Every so-manieth window, so that each network of a predictor keeps those that it would have.
+        """
+        if self.trainer is None or self.trainer.world_size == 1:
+            return batch
+        v, e = (part[self.trainer.global_rank :: self.trainer.world_size] for part in batch)
+        return v, e
 
     def _stop(self) -> None:
         if self._ahead is not None:

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from rsmi.lattice import Hypercubic, Isometry, Window, masked_permutations
 
+_PIECE = 1 << 16
+
 
 class WindowPool:
     """Configurations from which (block, environment) pairs are drawn.
@@ -68,7 +70,11 @@ class WindowPool:
         """
         n, n_sites = self._flat.shape
         where = torch.randint(n_sites, (n * m,), generator=generator)
-        return self._take(torch.arange(n).repeat_interleave(m), where)
+        which = torch.arange(n).repeat_interleave(m)
+        # In pieces: the indices of all windows take 16 times the memory of the windows.
+        pieces = zip(which.split(_PIECE), where.split(_PIECE), strict=True)
+        v, e = zip(*(self._take(*piece) for piece in pieces), strict=True)
+        return torch.cat(v), torch.cat(e)
 
     def _take(self, which: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
         which, where = which.to(self._flat.device), where.to(self._flat.device)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rsmi.compiling import njit
 from rsmi.errors import InputError
 from rsmi.renormalization.couplings import Interaction
 

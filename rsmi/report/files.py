@@ -26,4 +26,9 @@ def write_whole(path: Path, content: bytes) -> Path:
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(part, path)
+    handle = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)  # the name of the file, too, is then on the disk
+    finally:
+        os.close(handle)
     return path

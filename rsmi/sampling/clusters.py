@@ -10,9 +10,9 @@ word 0 is the sign of the cluster rooted there.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.compiling import njit
 from rsmi.sampling.random import fill_uint64
 
 BOND_BITS = 31

@@ -1,8 +1,9 @@
 """Unsatisfied bonds of packed spins: compiled, vectorised over the words of a chunk of rows."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from rsmi.compiling import njit
 
 DIRECTIONS = 6
 CHUNK = 512

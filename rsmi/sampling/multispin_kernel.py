@@ -10,9 +10,9 @@ it does not vectorise.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.compiling import njit
 from rsmi.sampling.acceptance import DIGITS
 from rsmi.sampling.multispin_bonds import (
     CHUNK,

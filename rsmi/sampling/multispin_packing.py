@@ -1,9 +1,9 @@
 """Compiled ways from spins to words and back, and the arrays that describe a packed lattice."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.compiling import njit
 from rsmi.sampling.multispin_bonds import CHUNK, Geometry
 from rsmi.sampling.words import LANES, WordLattice
 

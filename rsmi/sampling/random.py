@@ -7,9 +7,9 @@ workers, on the block size or on interruptions.
 from enum import IntEnum
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.compiling import njit
 from rsmi.errors import InputError
 
 ROUNDS = 10

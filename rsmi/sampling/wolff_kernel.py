@@ -1,9 +1,9 @@
 """Compiled Wolff update: grow one cluster from a random site and flip it."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.compiling import njit
 from rsmi.sampling.random import fill_uint64
 
 CHANCE_BITS = 32

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
-from rsmi.storage.base import BaseSamples, check_memory
+from rsmi.storage.base import BaseSamples
+from rsmi.storage.room import check_memory, in_bytes
 from rsmi.storage.two_valued import as_spins, check_array, lower_value, pieces
 
 _NAMES = ("spins", "configurations")
@@ -48,14 +49,20 @@ def open_npy(path: Path) -> ArraySamples:
 def open_npz(path: Path) -> ArraySamples:
     """Open a `.npz` file with one array, or one called `spins` or `configurations`."""
     try:
-        with zipfile.ZipFile(path) as members:
-            check_memory(f"{path}, unpacked,", sum(each.file_size for each in members.infolist()))
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return ArraySamples(path, archive[_choice(path, archive.files)])
+            name = _choice(path, archive.files)
+            _check_size(path, archive.zip.getinfo(f"{name}.npy").file_size)
+            return ArraySamples(path, archive[name])
     except InputError:
         raise
     except (*_BROKEN, MemoryError) as error:
         raise _unreadable(path, error) from None
+
+
+def _check_size(path: Path, size: int) -> None:
+    """Refuse an archive that unpacks to more than memory holds."""
+    what = f"the array in {path}, {in_bytes(path.stat().st_size)} packed,"
+    check_memory(size, what, "save it with numpy.save: a .npy stays on the disk")
 
 
 def _choice(path: Path, names: list[str]) -> str:

@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -154,25 +153,4 @@ def _check_dataset(path: Path, dataset: Any) -> None:
         raise InputError(
             f"{path}: {dataset.name!r} has shape {dataset.shape}, but not all of its values were "
             "written; copy the file again from its source, or finish the run that writes it"
-        )
-
-
-def check_memory(what: str, size: int) -> None:
-    """Refuse to read at once what cannot fit into the memory of this machine.
-
-    Args:
-        what: What is to be read.
-        size: Its bytes.
-
-    Raises:
-        InputError: Where it is larger than the memory.
-
-    >>> check_memory("a.npz", 10**18)
-    Traceback (most recent call last):
-    rsmi.errors.InputError: a.npz needs 1000000000.0 GB of memory, more than this machine has; ...
-    """
-    if size > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
-        raise InputError(
-            f"{what} needs {size / 1e9:.1f} GB of memory, more than this machine has; write it as "
-            ".npy, which stays on the disk, or in several files"
         )

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from rsmi.compiling import njit
 
 SUMS = "xxh64"
 _ROWS = "rows"

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -19,10 +20,15 @@ from rsmi.sampling.select import AUTO
 from rsmi.storage.autocorrelation import autocorrelation_times
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.recipe import SampleRecipe
-from rsmi.storage.writer import SampleWriter, is_finished
+from rsmi.storage.room import check_disk, check_memory
+from rsmi.storage.writer import SampleWriter, is_finished, unfinished_bytes
 
 # A block is what a killed run may lose: about a second of work, and this many bytes at most.
 _BLOCK_SPIN_UPDATES = 1 << 25
+
+# Bytes of memory measured for each site of each chain: the states, a block of them, the update's
+# own and the copies between; and for each chain while autocorrelation times are measured.
+_SITE_BYTES, _EQUILIBRATION_BYTES = 12, 4096
 
 _CORRELATED = ("energy", "magnetisation")  # observables whose times the file holds
 
@@ -53,12 +59,14 @@ def generate(
             the device.
 
     Raises:
-        InputError: Where the file exists or belongs to another recipe, or there is no such device.
+        InputError: Where the file exists or belongs to another recipe, there is no such device, or
+            memory or disk are too small.
         AnalysisError: Where equilibrium is not reached or the disk refuses.
     """
     drawing = Drawing.of(recipe)
     if resume and is_finished(path, drawing.header):
         return
+    drawing.check_room(Path(path))
     engine = _engine(drawing, workers, device)
     with SampleWriter.open(path, drawing.header, resume) as writer:
         _draw(writer, drawing, engine, progress or _silent)
@@ -99,6 +107,30 @@ class Drawing:
             observables=family.units(model),
         )
         return cls(recipe, model, header)
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the drawing takes, about, beside what Python and torch take."""
+        header = self.header
+        equilibrium = 0 if self.recipe.equilibration is not None else _EQUILIBRATION_BYTES
+        return header.chains * (_SITE_BYTES * math.prod(header.shape) + equilibrium)
+
+    @property
+    def disk(self) -> int:
+        """Bytes of disk that the file takes, with its journal."""
+        observables = 16 * len(self.header.observables)
+        return self.header.n * (self.header.packed_bytes + observables)
+
+    def check_room(self, path: Path) -> None:
+        """Refuse what memory or disk cannot hold; what an interrupted run left is part of it.
+
+        Raises:
+            InputError: Says how much is needed and how much is there.
+        """
+        what = f"the recipe of {self.header.chains} chains with {self.header.records} records each"
+        check_memory(self.memory, what, "lower chains, and raise records instead, or the lattice")
+        left = unfinished_bytes(path)
+        check_disk(self.disk - left, path.parent, what, "lower chains or records, or make room")
 
     def stored(self, states: Tensor) -> Tensor:
         """States as the file holds them."""

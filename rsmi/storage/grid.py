@@ -4,9 +4,10 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import yaml
@@ -15,6 +16,9 @@ from rsmi.errors import InputError, nearest
 from rsmi.storage.recipe import SampleRecipe
 
 GRID = "grid"
+
+MOST_CELLS = 100_000
+"""Most cells of a grid: each is a file, and a job or a share of one."""
 
 # Text that may stand in the name of a file on every system.
 _PLAIN = re.compile(r"[\w.+-]{1,60}")
@@ -55,12 +59,20 @@ class SampleGrid:
 
     base: Mapping[str, Any]
     grid: Mapping[str, Sequence[Any]]
+    _cells: tuple[Cell, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_keys(self.base, self.grid)
         for key, values in self.grid.items():
             _check_values(key, values)
-        self.cells()
+        if (count := math.prod(map(len, self.grid.values()))) > MOST_CELLS:
+            raise InputError(
+                f"grid: {count} combinations, each of which is a file of its own; expected at "
+                f"most {MOST_CELLS}; give fewer values, or several grids"
+            )
+        combinations = itertools.product(*self.grid.values())
+        cells = tuple(self._cell(dict(zip(self.grid, c, strict=True))) for c in combinations)
+        object.__setattr__(self, "_cells", cells)
 
     @classmethod
     def from_yaml(cls, text: str) -> Self:
@@ -96,12 +108,11 @@ class SampleGrid:
 
     def cells(self) -> tuple[Cell, ...]:
         """Every combination, in the order of the lists."""
-        combinations = itertools.product(*self.grid.values())
-        return tuple(self._cell(dict(zip(self.grid, c, strict=True))) for c in combinations)
+        return self._cells
 
     def _cell(self, choice: dict[str, Any]) -> Cell:
         try:
-            recipe = SampleRecipe.from_yaml(yaml.safe_dump(_plain({**self.base, **choice})))
+            recipe = SampleRecipe.from_plain(_plain({**self.base, **choice}))
         except InputError as error:
             where = ", ".join(f"{key}: {value}" for key, value in choice.items())
             raise InputError(f"grid: the cell ({where}) is no recipe. {error}") from None

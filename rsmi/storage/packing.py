@@ -1,8 +1,9 @@
 """Spins as bits: +1 is a set bit, eight spins of the last axis to a byte, lowest bit first."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from rsmi.compiling import njit
 
 _BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
 # The eight spins of every byte, as one word each.

@@ -103,7 +103,15 @@ class SampleRecipe:
         Raises:
             InputError: For text that is no YAML mapping, an unknown or missing key, a wrong value.
         """
-        facts = _mapping(text)
+        return cls.from_plain(_mapping(text))
+
+    @classmethod
+    def from_plain(cls, facts: dict[str, Any]) -> Self:
+        """Read a recipe from the values that YAML holds.
+
+        Raises:
+            InputError: For an unknown or missing key, a wrong value.
+        """
         known = {f.name for f in dataclasses.fields(cls)}
         if unknown := sorted(set(map(str, facts)) - known):
             raise InputError(

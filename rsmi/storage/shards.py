@@ -10,10 +10,11 @@ from rsmi.sampling.select import AUTO
 from rsmi.storage.cluster import Cluster, submit
 from rsmi.storage.collection import merge
 from rsmi.storage.disk import make_directory
-from rsmi.storage.generation import generate
+from rsmi.storage.generation import Drawing, generate
 from rsmi.storage.grid import Cell, SampleGrid
 from rsmi.storage.processes import Told, run_tasks
 from rsmi.storage.recipe import SampleRecipe
+from rsmi.storage.room import check_disk, check_memory
 
 SHARDS = "shards"
 COLLECTION = "samples.h5"
@@ -61,6 +62,7 @@ def sample_grid(
         )
     if cluster is not None:
         cluster.check()
+    _check_room(cells, target, processes if cluster is None else 0)
     _claim(target / SHARDS, resume)
     paths = [target / SHARDS / f"{cell.name}.h5" for cell in cells]
     tasks = [Task(c.recipe, path, workers, device) for c, path in zip(cells, paths, strict=True)]
@@ -149,6 +151,31 @@ def _in_processes(
             yield outcome.task, outcome.failure
         else:
             total.at(outcome.task, outcome.done)
+
+
+def _check_room(cells: Sequence[Cell], directory: Path, processes: int) -> None:
+    """Refuse what cannot be drawn side by side here, or does not fit on the disk.
+
+    Raises:
+        InputError: Says how much is needed and how much is there.
+    """
+    drawings: dict[str, Drawing] = {}
+    sizes = []
+    for cell in cells:
+        recipe = cell.recipe  # the size depends on little, a model may take its time
+        key = repr((recipe.model, recipe.shape, recipe.parameters, recipe.chains, recipe.records))
+        sizes.append(drawings.get(key) or drawings.setdefault(key, Drawing.of(recipe)))
+    memory = sum(sorted((size.memory for size in sizes), reverse=True)[:processes])
+    what = f"a grid of {len(cells)} cells"
+    check_memory(memory, what, "lower chains or processes")
+    shards = directory.glob(f"{SHARDS}/*")
+    there = sum(512 * path.stat().st_blocks for path in shards)
+    check_disk(
+        sum(size.disk for size in sizes) - there,
+        directory,
+        what,
+        "lower chains or records, give fewer values, or make room",
+    )
 
 
 def _claim(shards: Path, resume: bool) -> None:

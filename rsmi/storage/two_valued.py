@@ -1,5 +1,6 @@
 """Check at the boundary that foreign spins take two values, +1/-1 or 0/1."""
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
-from rsmi.storage.base import check_memory
+from rsmi.storage.room import check_memory
 
 _EXPECTED = "expected spins of +1/-1 or 0/1"
 _PIECE_SITES = 1 << 22
@@ -28,7 +29,8 @@ def check_array(array: Any, what: str) -> None:
         raise InputError(f"{what} has shape {array.shape}: it is empty; expected (n, L, L)")
     if array.dtype.kind not in "biuf":
         raise InputError(f"{what} holds values of type {array.dtype}; {_EXPECTED} as numbers")
-    check_memory(f"one configuration of {what}", int(array.nbytes) // len(array))
+    one = math.prod(array.shape[1:]) * (array.dtype.itemsize + 4)
+    check_memory(one, f"one configuration of {what}, shape {array.shape},", "use a smaller lattice")
 
 
 def pieces(array: Any) -> Iterator[NDArray[Any]]:

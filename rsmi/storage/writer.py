@@ -42,6 +42,12 @@ def _part_path(path: Path) -> Path:
     return path.with_name(path.name + ".part")
 
 
+def unfinished_bytes(path: Path) -> int:
+    """Bytes that an interrupted run has put on the disk."""
+    parts = (_part_path(path), journal_path(path))
+    return sum(512 * part.stat().st_blocks for part in parts if part.exists())
+
+
 def is_finished(path: str | os.PathLike[str], header: SampleHeader) -> bool:
     """Whether the file of exactly this data set is there; then drop what is left of its journal.
 

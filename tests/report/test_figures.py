@@ -40,6 +40,8 @@ NEAR = [figures.Bar("learned", 0.460, 0.001, highlight=True), figures.Bar("optim
 DRAWINGS: dict[str, tuple[Callable[[], "Figure"], int]] = {
     "levels": (lambda: figures.levels([spins(16), spins(8), spins(4)]), 3),
     "levels, four": (lambda: figures.levels([spins(16), spins(8), spins(4), spins(2)]), 4),
+    "levels, chain": (lambda: figures.levels([spins(4)[0], spins(2)[0]]), 2),
+    "levels, cube": (lambda: figures.levels([np.stack([spins(4)] * 4)]), 1),
     "rule": (lambda: figures.rule(MAJORITY, (2, 2)), 2),
     "rule, two bits": (lambda: figures.rule(table(16, 4), (2, 2)), 4),
     "rule, chain": (lambda: figures.rule(table(4, 2), (2,)), 2),
@@ -120,7 +122,7 @@ def test_bars_come_from_information_quantities(quantities: list[Quantity]) -> No
 
 REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "no levels": (lambda: figures.levels([]), "no configuration to draw"),
-    "not spins": (lambda: figures.levels([np.zeros((4, 4))]), "two dimensions of .1 and -1"),
+    "not spins": (lambda: figures.levels([np.zeros((4, 4))]), "nothing but .1 and -1"),
     "labels": (lambda: figures.levels([spins(4)], ["a", "b"]), "2 labels for 1"),
     "table shape": (lambda: figures.rule(MAJORITY, (3, 3)), r"expected \(512, 2\*\*n_hidden\)"),
     "table sums": (lambda: figures.rule(MAJORITY * 0.9, (2, 2)), "expected rows summing to 1"),

@@ -10,10 +10,10 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rsmi.compiling import njit
 from rsmi.errors import InputError
 
 _SEED = 4

@@ -10,10 +10,10 @@ axis 1. A site that is taken out has -1.
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rsmi.compiling import njit
 from rsmi.errors import InputError
 from rsmi.sampling.dimers.lattice import MISSING, DimerLattice
 

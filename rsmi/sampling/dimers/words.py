@@ -3,9 +3,9 @@
 from enum import IntEnum
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.compiling import njit
 from rsmi.sampling.random import fill_uint64
 
 BUFFER = 256

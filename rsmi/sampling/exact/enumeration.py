@@ -5,9 +5,9 @@ configuration by itself and so ends at 20 spins.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.compiling import njit
 from rsmi.errors import InputError
 from rsmi.lattice import Hypercubic
 from rsmi.sampling.exact.states import DensityOfStates

@@ -1,8 +1,9 @@
 """Compiled transfer-vector contraction of a patch of the square lattice inside a fixed ring."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from rsmi.compiling import njit
 
 Floats = NDArray[np.float64]
 

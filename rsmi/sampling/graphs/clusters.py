@@ -5,9 +5,9 @@ number than its child, so that one pass in order hands every root's value down i
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.compiling import njit
 from rsmi.sampling.graphs.streams import GraphStream
 from rsmi.sampling.random import fill_uint64, unit, word
 

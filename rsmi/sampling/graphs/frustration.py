@@ -1,9 +1,9 @@
 """Whether every bond of a graph can be satisfied at once."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.compiling import njit
 from rsmi.sampling.graphs.model import GraphIsing
 
 Sites = NDArray[np.int64]

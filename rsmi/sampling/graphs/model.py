@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rsmi.compiling import njit
 from rsmi.errors import InputError
 from rsmi.lattice.graphs import GraphLattice
 from rsmi.sampling.graphs.running import check_configurations, starting_values

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rsmi.compiling import njit
 from rsmi.information.estimate import Estimate
 from rsmi.sampling.base import Address, ChainSampler, Spins
 from rsmi.sampling.graphs.heat_bath import (

@@ -1,9 +1,9 @@
 """Compiled Potts clusters: equal neighbours are joined, a cluster takes a new common state."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.compiling import njit
 from rsmi.sampling.graphs.clusters import flatten, union
 from rsmi.sampling.graphs.streams import GraphStream
 from rsmi.sampling.random import fill_uint64, unit, word

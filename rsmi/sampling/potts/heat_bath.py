@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.compiling import njit
 from rsmi.lattice import Hypercubic
 from rsmi.sampling.base import Address, ChainSampler, Spins
 from rsmi.sampling.graphs.streams import GraphStream

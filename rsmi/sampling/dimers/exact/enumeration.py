@@ -3,10 +3,10 @@
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rsmi.compiling import njit
 from rsmi.errors import InputError
 from rsmi.sampling.dimers.lattice import MISSING, DimerLattice
 from rsmi.sampling.dimers.pictures import Directions, Table, bonds_of

@@ -6,9 +6,9 @@ the number (a + 1)(n + 2) + b + 1. Directions are those of the dimers: 0 to the 
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.compiling import njit
 from rsmi.sampling.dimers.words import BUFFER, Address, next_word
 
 OUTSIDE, UNSEEN, IN_TREE = 0, 1, 2

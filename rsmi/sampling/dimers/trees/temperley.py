@@ -7,8 +7,8 @@ rooted outside; a face has its dimer on the edge towards the outside.
 """
 
 import numpy as np
-from numba import njit
 
+from rsmi.compiling import njit
 from rsmi.sampling.dimers.lattice import MISSING
 from rsmi.sampling.dimers.pictures import Directions
 from rsmi.sampling.dimers.trees.spanning import Exits

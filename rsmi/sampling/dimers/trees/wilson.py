@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from torch import Tensor
 
+from rsmi.compiling import njit
 from rsmi.errors import InputError
 from rsmi.sampling.dimers.model import Dimers
 from rsmi.sampling.dimers.pictures import Directions, write_bonds

@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rsmi.compiling import njit
 from rsmi.sampling.dimers.decorated import DecoratedDimers
 from rsmi.sampling.dimers.words import DimerStream
 from rsmi.sampling.dimers.worms.worm import Worm

@@ -5,9 +5,9 @@ two bonds between the same sites of a torus of side 2 apart.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.compiling import njit
 from rsmi.sampling.dimers.lattice import MISSING, DimerLattice
 from rsmi.sampling.dimers.pictures import Directions, Table
 from rsmi.sampling.dimers.words import Address, Cursor, Words, below, next_word

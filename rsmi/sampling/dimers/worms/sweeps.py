@@ -1,9 +1,9 @@
 """Compiled sweeps of worms over all chains, and the worms of interacting dimers."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.compiling import njit
 from rsmi.sampling.dimers.lattice import MISSING
 from rsmi.sampling.dimers.pictures import ALL_MATCHED, Directions, Table, read_bonds, write_bonds
 from rsmi.sampling.dimers.words import BUFFER, Address, Words, below, next_word

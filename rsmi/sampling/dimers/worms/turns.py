@@ -17,9 +17,9 @@ of p is that of Liu (1996), Biometrika 83, 681.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from rsmi.compiling import njit
 from rsmi.sampling.dimers.lattice import MISSING
 from rsmi.sampling.dimers.pictures import Directions, Table
 
