@@ -101,6 +101,7 @@ def iterate_rule(
     sizes = " -> ".join("x".join(map(str, shape)) for shape in found.shapes)
     bases = ", ".join(f"{len(basis)} {parity}" for parity, basis in found.interactions.items())
     output.say(f"{sizes}; {bases} couplings; {found.n} configurations in {found.blocks} blocks")
+    output.say(found.order)
     return found
 
 

@@ -11,7 +11,8 @@ from rsmi.information import block_labels
 from rsmi.lattice import Window
 from rsmi.learning.windowed import TRAINING, Batch, WindowedData, at_least_one
 from rsmi.learning.windows import WindowPool
-from rsmi.storage import Samples, Selection, Subset, split
+from rsmi.sampling.order import OrderReport
+from rsmi.storage import Samples, Selection, Subset, check_source, split
 
 _FRACTIONS = (0.7, 0.1, 0.2)
 _READ = 4096  # configurations read at once
@@ -37,7 +38,14 @@ class WindowData(WindowedData):
         shuffle_environments: Permute the environments among the configurations, for the null
             in which block and environment are independent.
         select: Which samples of a collection, or which temperature of an `mcising` file.
+
+    Raises:
+        InputError: In `setup`, for a window that does not fit, or configurations that
+            `rsmi.storage.check_source` refuses.
     """
+
+    order: OrderReport
+    """How much the configurations remember of each other; known after `setup`."""
 
     def __init__(
         self,
@@ -66,6 +74,7 @@ class WindowData(WindowedData):
             return
         samples = self.open()
         self.window.check(samples.shape)
+        self.order = check_source(samples)
         self._parts = split(samples, _FRACTIONS)
 
     def open(self) -> Samples:

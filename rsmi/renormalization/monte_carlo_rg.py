@@ -15,6 +15,8 @@ from rsmi.renormalization.models import check_model
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stability import ScanEntry, scan
 from rsmi.renormalization.stream import Progress, Source, accumulate, silent
+from rsmi.sampling.order import OrderReport
+from rsmi.storage import check_source
 from rsmi.sampling.threads import cores
 
 _SAMPLES_PER_COUPLING = 20
@@ -32,6 +34,7 @@ class MCRGResult:
         exponents: Final numbers by name, see `critical_exponents`.
         n: Configurations used.
         blocks: Independent blocks of the data behind the jackknife errors.
+        order: How much the configurations remember of each other.
     """
 
     shapes: tuple[tuple[int, ...], ...]
@@ -40,6 +43,7 @@ class MCRGResult:
     exponents: dict[str, Exponent]
     n: int
     blocks: int
+    order: OrderReport
 
 
 def renormalise(
@@ -70,12 +74,14 @@ def renormalise(
         n_odd: As n_even, odd.
         seed: Of the random entries of the rule.
         workers: Threads; without it one for each processor.
-        blocks: Independent blocks of the data for the jackknife.
+        blocks: Independent blocks of the data for the jackknife; fewer are made where the
+            configurations remember each other for too long.
         progress: Called with (configurations done, configurations in all).
 
     Raises:
         InputError: For samples of another model, a rule that cannot be iterated, a lattice that
-            cannot be tiled so often, or too few samples.
+            cannot be tiled so often, too few samples, or samples whose order shows that they are
+            not in equilibrium, see `rsmi.storage.check_source`.
         AnalysisError: If the samples do not fluctuate.
     """
     check_model(getattr(samples, "model", None))
@@ -83,15 +89,17 @@ def renormalise(
     shapes = _shapes(tuple(samples.shape), rule.block, levels)
     bases = _bases(reach, len(rule.block), {"even": n_even, "odd": n_odd})
     _check_amount(len(samples), samples.chains, max(map(len, bases.values())), blocks)
+    order = check_source(samples)
+    blocks = min(blocks, order.blocks)
     steps, threads = len(shapes) - 1, workers or cores()
     moments = accumulate(
         samples, rule, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
     )
-    return _result(samples, shapes, bases, moments, rule.block)
+    return _result(order, shapes, bases, moments, rule.block)
 
 
 def _result(
-    samples: Source,
+    order: OrderReport,
     shapes: tuple[tuple[int, ...], ...],
     bases: dict[Parity, tuple[Interaction, ...]],
     moments: dict[Parity, Moments],
@@ -100,7 +108,7 @@ def _result(
     even, odd = scan(moments["even"], block[0]), scan(moments["odd"], block[0])
     exponents = critical_exponents(even, odd, len(block))
     used = len(moments["even"].count)
-    return MCRGResult(shapes, bases, even + odd, exponents, len(samples), used)
+    return MCRGResult(shapes, bases, even + odd, exponents, order.n, used, order)
 
 
 def _rule(table: Tensor, block: tuple[int, ...], seed: int) -> Rule:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from rsmi.storage.collection import SCHEMA
 from rsmi.storage.hdf5 import Hdf5Samples
 from rsmi.storage.interface import Samples
 from rsmi.storage.layout import CONTENT_DIGEST
-from rsmi.storage.opening import is_collection, open_samples
+from rsmi.storage.opening import is_collection, is_hdf5, open_samples
 from rsmi.storage.packing import padding_is_zero, unpack
 from rsmi.storage.recorded import Recorded, recorded
 from rsmi.storage.selection import read_collection
@@ -69,7 +68,7 @@ def verify(path: str | os.PathLike[str], temperature: float | None = None) -> Fi
     Raises:
         InputError: At the first thing that is wrong, naming it.
     """
-    if h5py.is_hdf5(path) and is_collection(Path(path)):
+    if is_hdf5(path) and is_collection(Path(path)):
         return _check_collection(Path(path))
     with open_samples(path, temperature) as samples:
         if isinstance(samples, Hdf5Samples):
