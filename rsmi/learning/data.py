@@ -9,12 +9,13 @@ from torch import Tensor
 
 from rsmi.information import block_labels
 from rsmi.lattice import Window
-from rsmi.learning.windowed import TRAINING, Batch, WindowedData, at_least_one
+from rsmi.learning.windowed import TEST, TRAINING, Batch, WindowedData, at_least_one
 from rsmi.learning.windows import WindowPool
 from rsmi.sampling.order import OrderReport
 from rsmi.storage import Samples, Selection, Subset, check_source, split
 
 _FRACTIONS = (0.7, 0.1, 0.2)
+_BLOCKS = 64  # for the errors, unless the configurations remember each other for too long
 _READ = 4096  # configurations read at once
 
 
@@ -75,7 +76,9 @@ class WindowData(WindowedData):
         samples = self.open()
         self.window.check(samples.shape)
         self.order = check_source(samples)
-        self._parts = split(samples, _FRACTIONS)
+        parts = split(samples, _FRACTIONS)
+        self._blocks = min(_BLOCKS, self.order.blocks_of(parts[TEST].n, parts[TEST].chains))
+        self._parts = parts
 
     def open(self) -> Samples:
         """The samples that the windows are cut from."""
@@ -98,17 +101,19 @@ class WindowData(WindowedData):
 
     def held_out(self, part: int) -> tuple[Tensor, Tensor]:
         """Records spread evenly over a part, about `configurations` of them."""
-        return _spread(self._parts[part], self.configurations)
+        blocks = self._blocks if part == TEST else _BLOCKS
+        return _spread(self._parts[part], self.configurations, blocks)
 
 
-def _spread(samples: Samples, most: int) -> tuple[Tensor, Tensor]:
+def _spread(samples: Samples, most: int, blocks: int) -> tuple[Tensor, Tensor]:
     """Records spread evenly over a source, about `most` configurations, with block labels.
 
     Only these records are read, so a file larger than memory costs no more than a small one.
     """
     chains, step = samples.chains, math.ceil(samples.n / most)
     chosen = torch.arange(0, samples.n // chains, step)
-    labels = block_labels(samples.n, chains).view(-1, chains)[chosen].flatten()
+    limit = blocks if blocks < _BLOCKS else None
+    labels = block_labels(samples.n, chains, blocks, limit).view(-1, chains)[chosen].flatten()
     together = max(1, _READ // chains) if step == 1 else 1
     starts = chosen[::together].tolist()
     stops = [min((start + together) * chains, samples.n) for start in starts]

@@ -26,7 +26,7 @@ LENGTH_OF_BLOCK = 5.0
 """A block has so many autocorrelation times, so that its error is at most a tenth too small."""
 
 _SLOW = 4  # waves along the rows that a drift is sought in
-_MANY_CHAINS = 8  # so many tell from each other how much a drift fluctuates
+_MANY_CHAINS = 8  # so many tell from each other how much a drift fluctuates, or one record
 _REFERENCE = 64  # further waves that say how much the slow ones may fluctuate, in fewer chains
 _FLAT = 2 * math.pi  # autocorrelation times in the shortest of them: their power differs by 25 %
 _LINE_NEIGHBOURS = 32  # on each side of a wave
@@ -42,8 +42,8 @@ class Order:
         name: of the observable.
         time: tau_int in records, plus its error; infinite where it does not decay.
         trend: correlation of the observable with the number of its record, -1 to 1.
-        drift, between, period: p-values of rows without a drift, of equal chains and of rows without
-            a period; 1 where there is too little to tell.
+        drift, between, period: p-values of rows without a drift, of equal chains and of rows
+            without a period; 1 where there is too little to tell.
     """
 
     name: str
@@ -82,15 +82,8 @@ class OrderReport:
 
     @property
     def blocks(self) -> int:
-        """Most blocks whose errors are honest: whole chains, or 5 times the memory of the rows.
-
-        Blocks of b records of an exponential correlation make the square of an error too small by
-        the fraction (tau - 1 / (4 tau)) / b.
-        """
-        memory = self.time - 1 / (4 * self.time) if math.isfinite(self.time) else math.inf
-        if memory <= 0:
-            return self.n
-        return min(self.n, max(self.chains, int(self.n / (LENGTH_OF_BLOCK * memory))))
+        """Most blocks of all rows whose errors are honest, see `blocks_of`."""
+        return self.blocks_of(self.n, self.chains)
 
     def check(self) -> None:
         """Refuse a source that would give wrong numbers with small errors.
@@ -101,18 +94,38 @@ class OrderReport:
         """
         for order in self.orders:
             self._check_rows(order)
-        if self.blocks < LEAST_BLOCKS:
-            raise InputError(
-                f"{self.source}: the {self._slowest.name} of a record is remembered for "
-                f"{_records(self.time)}, so its {self.n} rows in {self.chains} chains are "
-                f"worth {self.effective:.0f} independent ones{self._rising()}, and no error can "
-                f"be told from them; expected at least {2 * LEAST_BLOCKS * LENGTH_OF_BLOCK:.0f}; "
-                "record longer chains, or more of them"
-            )
+        self.blocks_of(self.n, self.chains)
+
+    def blocks_of(self, n: int, chains: int) -> int:
+        """Most blocks of some rows whose errors are honest: whole chains, or 5 times the memory.
+
+        Blocks of b records of an exponential correlation make the square of an error too small by
+        the fraction (tau - 1 / (4 tau)) / b.
+
+        Args:
+            n: rows of the part.
+            chains: chains that they come from.
+
+        Raises:
+            InputError: fewer than 8 where there are 8 rows.
+        """
+        memory = self.time - 1 / (4 * self.time) if math.isfinite(self.time) else math.inf
+        blocks = n if memory <= 0 else min(n, max(chains, int(n / (LENGTH_OF_BLOCK * memory))))
+        if blocks >= min(LEAST_BLOCKS, n):
+            return blocks
+        part = "" if n == self.n else "of the part that an error is taken from, "
+        raise InputError(
+            f"{self.source}: the {self._slowest.name} is remembered for {_records(self.time)}, so "
+            f"{part}{n} rows of {_chains(chains)} are worth {max(n / (2 * self.time), chains):.0f} "
+            f"independent ones{self._rising()}, too few to tell an error; expected at least "
+            f"{LEAST_BLOCKS * LENGTH_OF_BLOCK / 2:.0f}, or {LEAST_BLOCKS} chains; record longer "
+            "chains, or more of them"
+        )
 
     def __str__(self) -> str:
         text = (
-            f"{self.n} rows of {self.chains} chains are worth {self.effective:.0f} independent ones"
+            f"{self.n} rows of {_chains(self.chains)} are worth {self.effective:.0f} independent "
+            "ones"
         )
         if self.time <= 0.5:
             return text
@@ -126,7 +139,7 @@ class OrderReport:
         trend = max((order.trend for order in self.orders), key=abs)
         if abs(trend) < 0.5:
             return ""
-        return f" (it also follows the number of the row, with correlation {trend:.2f}: sorted?)"
+        return f" (they follow the number of the row with correlation {trend:.2f}: sorted?)"
 
     def _check_rows(self, order: Order) -> None:
         level = FALSE_ALARM / max(1, 3 * len(self.orders))
@@ -176,6 +189,8 @@ def _order(name: str, values: Series) -> Order:
     waves = np.asarray(dct(deviations, type=2, norm="ortho", axis=1))
     time = _time(values, waves, variance)
     drift, differ = _slow_waves(waves)
+    if chains >= _MANY_CHAINS:
+        drift = min(1.0, 2 * min(drift, _strange_record(values)))
     ramp = np.arange(records) - (records - 1) / 2
     trend = float((deviations @ ramp).mean() / math.sqrt(variance * records * (ramp @ ramp)))
     period = _period(deviations[0]) if chains == 1 else 1.0
@@ -197,7 +212,7 @@ def _time(values: Series, waves: Series, variance: float) -> float:
 
 
 def _remembers(values: Series) -> bool:
-    """Whether neighbouring records are alike beyond chance; else noise would be taken for memory."""
+    """Whether neighbouring records are alike beyond chance, so that noise is no memory."""
     deviations = values - values.mean()
     variance = float((deviations**2).mean())
     if variance == 0:
@@ -229,6 +244,21 @@ def _slow_waves(waves: Series) -> tuple[float, float]:
         ratio = waves[:, 0].var(ddof=1) / reference
         differ = float(f_distribution.sf(ratio, chains - 1, weight))
     return drift, differ
+
+
+def _strange_record(values: Series) -> float:
+    """p-value of the record whose mean over the chains is furthest from that of its chains.
+
+    Bennett's bound holds for rare values too: the mean of C deviations of variance v, at most b,
+    exceeds t with a probability below exp(-C v / b**2 ((1 + u) ln(1 + u) - u)), u = b t / v.
+    """
+    deviations = values - values.mean(axis=1, keepdims=True)
+    variance, largest = float((deviations**2).mean()), float(np.abs(deviations).max())
+    if variance == 0:
+        return 1.0
+    u = largest * np.abs(deviations.mean(axis=0)) / variance
+    exponent = len(values) * variance / largest**2 * ((1 + u) * np.log1p(u) - u)
+    return _smallest(2 * np.exp(-exponent))
 
 
 def _fast_time(waves: Series) -> float:
@@ -282,6 +312,10 @@ def _smallest(chances: Series) -> float:
 def _errors(p: float) -> str:
     """A p-value as standard errors of a normal distribution."""
     return f"{norm.isf(p / 2):.1f}" if p > 1e-300 else "more than 37"
+
+
+def _chains(number: int) -> str:
+    return "1 chain" if number == 1 else f"{number} chains"
 
 
 def _records(time: float) -> str:

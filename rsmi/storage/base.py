@@ -27,7 +27,12 @@ class BaseSamples:
         n: Number of configurations.
         chains: Number of Markov chains.
         model: The model where it is known.
+
+    Attributes:
+        declared: Whether somebody said which lattice it is; the axes of a bare array are doubted.
     """
+
+    declared = True
 
     def __init__(
         self,

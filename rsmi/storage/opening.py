@@ -126,9 +126,9 @@ def _first_bytes(path: Path) -> bytes:
 # First bytes of files of other programs: what they are, and how to make an array of them.
 _FOREIGN = {
     b"\x80": ("a pickle", "numpy.save('spins.npy', numpy.asarray(pickle.load(open({0!r}, 'rb'))))"),
-    b"\x1f\x8b": ("compressed by gzip", "gunzip -k {0}"),
-    b"BZh": ("compressed by bzip2", "bunzip2 -k {0}"),
-    b"\xfd7zXZ": ("compressed by xz", "unxz -k {0}"),
+    b"\x1f\x8b": ("a file of gzip", "gunzip -k {0}"),
+    b"BZh": ("a file of bzip2", "bunzip2 -k {0}"),
+    b"\xfd7zXZ": ("a file of xz", "unxz -k {0}"),
     b"MATLAB 5.0": (
         "a MATLAB file",
         "numpy.save('spins.npy', scipy.io.loadmat({0!r})['NAME']) with configurations first",

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -56,10 +55,11 @@ def check_source(samples: Rows) -> OrderReport:
             between chains, that repeat a period, or that remember each other for so long that no
             error can be told.
 
+    >>> from pathlib import Path
     >>> from rsmi.storage.arrays import ArraySamples
     >>> spins = 2 * np.random.default_rng(0).integers(0, 2, (64, 8, 8), dtype=np.int8) - 1
     >>> print(check_source(ArraySamples(Path("a.npy"), spins)))
-    64 rows of 1 chains are worth 64 independent ones
+    64 rows of 1 chain are worth 64 independent ones
     """
     model = getattr(samples, "model", None) or {}
     name = getattr(samples, "source", "the samples")
@@ -69,8 +69,13 @@ def check_source(samples: Rows) -> OrderReport:
             "so blocks of the array differ from row to row; expected a chain, a square or a cubic "
             "lattice; bring configurations of one of these"
         )
-    if not getattr(samples, "declared", True):
-        check_axes(samples, name)
+    if reason := strange_axes(samples):
+        shape = (len(samples), *samples.shape)
+        raise InputError(
+            f"{name} is an array of shape {shape}: {reason}; expected (n, L, L), configurations "
+            "first, then the axes of the lattice; say which lattice it is with shape=, or "
+            f"--select.shape, such as {_example(shape)}, or reshape it"
+        )
     report = order_report(name, samples.chains, observed(samples))
     report.check()
     return report
@@ -132,20 +137,18 @@ def _dot(spins, signs):  # type: ignore[no-untyped-def]
     return found
 
 
-def check_axes(samples: Rows, name: str) -> None:
-    """Refuse an array whose axes after the first do not look like those of one lattice.
+def strange_axes(samples: object) -> str:
+    """Why the axes of an array after the first do not look like those of one lattice.
 
-    Raises:
-        InputError: With what the shape looks like and how to declare or reshape it.
+    Args:
+        samples: A source; only an array whose lattice nobody declared is doubted.
+
+    Returns:
+        What the shape looks like; empty where nothing is strange.
     """
-    shape = (len(samples), *samples.shape)
-    reason = _strange_shape(shape) or _strange_neighbours(samples)
-    if reason:
-        raise InputError(
-            f"{name} is an array of shape {shape}: {reason}; expected (n, L, L), configurations "
-            f"first, then the axes of the lattice; say which lattice it is with shape=, or "
-            f"--select.shape, such as {_example(shape)}, or reshape it"
-        )
+    if not isinstance(samples, BaseSamples) or samples.declared:
+        return ""
+    return _strange_shape((samples.n, *samples.shape)) or _strange_neighbours(samples)
 
 
 def _strange_shape(shape: tuple[int, ...]) -> str:
@@ -173,7 +176,7 @@ def _example(shape: tuple[int, ...]) -> list[int]:
     root = math.isqrt(lattice[0])
     if len(lattice) == 1 and root**2 == lattice[0]:
         return [root, root]
-    return lattice[-2:]
+    return lattice if min(lattice) < _NARROW else lattice[-2:]
 
 
 def _strange_neighbours(samples: Rows) -> str:
@@ -215,7 +218,7 @@ def _unlike_axes(found: Series) -> str:
             return (
                 f"neighbours along axis {1 + axis} agree by {mean[axis]:.2f}, along axis "
                 f"{1 + other} by {mean[other]:.2f}, so axis {1 + axis} looks like chains, draws or "
-                "temperatures"
+                "temperatures (or the configurations come last: np.moveaxis(array, -1, 0))"
             )
     for axis in range(found.shape[1]):
         if _below_half(border[:, axis], inside[:, axis]):
