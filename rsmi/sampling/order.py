@@ -163,20 +163,24 @@ def order_report(source: str, chains: int, series: Mapping[str, Series]) -> Orde
 
     The cosine transform of a stationary series has independent coefficients of equal variance
     2 tau_int var(x) at all waves longer than a few autocorrelation times. The longest waves, which
-    a drift excites, are compared with the next ones by an F test; in 8 or more chains their mean is
-    compared with their spread over the chains, whatever the memory. The means of the chains are
-    compared with the same coefficients, and each line of the spectrum with its surroundings.
+    a drift excites, are compared with the next ones by an F test. Where there are 8 chains or more,
+    the mean over the chains of these waves, and of each record, is compared with the spread over
+    the chains, whatever the memory, for the values and for their squared deviations. The means of
+    the chains are compared with the same coefficients, and each line of the spectrum of a single
+    chain with its surroundings.
 
     Args:
         source: name for messages.
         chains: row i is record i // chains of chain i % chains.
-        series: observables by name, float (n,), n a multiple of chains.
+        series: observables by name, float (n,).
 
     Returns:
         The report; its `check` refuses.
     """
-    orders = [_order(name, values.reshape(-1, chains).T) for name, values in series.items()]
-    return OrderReport(source, len(next(iter(series.values()))), chains, tuple(orders))
+    n = len(next(iter(series.values())))
+    whole = n - n % chains  # an unfinished record says little
+    orders = [_order(name, v[:whole].reshape(-1, chains).T) for name, v in series.items()]
+    return OrderReport(source, n, chains, tuple(orders))
 
 
 def _order(name: str, values: Series) -> Order:
@@ -188,9 +192,9 @@ def _order(name: str, values: Series) -> Order:
         return Order(name, 0.5, 0.0, 1.0, 1.0, 1.0)
     waves = np.asarray(dct(deviations, type=2, norm="ortho", axis=1))
     time = _time(values, waves, variance)
-    drift, differ = _slow_waves(waves)
+    drift, differ = _few_chains(waves)
     if chains >= _MANY_CHAINS:
-        drift = min(1.0, 2 * min(drift, _strange_record(values)))
+        drift = _smallest(np.array([_many_chains(x) for x in (deviations, deviations**2)]))
     ramp = np.arange(records) - (records - 1) / 2
     trend = float((deviations @ ramp).mean() / math.sqrt(variance * records * (ramp @ ramp)))
     period = _period(deviations[0]) if chains == 1 else 1.0
@@ -226,24 +230,32 @@ def _between(waves: Series, variance: float) -> float:
     return float(waves[:, 0].var(ddof=1)) / (2 * variance)
 
 
-def _slow_waves(waves: Series) -> tuple[float, float]:
-    """p-values of no drift and of equal chains."""
+def _few_chains(waves: Series) -> tuple[float, float]:
+    """p-values of slow waves like the next ones, and of chains of equal means."""
     chains, records = waves.shape
-    slow = waves[:, 1 : 1 + min(_SLOW, records - 1)]
-    time = _fast_time(waves)
+    slow, time = waves[:, 1 : 1 + _SLOW], _fast_time(waves)
     reference, weight = _reference(waves, time)
-    drift = differ = 1.0
-    if chains >= _MANY_CHAINS:
-        spread = slow.var(axis=0, ddof=1)
-        moved = spread > 1e-20 * (waves**2).mean()
-        ratio = chains * slow.mean(axis=0)[moved] ** 2 / spread[moved]
-        drift = _smallest(f_distribution.sf(ratio, 1, chains - 1))
-    elif weight:
-        drift = float(f_distribution.sf((slow**2).mean() / reference, slow.size, weight))
-    if chains > 1 and weight and records >= _LONG_CHAIN * time:
-        ratio = waves[:, 0].var(ddof=1) / reference
-        differ = float(f_distribution.sf(ratio, chains - 1, weight))
-    return drift, differ
+    if not weight:
+        return 1.0, 1.0
+    drift = float(f_distribution.sf((slow**2).mean() / reference, slow.size, weight))
+    if chains == 1 or records < _LONG_CHAIN * time:
+        return drift, 1.0
+    ratio = waves[:, 0].var(ddof=1) / reference
+    return drift, float(f_distribution.sf(ratio, chains - 1, weight))
+
+
+def _many_chains(values: Series) -> float:
+    """p-value of no wave, and no single record, that many chains have in common.
+
+    Waves odd in time have symmetric coefficients in equilibrium, so that t tests hold for skewed
+    values as well.
+    """
+    odd = np.asarray(dct(values, type=2, norm="ortho", axis=1))[:, 1 : 1 + _SLOW : 2]
+    spread = odd.var(axis=0, ddof=1)
+    moved = spread > 1e-20 * (values**2).mean()
+    ratio = len(values) * odd.mean(axis=0)[moved] ** 2 / spread[moved]
+    wave = _smallest(f_distribution.sf(ratio, 1, len(values) - 1))
+    return _smallest(np.array([wave, _strange_record(values)]))
 
 
 def _strange_record(values: Series) -> float:
@@ -253,9 +265,10 @@ def _strange_record(values: Series) -> float:
     exceeds t with a probability below exp(-C v / b**2 ((1 + u) ln(1 + u) - u)), u = b t / v.
     """
     deviations = values - values.mean(axis=1, keepdims=True)
-    variance, largest = float((deviations**2).mean()), float(np.abs(deviations).max())
-    if variance == 0:
+    largest = float(np.abs(deviations).max())
+    if largest == 0:
         return 1.0
+    variance = np.maximum((deviations**2).mean(), deviations.var(axis=0, ddof=1))
     u = largest * np.abs(deviations.mean(axis=0)) / variance
     exponent = len(values) * variance / largest**2 * ((1 + u) * np.log1p(u) - u)
     return _smallest(2 * np.exp(-exponent))

@@ -232,7 +232,8 @@ def _unlike_axes(found: Series) -> str:
 def _flattened(found: Series, sites: int) -> str:
     """In a flat array of a lattice the neighbours of the next row agree again, one row further."""
     size, alike = np.abs(found), np.abs(found.mean(0))
-    for width in (w for w in range(3, found.shape[1]) if sites % w == 0):
+    widths = [w for w in range(3, found.shape[1]) if sites % w == 0]
+    for width in sorted(widths, key=lambda w: -alike[w]):
         nearer = 1 + int(np.argmin(alike[1:width]))
         if _beyond(size[:, width] - size[:, nearer]):
             return (
