@@ -172,7 +172,7 @@ def test_consecutive_sweeps_are_refused_and_more_chains_are_not(tmp_path: Path) 
 
 def test_own_files_out_of_equilibrium_are_refused(tmp_path: Path) -> None:
     recipe = SampleRecipe(
-        shape=(32, 32), temperature="critical", chains=16, records=40, seed=1, thin=1,
+        shape=(32, 32), temperature="critical", chains=64, records=40, seed=1, thin=1,
         equilibration=0, update="metropolis",
     )  # fmt: skip
     generate(recipe, tmp_path / "s.h5")
