@@ -14,9 +14,7 @@ from rsmi.sampling.order import FALSE_ALARM, Order, OrderReport, order_report
 Series = NDArray[np.float64]
 
 
-def chains_of(
-    random: np.random.Generator, chains: int, records: int, time: float = 0.5
-) -> Series:
+def chains_of(random: np.random.Generator, chains: int, records: int, time: float = 0.5) -> Series:
     """Stationary AR(1) series with this autocorrelation time, (chains, records)."""
     decay = (2 * time - 1) / (2 * time + 1)
     noise = random.standard_normal((chains, records)) * np.sqrt(1 - decay**2)
@@ -102,7 +100,7 @@ def test_a_chain_too_short_for_an_error_is_refused() -> None:
         with pytest.raises(InputError, match=message):
             report(chains_of(random, 1, 1000, 150.0)).check()
     walk = np.cumsum(random.standard_normal(500))[None]
-    with pytest.raises(InputError, match="drifts|remembered"):
+    with pytest.raises(InputError, match=r"drifts|remembered"):
         report(walk).check()
 
 

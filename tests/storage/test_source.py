@@ -57,7 +57,10 @@ Change = Callable[[Spins], NDArray[Any]]
 
 STRANGE: dict[str, tuple[Change, str]] = {
     "flat": (lambda x: rows(x).reshape(-1, SIZE**2), r"rows of 12 sites .* such as \[12, 12\]"),
-    "channel": (lambda x: rows(x)[:, None], r"axis 1 has one site.* channels .* such as \[12, 12\]"),
+    "channel": (
+        lambda x: rows(x)[:, None],
+        r"axis 1 has one site.* channels .*\[12, 12\]",
+    ),
     "channel last": (lambda x: rows(x)[..., None], r"axis 3 has one site"),
     "chains": (lambda x: x, r"\(chains, draws, L, L\) or \(temperatures, n, L, L\).*\[12, 12\]"),
     "cells": (lambda x: np.stack([rows(x)] * 2, -1), r"axis 3 has 2 sites.*cell \(honeycomb\)"),
@@ -167,7 +170,7 @@ def test_consecutive_sweeps_are_refused_and_more_chains_are_not(tmp_path: Path) 
         sampler.advance(state, 2000 + sweep, 1)
         found.append(state[0].numpy().copy())
     np.save(tmp_path / "a.npy", np.stack(found))
-    refused_everywhere(tmp_path / "a.npy", "is remembered for|drifts along the rows")
+    refused_everywhere(tmp_path / "a.npy", r"is remembered for|drifts along the rows")
 
 
 def test_own_files_out_of_equilibrium_are_refused(tmp_path: Path) -> None:
