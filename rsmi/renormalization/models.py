@@ -23,6 +23,8 @@ _REASONS = {
     "tfim": _CHAIN,
     "heisenberg": _CHAIN,
 }
+# Ising spins of a torus, whose couplings decide; the second as another program describes them.
+_ISING = {"ising": "ising", "mcising": "ising with couplings to several shells and a field"}
 # Sign of J3 after every other site is flipped: where third neighbours lie on the same sublattice.
 _THIRD = {"chain": -1, "square": 1, "cubic": -1}
 
@@ -43,12 +45,12 @@ def check_model(model: Mapping[str, str | float] | None) -> None:
         return
     name = str(model["model"])
     reason = _REASONS.get(name, "nothing is known here of its symmetries")
-    if name in ("ising", "mcising"):
+    if name in _ISING:
         reason = _couplings({key: value for key, value in model.items() if key != "model"})
     if not reason:
         return
     raise InputError(
-        f"the samples are of the model {name}; exponents need Ising spins, +1 and -1, on the "
+        f"the samples are of the model {_ISING.get(name, name)}; exponents need Ising spins, +1 and -1, on the "
         f"sites of a hypercubic torus; {reason}"
     )
 

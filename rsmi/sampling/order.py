@@ -332,4 +332,4 @@ def _chains(number: int) -> str:
 
 
 def _records(time: float) -> str:
-    return f"{time:.2g} records" if math.isfinite(time) else "longer than its chains"
+    return f"{time:.3g} records" if math.isfinite(time) else "longer than its chains"

@@ -103,7 +103,8 @@ def _measure_rows(spins: NDArray[np.int8], shape: tuple[int, ...]) -> Series:
     for axis, length in enumerate(shape):
         _add_bonds(flat, length, math.prod(shape[axis + 1 :]), energy)
     parity = np.indices(shape).sum(0).ravel() % 2
-    planes = flat.reshape(n, shape[0], -1).sum(2, dtype=np.int64)
+    plane = flat.shape[1] // shape[0]
+    planes = _dot(flat.reshape(-1, plane), np.ones(plane, dtype=np.int8)).reshape(n, -1)
     wave = np.abs(planes @ np.exp(2j * np.pi * np.arange(shape[0]) / shape[0])) ** 2
     staggered = np.abs(_dot(flat, (1 - 2 * parity).astype(np.int8)))
     return np.stack([-energy, np.abs(planes.sum(1)), staggered, wave], 1).astype(np.float64)
@@ -116,12 +117,14 @@ def _add_bonds(spins, length, stride, total):  # type: ignore[no-untyped-def]
     block = length * stride
     for i in range(n):
         row = spins[i]
-        found = 0
+        found = np.int32(0)
         for begin in range(0, sites, block):
-            for x in range(block - stride):
-                found += row[begin + x] * row[begin + x + stride]
+            end = begin + block - stride
+            first, second = row[begin:end], row[begin + stride : begin + block]
+            for x in range(len(first)):  # narrow integers, so that many fit one instruction
+                found += np.int32(first[x] * second[x])
             for x in range(stride):
-                found += row[begin + block - stride + x] * row[begin + x]
+                found += np.int32(row[end + x] * row[begin + x])
         total[i] += found
 
 
