@@ -50,8 +50,8 @@ def check_model(model: Mapping[str, str | float] | None) -> None:
     if not reason:
         return
     raise InputError(
-        f"the samples are of the model {_ISING.get(name, name)}; exponents need Ising spins, +1 and -1, on the "
-        f"sites of a hypercubic torus; {reason}"
+        f"the samples are of the model {_ISING.get(name, name)}; exponents need Ising spins, +1 "
+        f"and -1, on the sites of a hypercubic torus; {reason}"
     )
 
 
