@@ -133,7 +133,7 @@ def _facts(samples: FileReport | Samples) -> dict[str, str]:
     if strange_axes(samples):
         return {"array": f"of shape {(samples.n, *samples.shape)}, whose axes must be declared"}
     return {
-        "configurations": f"{samples.n} in {samples.chains} chains",
+        "configurations": f"{samples.n} in {samples.chains} chain{'s' * (samples.chains != 1)}",
         "lattice": " x ".join(map(str, samples.shape)) or "several",
         "model": "unknown" if samples.model is None else _pairs(samples.model),
     }

@@ -11,7 +11,7 @@ from rsmi.information import block_labels
 from rsmi.lattice import Window
 from rsmi.learning.windowed import TEST, TRAINING, Batch, WindowedData, at_least_one
 from rsmi.learning.windows import WindowPool
-from rsmi.sampling.order import OrderReport
+from rsmi.sampling import OrderReport
 from rsmi.storage import Samples, Selection, Subset, check_source, split
 
 _FRACTIONS = (0.7, 0.1, 0.2)

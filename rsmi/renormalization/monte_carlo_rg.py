@@ -15,7 +15,7 @@ from rsmi.renormalization.models import check_model
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stability import ScanEntry, scan
 from rsmi.renormalization.stream import Progress, Source, accumulate, silent
-from rsmi.sampling.order import OrderReport
+from rsmi.sampling import OrderReport
 from rsmi.storage import check_source
 from rsmi.sampling.threads import cores
 

@@ -30,6 +30,7 @@ class ArraySamples(BaseSamples):
         array: The values; a memory map stays on disk.
         shape: The lattice, where the axes of the array do not say it: (n, L * L), (n, 1, L, L) and
             (n, L, L, 1) are n configurations, (chains, draws, L, L) chains of draws.
+        what: Which rows of the file these are, for messages.
 
     Attributes:
         declared: Whether the lattice was given; otherwise `check_source` looks at the axes.
