@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from rsmi.errors import InputError
 from rsmi.information import block_labels
 from rsmi.lattice import Window
 from rsmi.learning.windowed import TEST, TRAINING, Batch, WindowedData, at_least_one
 from rsmi.learning.windows import WindowPool
 from rsmi.sampling import OrderReport
+from rsmi.sampling.order import LEAST_BLOCKS
 from rsmi.storage import Samples, Selection, Subset, check_source, split
 
 _FRACTIONS = (0.7, 0.1, 0.2)
@@ -77,6 +79,12 @@ class WindowData(WindowedData):
         self.window.check(samples.shape)
         self.order = check_source(samples)
         parts = split(samples, _FRACTIONS)
+        if self.order.frozen and parts[TEST].chains < LEAST_BLOCKS:
+            raise InputError(
+                f"{samples.source}: neither energy nor magnetisation ever change, so its rows are "
+                "worth one for each chain and no error can be told; expected rows that fluctuate, "
+                f"or at least {5 * LEAST_BLOCKS} chains; bring others"
+            )
         self._blocks = min(_BLOCKS, self.order.blocks_of(parts[TEST].n, parts[TEST].chains))
         self._parts = parts
 

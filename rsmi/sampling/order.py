@@ -63,12 +63,14 @@ class OrderReport:
         n: rows.
         chains: Markov chains they come from.
         orders: one for each observable.
+        frozen: whether no observable ever changed.
     """
 
     source: str
     n: int
     chains: int
     orders: tuple[Order, ...]
+    frozen: bool
 
     @property
     def time(self) -> float:
@@ -190,7 +192,8 @@ def order_report(source: str, chains: int, series: Mapping[str, Series]) -> Orde
     n = len(next(iter(series.values())))
     whole = n - n % chains  # an unfinished record says little
     orders = [_order(name, v[:whole].reshape(-1, chains).T) for name, v in series.items()]
-    return OrderReport(source, n, chains, tuple(orders))
+    frozen = n > chains and all(np.ptp(values) == 0 for values in series.values())
+    return OrderReport(source, n, chains, tuple(orders), frozen)
 
 
 def _order(name: str, values: Series) -> Order:

@@ -13,7 +13,7 @@ from rsmi.lattice import Window, states
 from rsmi.learning.data import WindowData
 from rsmi.renormalization import renormalise
 from rsmi.sampling import CRITICAL_COUPLING, Ising, Metropolis, SwendsenWang
-from rsmi.storage import SampleRecipe, check_source, generate, open_samples
+from rsmi.storage import SampleRecipe, Selection, check_source, generate, open_samples
 
 Spins = NDArray[np.int8]
 
@@ -239,3 +239,11 @@ def test_labels_that_are_no_numbers(values: NDArray[Any], message: str, tmp_path
         open_samples(tmp_path / "a.npz")
     with pytest.raises(InputError, match="x=1, but holds no array of this name"):
         open_samples(tmp_path / "a.npz", parameters={"x": 1})
+
+
+def test_rows_that_never_change_give_no_information(chains: Spins, tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", rows(chains)[:1].repeat(500, 0))
+    with pytest.raises(InputError, match=r"neither energy nor magnetisation ever change.* 40 chai"):
+        WindowData(
+            str(tmp_path / "a.npy"), Window((2, 2), 1), select=Selection(shape=(SIZE, SIZE))
+        ).setup()
