@@ -62,6 +62,7 @@ def main(arguments: Sequence[str]) -> None:
         training = Training(source, window, task.learning, task.seed, Path(scratch))
         with output.stage("learning", "Learning the posterior of a block given its environment"):
             training.run(output.console.is_terminal)
+            output.say(training.data.order)
     with output.stage("information", "Valuing rules on configurations never trained on"):
         identity = {"full": torch.eye(1 << window.n_visible)}
         quantities = bounds(training.model, training.data.test_windows(), identity | tables)
