@@ -29,6 +29,7 @@ _SLOW = 4  # waves along the rows that a drift is sought in
 _MANY_CHAINS = 8  # so many tell from each other how much a drift fluctuates, or one record
 _REFERENCE = 64  # further waves that say how much the slow ones may fluctuate, in fewer chains
 _FLAT = 2 * math.pi  # autocorrelation times in the shortest of them: their power differs by 25 %
+_MOST_VALUES = 1 << 22  # looked at one by one
 _LINE_NEIGHBOURS = 32  # on each side of a wave
 _LINE_GAP = 2  # waves beside it that share its power
 _LONG_CHAIN = 200  # autocorrelation times from which on the means of chains can be compared
@@ -198,13 +199,16 @@ def order_report(source: str, chains: int, series: Mapping[str, Series]) -> Orde
 
 def _order(name: str, values: Series) -> Order:
     """Look at one observable, float (chains, records)."""
+    single = float(values.var())
+    values, joined = _joined(values)
     chains, records = values.shape
     deviations = values - values.mean()
     variance = float((deviations**2).mean())
     if records < 4 or variance <= 1e-20 * float((values**2).mean()):
         return Order(name, 0.5, 0.0, 1.0, 1.0, 1.0)
     waves = np.asarray(dct(deviations, type=2, norm="ortho", axis=1))
-    time = _time(values, waves, variance)
+    # The variance of the mean, 2 tau variance / records, is the same for single and joined records.
+    time = max(0.5, _time(values, waves, variance) * joined * variance / single)
     drift, differ = _few_chains(waves)
     if chains >= _MANY_CHAINS:
         drift = _smallest(np.array([_many_chains(x) for x in (deviations, deviations**2)]))
@@ -212,6 +216,16 @@ def _order(name: str, values: Series) -> Order:
     trend = float((deviations @ ramp).mean() / math.sqrt(variance * records * (ramp @ ramp)))
     period = _period(deviations[0]) if chains == 1 else 1.0
     return Order(name, time, trend, drift, differ, period)
+
+
+def _joined(values: Series) -> tuple[Series, int]:
+    """Means of so many consecutive records that all of them fit memory, and how many these are."""
+    chains, records = values.shape
+    joined = -(-values.size // _MOST_VALUES)
+    if joined == 1 or records < 64 * joined:
+        return values, 1
+    whole = values[:, : records - records % joined]
+    return whole.reshape(chains, -1, joined).mean(2), joined
 
 
 def _time(values: Series, waves: Series, variance: float) -> float:

@@ -104,6 +104,19 @@ def test_a_chain_too_short_for_an_error_is_refused() -> None:
         report(walk).check()
 
 
+def test_many_records_are_joined(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(2)
+    rows, noise = chains_of(random, 2, 20000, 50.0), chains_of(random, 2, 20000)
+    ramp = np.linspace(0, 0.3, 20000)
+    for most in (1 << 22, 1 << 13, 1 << 10):
+        monkeypatch.setattr("rsmi.sampling.order._MOST_VALUES", most)
+        assert 30 < report(rows).time < 100
+        assert report(noise).time < 0.7
+        report(noise).check()
+        with pytest.raises(InputError, match="drifts along the rows"):
+            report(noise + ramp).check()
+
+
 def test_a_slow_part_behind_noise_is_measured() -> None:
     random = np.random.default_rng(2)
     rows = chains_of(random, 1, 20000, 100.0) + 4 * random.standard_normal((1, 20000))
