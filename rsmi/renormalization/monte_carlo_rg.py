@@ -16,8 +16,8 @@ from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stability import ScanEntry, scan
 from rsmi.renormalization.stream import Progress, Source, accumulate, silent
 from rsmi.sampling import OrderReport
-from rsmi.storage import check_source
 from rsmi.sampling.threads import cores
+from rsmi.storage import check_source
 
 _SAMPLES_PER_COUPLING = 20
 _LEAST_STEPS = {3: 3}  # by dimension, so that a truncation error can be stated
