@@ -120,6 +120,7 @@ def iterate_rule(
     sizes = " -> ".join("x".join(map(str, shape)) for shape in found.shapes)
     bases = ", ".join(f"{len(basis)} {parity}" for parity, basis in found.interactions.items())
     output.say(f"{sizes}; {bases} couplings; {found.n} configurations in {found.blocks} blocks")
+    output.say(found.order)
     for parity in found.interactions:
         output.say(f"{SYMBOLS[parity]} over the steps: {over_steps(found.scan, parity)}")
     output.say(f"verdict: {found.verdict.text}")

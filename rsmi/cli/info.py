@@ -19,7 +19,9 @@ from rsmi.learning import TableFilter, load_filter, read_card, rule_has_digest
 from rsmi.learning.store import DEFINITION
 from rsmi.report import read_result, result_has_digest
 from rsmi.report.result import FILE_NAME as RESULT
-from rsmi.storage import FileReport, Samples, Selection, verify
+from rsmi.storage import FileReport, Samples, Selection, check_source, verify
+from rsmi.storage.collection import SCHEMA as COLLECTION
+from rsmi.storage.source import strange_axes
 
 DESCRIPTION = (
     "Check a sample file, a trained rule, weights of a network, a result.json or the directory of "
@@ -85,15 +87,25 @@ def _print_run(directory: Path, select: Selection) -> None:
 
 
 def _print_samples(path: Path, select: Selection) -> None:
-    report = verify(path, select.temperature)
-    if select == Selection():
-        facts = {name: str(value) for name, value in report.attributes.items()}
-        _print(report.source, _facts(report) | facts)
+    report = verify(path, select.temperature, select.shape, select.parameters)
+    findings = list(report.checks)
+    attributes = {name: str(value) for name, value in report.attributes.items()}
+    if select == Selection() and str(report.attributes.get("schema")).startswith(COLLECTION):
+        _print(report.source, _facts(report) | attributes)
     else:
         with select.open(path) as samples:
-            _print(samples.source, _facts(samples))
-    for check in report.checks:
-        _print_check(check)
+            _print(samples.source, _facts(samples) | (attributes if select == Selection() else {}))
+            findings.append(_judged(samples))
+    for finding in findings:
+        _print_check(finding)
+
+
+def _judged(samples: Samples) -> str:
+    """What can be said of averages over these rows."""
+    try:
+        return str(check_source(samples))
+    except InputError as error:
+        return f"NOT fit for averages: {error}"
 
 
 def _print_check(text: str) -> None:
@@ -118,8 +130,10 @@ def _print_weights(path: Path) -> None:
 
 
 def _facts(samples: FileReport | Samples) -> dict[str, str]:
+    if strange_axes(samples):
+        return {"array": f"of shape {(samples.n, *samples.shape)}, whose axes must be declared"}
     return {
-        "configurations": f"{samples.n} in {samples.chains} chains",
+        "configurations": f"{samples.n} in {samples.chains} chain{'s' * (samples.chains != 1)}",
         "lattice": " x ".join(map(str, samples.shape)) or "several",
         "model": "unknown" if samples.model is None else _pairs(samples.model),
     }

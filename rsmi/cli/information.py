@@ -65,6 +65,7 @@ def main(arguments: Sequence[str]) -> None:
         training = Training(source, window, task.learning, task.seed, Path(scratch))
         with output.stage("learning", "Learning the posterior of a block given its environment"):
             training.run(output.console.is_terminal)
+            output.say(training.data.order)
             output.say(f"symmetries used: {training.data.symmetry}")
     with output.stage("information", "Valuing rules on configurations never trained on"):
         identity = {"full": torch.eye(1 << window.n_visible)}

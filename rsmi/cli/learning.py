@@ -89,6 +89,7 @@ def train_rule(
     training = Training(source, window, settings, seed, directory / "training")
     with output.stage("learning", f"Learning a rule for blocks of {list(window.block)}"):
         learned = training.run(progress)
+        output.say(training.data.order)
         output.say(f"symmetries used: {training.data.symmetry}")
         output.say(f"I(H:E) >= {learned.information} on configurations never trained on")
     quantities = [

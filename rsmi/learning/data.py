@@ -7,11 +7,14 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from rsmi.errors import InputError
 from rsmi.lattice import Window
 from rsmi.learning.symmetry import find_symmetry, most_records
-from rsmi.learning.windowed import TRAINING, Batch, WindowedData, at_least_one, stretches
+from rsmi.learning.windowed import TEST, TRAINING, Batch, WindowedData, at_least_one, stretches
 from rsmi.learning.windows import WindowPool
-from rsmi.storage import Samples, Selection, Subset, split
+from rsmi.sampling import OrderReport
+from rsmi.sampling.order import LEAST_BLOCKS
+from rsmi.storage import Samples, Selection, Subset, check_source, split
 
 _FRACTIONS = (0.7, 0.1, 0.2)
 _READ = 4096  # configurations read at once
@@ -38,7 +41,14 @@ class WindowData(WindowedData):
         shuffle_environments: Permute the environments among the configurations, for the null
             in which block and environment are independent.
         select: Which samples of a collection, or which temperature of an `mcising` file.
+
+    Raises:
+        InputError: In `setup`, for a window that does not fit, or configurations that
+            `rsmi.storage.check_source` refuses.
     """
+
+    order: OrderReport
+    """How much the configurations remember of each other; known after `setup`."""
 
     def __init__(
         self,
@@ -67,11 +77,20 @@ class WindowData(WindowedData):
             return
         samples = self.open()
         self.window.check(samples.shape)
-        self._parts = split(samples, _FRACTIONS)
-        part = self._parts[TRAINING]
+        self.order = check_source(samples)
+        parts = split(samples, _FRACTIONS)
+        test, part = parts[TEST], parts[TRAINING]
+        if self.order.frozen and test.chains < LEAST_BLOCKS:
+            raise InputError(
+                f"{samples.source}: neither energy nor magnetisation ever change, so its rows are "
+                "worth one for each chain and no error can be told; expected rows that fluctuate, "
+                f"or at least {5 * LEAST_BLOCKS} chains; bring others"
+            )
+        self.order.blocks_of(test.n, test.chains)  # refuses too few
         spins, _ = _spread(part, most_records(math.prod(part.shape)))
         ising = samples.model is not None and samples.model["model"] == "ising"
         self.symmetry = find_symmetry(spins, part.chains, self.window.extent, ising)
+        self._parts = parts
 
     def open(self) -> Samples:
         """The samples that the windows are cut from."""

@@ -25,6 +25,10 @@ _REASONS = {
     "tfim": _CHAIN,
     "heisenberg": _CHAIN,
 }
+# Ising spins of a torus, whose couplings decide; the second as another program describes them.
+_ISING = {"ising": "ising", "mcising": "ising with couplings to several shells and a field"}
+# Sign of J3 after every other site is flipped: where third neighbours lie on the same sublattice.
+_THIRD = {"chain": -1, "square": 1, "cubic": -1}
 
 _CRITICAL = {2: CRITICAL_COUPLING, 3: CRITICAL_COUPLING_3D}
 _THERMAL = {2: 1.0, 3: 1.587}
@@ -66,11 +70,44 @@ def check_model(model: Mapping[str, str | float] | None) -> None:
 
     >>> check_model({"model": "ising", "coupling": 0.44})
     """
-    if model is None or model["model"] == "ising":
+    if model is None:
         return
     name = str(model["model"])
     reason = _REASONS.get(name, "nothing is known here of its symmetries")
+    if name in _ISING:
+        reason = _couplings({key: value for key, value in model.items() if key != "model"})
+    if not reason:
+        return
     raise InputError(
-        f"the samples are of the model {name}; exponents need Ising spins, +1 and -1, on the "
-        f"sites of a hypercubic torus; {reason}"
+        f"the samples are of the model {_ISING.get(name, name)}; exponents need Ising spins, +1 "
+        f"and -1, on the sites of a hypercubic torus; {reason}"
+    )
+
+
+def _couplings(facts: Mapping[str, str | float]) -> str:
+    """Why an Ising Hamiltonian with couplings to three shells and a field cannot be served."""
+    lattice = str(facts.get("lattice", "square"))
+    if lattice not in _THIRD:
+        return (
+            f"its lattice is {lattice}; bring configurations of a chain, a square or cubic lattice"
+        )
+    if field := float(facts.get("h", 0.0)):
+        return (
+            f"its field h = {field:g} breaks the flip of all spins, which tells even from odd "
+            "interactions; bring configurations without a field"
+        )
+    first, second, third = (float(facts.get(name, 0.0)) for name in ("j1", "j2", "j3"))
+    first = first or float(facts.get("coupling", 0.0))
+    if min(first, second, third) >= 0:
+        return ""
+    if min(-first, second, _THIRD[lattice] * third) >= 0:
+        return (
+            f"with a coupling of {first:g} neighbours order against each other, and blocks see no "
+            "order; on a lattice of even extents flip every other site, spins[:, "
+            "np.indices(spins.shape[1:]).sum(0) % 2 == 1] *= -1, and save the array: it is the "
+            "ferromagnet with the coupling of the other sign"
+        )
+    return (
+        f"its couplings compete (J1 = {first:g}, J2 = {second:g}, J3 = {third:g}), so its order is "
+        "not uniform; bring configurations with couplings >= 0"
     )

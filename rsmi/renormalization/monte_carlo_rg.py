@@ -17,7 +17,9 @@ from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stability import ScanEntry, scan
 from rsmi.renormalization.stream import Progress, Source, accumulate, silent
 from rsmi.renormalization.verdict import Verdict, judge, ordered
+from rsmi.sampling import OrderReport
 from rsmi.sampling.threads import cores
+from rsmi.storage import check_source
 
 _SAMPLES_PER_COUPLING = 20
 _LEAST_STEPS_3D = 3  # so that a truncation error can be stated
@@ -34,6 +36,7 @@ class MCRGResult:
         verdict: Whether the flow rests, without which no exponent is quoted.
         n: Configurations used.
         blocks: Independent blocks of the data behind the jackknife errors.
+        order: How much the configurations remember of each other.
     """
 
     shapes: tuple[tuple[int, ...], ...]
@@ -42,6 +45,7 @@ class MCRGResult:
     verdict: Verdict
     n: int
     blocks: int
+    order: OrderReport
 
     @property
     def exponents(self) -> dict[str, Exponent]:
@@ -86,12 +90,14 @@ def renormalise(
         n_odd: As n_even, odd.
         seed: Of the random entries of the rule.
         workers: Threads; without it one for each processor.
-        blocks: Independent blocks of the data for the jackknife.
+        blocks: Independent blocks of the data for the jackknife; fewer are made where the
+            configurations remember each other for too long.
         progress: Called with (configurations done, configurations in all).
 
     Raises:
         InputError: For samples of another model, a rule that cannot be iterated, a lattice that
-            cannot be tiled so often, or too few samples.
+            cannot be tiled so often, too few samples, or samples whose order shows that they are
+            not in equilibrium, see `rsmi.storage.check_source`.
         AnalysisError: If the samples do not fluctuate.
 
     Source: R. H. Swendsen (1979), Phys. Rev. Lett. 42, 859.
@@ -101,15 +107,18 @@ def renormalise(
     shapes = _shapes(tuple(samples.shape), rule.block, levels)
     bases = _bases(reach, len(rule.block), {"even": n_even, "odd": n_odd})
     _check_amount(len(samples), samples.chains, max(map(len, bases.values())), blocks)
+    order = check_source(samples)
+    blocks = min(blocks, order.blocks)
     steps, threads = len(shapes) - 1, workers or cores()
     moments = accumulate(
         samples, rule, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
     )
-    return _result(samples, shapes, bases, moments, table)
+    return _result(samples, order, shapes, bases, moments, table)
 
 
 def _result(
     samples: Source,
+    order: OrderReport,
     shapes: tuple[tuple[int, ...], ...],
     bases: dict[Parity, tuple[Interaction, ...]],
     moments: dict[Parity, Moments],
@@ -119,7 +128,8 @@ def _result(
     found = critical_exponents(scans["even"], scans["odd"], len(shapes[0]))
     verdict = judge(scans, moments, found, table, getattr(samples, "model", None))
     used = len(moments["even"].count)
-    return MCRGResult(shapes, bases, scans["even"] + scans["odd"], verdict, len(samples), used)
+    entries = scans["even"] + scans["odd"]
+    return MCRGResult(shapes, bases, entries, verdict, order.n, used, order)
 
 
 def _scans(moments: dict[Parity, Moments], scale: int) -> dict[Parity, tuple[ScanEntry, ...]]:

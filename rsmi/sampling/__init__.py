@@ -15,6 +15,7 @@ from rsmi.sampling.interface import Model, Sampler
 from rsmi.sampling.ising import CRITICAL_COUPLING, Ising
 from rsmi.sampling.metropolis import Metropolis
 from rsmi.sampling.multispin import Multispin
+from rsmi.sampling.order import Order, OrderReport, order_report
 from rsmi.sampling.random import Stream, check_seed, fill_uint64, philox4x32
 from rsmi.sampling.registry import find_update, registry
 from rsmi.sampling.select import Update
@@ -31,6 +32,8 @@ __all__ = [
     "Metropolis",
     "Model",
     "Multispin",
+    "Order",
+    "OrderReport",
     "Sampler",
     "Stream",
     "SwendsenWang",
@@ -47,6 +50,7 @@ __all__ = [
     "mean_estimate",
     "measure_sweeps",
     "observables",
+    "order_report",
     "philox4x32",
     "philox_words",
     "registry",

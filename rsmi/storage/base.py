@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from rsmi.errors import InputError
 
+# What HDF5 says of a file that somebody writes, and of one that was never closed.
+_BUSY = ("unable to lock file", "already open for write", "file consistency flags")
+
 
 class BaseSamples:
     """Bookkeeping of a source; a subclass reads `_spins(start, stop)` and `_observable(name)`.
@@ -23,7 +26,12 @@ class BaseSamples:
         n: Number of configurations.
         chains: Number of Markov chains.
         model: The model where it is known.
+
+    Attributes:
+        declared: Whether somebody said which lattice it is; the axes of a bare array are doubted.
     """
+
+    declared = True
 
     def __init__(
         self,
@@ -77,6 +85,10 @@ class BaseSamples:
         """
         return self._observable(name)
 
+    def stored(self) -> dict[str, NDArray[np.float64]]:
+        """Energy and magnetisation of every configuration, where they can be had without spins."""
+        return {}
+
     def close(self) -> None:
         """Release the file."""
 
@@ -110,6 +122,12 @@ def reading(what: str) -> Iterator[None]:
     except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
+        if any(sign in str(error) for sign in _BUSY):
+            raise InputError(
+                f"{what} is open for writing in another program, or was left open by one that was "
+                "killed; wait until that program has closed it, or work on a finished copy "
+                "(h5clear -s takes the mark of a killed program away)"
+            ) from None
         reason = str(error).split("(", 1)[-1].rstrip(")'\"")
         raise InputError(
             f"{what} cannot be read: the file is damaged or cut short ({reason}); "

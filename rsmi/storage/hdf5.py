@@ -134,6 +134,11 @@ class Hdf5Samples(BaseSamples):
             )
         self._content_checked = True
 
+    def stored(self) -> dict[str, NDArray[np.float64]]:
+        """Energy and magnetisation as they are in the file."""
+        kept = ("energy", "magnetisation")
+        return {name: self.observable(name) for name in kept if name in self.header.observables}
+
     def raw(self) -> Any:
         """The open HDF5 file."""
         return self._file

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from rsmi.errors import InputError
 from rsmi.storage.base import BaseSamples
-from rsmi.storage.interface import Samples
 
 
 class Joined(BaseSamples):
@@ -24,7 +23,7 @@ class Joined(BaseSamples):
         InputError: Where a source has more records than another.
     """
 
-    def __init__(self, source: str, parts: Sequence[Samples]) -> None:
+    def __init__(self, source: str, parts: Sequence[BaseSamples]) -> None:
         self._parts = parts
         records = {part.n // part.chains for part in parts}
         if len(records) > 1:
@@ -40,6 +39,11 @@ class Joined(BaseSamples):
         """Release all files."""
         for part in self._parts:
             part.close()
+
+    def stored(self) -> dict[str, NDArray[np.float64]]:
+        """Energy and magnetisation where every source has them."""
+        names = set.intersection(*(set(part.stored()) for part in self._parts))
+        return {name: self.observable(name) for name in sorted(names)}
 
     def _spins(self, start: int, stop: int) -> NDArray[np.int8]:
         first, last = start // self.chains, -(-stop // self.chains)

@@ -18,6 +18,7 @@ from rsmi.storage.temperature import choose_temperature
 from rsmi.storage.two_valued import as_spins, check_array, lower_value, pieces
 
 _HYPERCUBIC = ("chain", "square", "cubic")
+_DEFAULTS = {"j1": 1.0, "j2": 0.0, "j3": 0.0, "h": 0.0}
 _SERIES = {"energy": "energy", "magnetisation": "magnetization"}
 
 
@@ -66,7 +67,10 @@ class McisingSamples(BaseSamples):
             self._lower = lower_value(pieces(self._spins_set), what)
         n, *shape = self._spins_set.shape
         source = f"{self._path} (mcising, temperature {chosen:g})"
-        super().__init__(source, tuple(shape), n, 1, _model(self._file, chosen))
+        model = _model(self._file, chosen) or {}
+        super().__init__(source, tuple(shape), n, 1, model or None)
+        # Energies are in units of J, where the model has one J only.
+        self._unit = chosen / float(model["temperature"]) if model else 1.0
 
     def close(self) -> None:
         """Release the file."""
@@ -82,8 +86,9 @@ class McisingSamples(BaseSamples):
             return super()._observable(name)
         with reading(f"{self._path}: {self._group.name}/{stored}"):
             per_site = np.asarray(self._group[stored][:], dtype=np.float64)
+        unit = self._unit if name == "energy" else 1.0
         # Couplings of one digit make totals round numbers; nine decimals drop the division's error.
-        totals: NDArray[np.float64] = np.round(per_site * np.prod(self.shape), 9)
+        totals: NDArray[np.float64] = np.round(per_site * np.prod(self.shape) / unit, 9)
         return totals
 
 
@@ -92,12 +97,21 @@ def _groups(file: Any) -> list[Any]:
 
 
 def _model(file: Any, temperature: float) -> dict[str, str | float] | None:
-    """Known for the nearest-neighbour ferromagnet of unit coupling only."""
+    """What the file says of its Hamiltonian; `ising` for the pure ferromagnet on a torus only.
+
+    ```
+    H = -J1 sum_1 s s' - J2 sum_2 s s' - J3 sum_3 s s' - h sum s
+    ```
+
+    over first, second and third neighbours. What an older file leaves out has its default.
+    """
     try:
         lattice = json.loads(file["metadata"].attrs["config_json"])["lattice"]
-        pure = (lattice["j1"], lattice["j2"], lattice["j3"], lattice["h"]) == (1, 0, 0, 0)
-    except (KeyError, TypeError, ValueError):
+        couplings = {name: float(lattice.get(name, _DEFAULTS[name])) for name in _DEFAULTS}
+        kind = str(lattice.get("lattice_type", "square"))
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None
-    if not pure or lattice.get("lattice_type") not in _HYPERCUBIC:
-        return None
-    return {"model": "ising", "coupling": 1 / temperature, "temperature": temperature}
+    j1, *others = couplings.values()
+    if j1 > 0 and not any(others) and kind in _HYPERCUBIC:
+        return {"model": "ising", "coupling": j1 / temperature, "temperature": temperature / j1}
+    return {"model": "mcising", "lattice": kind, "temperature": temperature, **couplings}

@@ -1,23 +1,26 @@
 """Open a file of configurations, whoever wrote it, by looking at its content."""
 
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 
 from rsmi.errors import InputError
 from rsmi.storage.arrays import open_npy, open_npz
 from rsmi.storage.base import reading
-from rsmi.storage.hdf5 import Hdf5Samples
+from rsmi.storage.hdf5 import Hdf5Samples, plain
 from rsmi.storage.interface import Samples
 from rsmi.storage.journal import MAGIC
 from rsmi.storage.mcising import McisingSamples, is_mcising
 from rsmi.storage.selection import open_collection
 
 _EXPECTED = "a sample file of rsmi, an HDF5 file of mcising, or a NumPy array (.npy, .npz)"
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 _Choice = Mapping[str, Any]
 
@@ -35,11 +38,14 @@ def open_samples(
         path: A sample file or a collection of this project, an HDF5 file written by `mcising`, or
             a `.npy` or `.npz` array of shape (n, *lattice shape) with +1/-1 or 0/1.
         temperature: Which temperature of a collection or an `mcising` file, in units of J; three
-            decimals are enough where they fit one only.
-        shape: Which lattice shape of a collection.
+            decimals are enough where they fit one only. In a `.npz`: the rows where the array
+            `temperature`, `temp` or `T` beside the spins has this value.
+        shape: Which lattice shape of a collection; the lattice of an array whose axes do not say
+            it, such as (n, L * L) or (chains, draws, L, L).
         seed: Which seed of a collection; all of them, joined as independent chains, where it is
             None.
-        parameters: Which further parameters of its model a collection is to have.
+        parameters: Which further parameters of its model a collection is to have; in a `.npz` the
+            rows where the arrays of these names have these values.
 
     Returns:
         The samples; close them, or use them in a `with` statement.
@@ -52,12 +58,12 @@ def open_samples(
     choice = {"temperature": temperature, "shape": shape, "seed": seed, "parameters": parameters}
     start = _first_bytes(target)
     if start.startswith(b"\x93NUMPY"):
-        _refuse(target, choice)
-        return open_npy(target)
-    if start.startswith(b"PK"):
-        _refuse(target, choice)
-        return open_npz(target)
-    if h5py.is_hdf5(target):
+        _refuse(target, {**choice, "shape": None})
+        return open_npy(target, shape)
+    if start.startswith(b"PK") and not _is_torch(target):
+        _refuse(target, {"seed": seed})
+        return open_npz(target, shape, _asked(temperature, parameters))
+    if is_hdf5(target):
         if is_collection(target):
             return open_collection(target, temperature, shape, seed, parameters)
         return _open_hdf5(target, choice, temperature)
@@ -67,8 +73,13 @@ def open_samples(
         )
     raise InputError(
         f"{target} begins with {start[:8]!r} and is no file of samples, or its beginning is "
-        f"damaged; expected {_EXPECTED}"
+        f"damaged; expected {_EXPECTED}{_conversion(target, start)}"
     )
+
+
+def _asked(temperature: float | None, parameters: _Choice | None) -> dict[str, float]:
+    """What is asked of the arrays beside the spins."""
+    return ({} if temperature is None else {"temperature": temperature}) | dict(parameters or {})
 
 
 @dataclass(frozen=True)
@@ -77,9 +88,10 @@ class Selection:
 
     Args:
         temperature: In units of J; three decimals are enough where they fit one only.
-        shape: Lattice shape.
+        shape: Lattice shape; for an array whose axes do not say it, the lattice of one row.
         seed: Seed; all of them, joined as independent chains, without.
-        parameters: Further parameters of the model, such as `crystal_field`.
+        parameters: Further parameters of the model, such as `crystal_field`, or names of arrays
+            beside the spins of a `.npz`.
     """
 
     temperature: float | None = None
@@ -111,6 +123,62 @@ def _first_bytes(path: Path) -> bytes:
     return start
 
 
+# First bytes of files of other programs: what they are, and how to make an array of them.
+_FOREIGN = {
+    b"\x80": ("a pickle", "numpy.save('spins.npy', numpy.asarray(pickle.load(open({0!r}, 'rb'))))"),
+    b"\x1f\x8b": ("a file of gzip", "gunzip -k {0}"),
+    b"BZh": ("a file of bzip2", "bunzip2 -k {0}"),
+    b"\xfd7zXZ": ("a file of xz", "unxz -k {0}"),
+    b"MATLAB 5.0": (
+        "a MATLAB file",
+        "numpy.save('spins.npy', scipy.io.loadmat({0!r})['NAME']) with configurations first",
+    ),
+    b"PK": ("a file of torch", "numpy.save('spins.npy', torch.load({0!r}).numpy())"),
+}
+_TEXT = ("text", "numpy.save('spins.npy', numpy.loadtxt({0!r}).reshape(-1, L, L))")
+
+
+def _conversion(path: Path, start: bytes) -> str:
+    """How to make an array of a file of another kind, where it is known."""
+    kinds = (kind for first, kind in _FOREIGN.items() if start.startswith(first))
+    kind = next(kinds, _TEXT if _is_text(start) else None)
+    if kind is None:
+        return ""
+    return f"; it looks like {kind[0]}: convert it with {kind[1].format(str(path))}"
+
+
+def _is_text(start: bytes) -> bool:
+    return all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in start)
+
+
+def _is_torch(path: Path) -> bool:
+    """Whether an archive is one of torch, which holds a pickle."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("data.pkl") for name in archive.namelist())
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
+
+
+def is_hdf5(path: str | os.PathLike[str]) -> bool:
+    """Whether a file has the signature of HDF5, also while another program writes it."""
+    place = 0
+    try:
+        with open(path, "rb") as file:
+            while len(found := _at(file, place)) == len(_SIGNATURE):
+                if found == _SIGNATURE:
+                    return True
+                place = max(512, 2 * place)  # where HDF5 looks for it
+    except OSError:
+        pass
+    return False
+
+
+def _at(file: BinaryIO, place: int) -> bytes:
+    file.seek(place)
+    return file.read(len(_SIGNATURE))
+
+
 def is_collection(path: Path) -> bool:
     """Whether an HDF5 file is a collection of this project, of any version."""
     with reading(str(path)), h5py.File(path, "r", locking="best-effort") as file:
@@ -120,11 +188,15 @@ def is_collection(path: Path) -> bool:
 
 def _open_hdf5(path: Path, choice: _Choice, temperature: float | None) -> Samples:
     with reading(str(path)), h5py.File(path, "r", locking="best-effort") as file:
-        ours = "schema" in file.attrs
-        foreign = None if ours or is_mcising(file) else sorted(file)
+        schema = file.attrs.get("schema")
+        ours = isinstance(schema, bytes | str) and plain(schema).startswith("rsmi.")
+        foreign = None if ours or is_mcising(file) else _datasets(file)
     if foreign is not None:
+        name = next(iter(foreign), "NAME")
         raise InputError(
-            f"{path} is an HDF5 file with {foreign}, but no file of samples; expected {_EXPECTED}"
+            f"{path} is an HDF5 file with {foreign or 'no dataset'}, but no file of samples; "
+            f"expected {_EXPECTED}; convert it with "
+            f"numpy.save('spins.npy', h5py.File({str(path)!r})[{name!r}][:]), configurations first"
         )
     if not ours:
         _refuse(path, {**choice, "temperature": None})
@@ -133,11 +205,24 @@ def _open_hdf5(path: Path, choice: _Choice, temperature: float | None) -> Sample
     return Hdf5Samples(path)
 
 
+def _datasets(file: Any) -> list[str]:
+    """Names of the datasets of a file, those with the most axes first, at most 20."""
+    found: dict[str, int] = {}
+
+    def note(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = item.ndim
+
+    file.visititems(note)
+    return sorted(found, key=lambda name: -found[name])[:20]
+
+
 def _refuse(path: Path, choice: _Choice) -> None:
     """Nothing is to be chosen in this file."""
     for name, value in choice.items():
         if value is not None and value != {}:
             raise InputError(
                 f"{path} was opened with {name}={value}, which chooses among the samples of a "
-                "collection (or the temperatures of an mcising file); leave it out for this one"
+                "collection (or the temperatures of an mcising file, or the rows of a .npz with "
+                "such an array); leave it out for this one"
             )

@@ -2,11 +2,11 @@
 
 import math
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from rsmi.storage.collection import SCHEMA
 from rsmi.storage.hdf5 import Hdf5Samples
 from rsmi.storage.interface import Samples
 from rsmi.storage.layout import CONTENT_DIGEST
-from rsmi.storage.opening import is_collection, open_samples
+from rsmi.storage.opening import is_collection, is_hdf5, open_samples
 from rsmi.storage.packing import padding_is_zero, unpack
 from rsmi.storage.recorded import Recorded, recorded
 from rsmi.storage.selection import read_collection
@@ -56,12 +56,19 @@ class FileReport:
     checks: tuple[str, ...]
 
 
-def verify(path: str | os.PathLike[str], temperature: float | None = None) -> FileReport:
+def verify(
+    path: str | os.PathLike[str],
+    temperature: float | None = None,
+    shape: Sequence[int] | None = None,
+    parameters: Mapping[str, float] | None = None,
+) -> FileReport:
     """Check a whole file: seal, checksums, attributes, shapes, and that observables fit the spins.
 
     Args:
         path: Any file `open_samples` takes; a collection is checked with all its shards.
-        temperature: Which temperature of an `mcising` file.
+        temperature: Which temperature of an `mcising` file, or which rows of a `.npz`.
+        shape: The lattice of an array whose axes do not say it.
+        parameters: Which rows of a `.npz`.
 
     Returns:
         What the file holds and the checks it passed.
@@ -69,9 +76,9 @@ def verify(path: str | os.PathLike[str], temperature: float | None = None) -> Fi
     Raises:
         InputError: At the first thing that is wrong, naming it.
     """
-    if h5py.is_hdf5(path) and is_collection(Path(path)):
+    if is_hdf5(path) and is_collection(Path(path)):
         return _check_collection(Path(path))
-    with open_samples(path, temperature) as samples:
+    with open_samples(path, temperature, shape, None, parameters) as samples:
         if isinstance(samples, Hdf5Samples):
             return _report(samples, samples.attributes, _check_ours(samples))
         return _report(samples, {}, ("every value is one of two spin values",))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rsmi.errors import InputError
@@ -189,3 +190,26 @@ def test_rounded_temperatures_that_are_not_unique(tmp_path: Path) -> None:
     with open_samples(path, temperature=2.2692) as samples:
         assert samples.model is not None
         assert samples.model["temperature"] == 2.2692
+
+
+def test_arrays_are_selected_and_declared_by_the_same_options(rsmi: Rsmi, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    spins = 2 * random.integers(0, 2, (6, 50, 8, 8), dtype=np.int8) - 1
+    np.save(tmp_path / "a.npy", spins)
+    said = rsmi("info", tmp_path / "a.npy")
+    assert said.code == 0
+    text = " ".join(said.out.split())
+    assert "of shape (6, 50, 8, 8), whose axes must be declared" in text
+    assert "NOT fit for averages" in text
+    assert "looks like (chains, draws, L, L) or (temperatures, n, L, L)" in text
+    assert "lattice" not in said.out.split("whose axes")[0]
+    text = " ".join(rsmi("info", tmp_path / "a.npy", "--select.shape", "[8,8]").out.split())
+    assert "300 in 6 chains" in text
+    assert "300 rows of 6 chains are worth 300 independent ones" in text
+    np.savez(tmp_path / "a.npz", spins=spins[0], temp=np.arange(50) % 2 + 2.25)
+    said = rsmi("exponents", "--data", tmp_path / "a.npz", "--block", "[2,2]")
+    assert said.code == 2
+    assert "--select.temperature 2.25" in said.err
+    for option in ("temperature", "parameters.temp"):
+        said = rsmi("info", tmp_path / "a.npz", f"--select.{option}", "2.25")
+        assert "(temp 2.25) configurations 25 in 1 chain " in " ".join(said.out.split())

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -213,6 +214,9 @@ class Watched(BaseSamples):
         self.largest = max(self.largest, stop - start)
         self.total += stop - start
         return self._samples.read(start, stop)
+
+    def stored(self) -> dict[str, np.ndarray]:
+        return self._samples.stored()
 
 
 def test_a_file_larger_than_memory_is_read_in_small_parts(

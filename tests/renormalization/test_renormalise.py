@@ -1,9 +1,11 @@
+import re
+
 import numpy as np
 import pytest
 import torch
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.renormalization import generate_interactions, renormalise
+from rsmi.renormalization import check_model, generate_interactions, renormalise
 from rsmi.renormalization.coarse_grain import Rule
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stream import Ladder, accumulate
@@ -175,3 +177,41 @@ def test_a_narrow_lattice_is_made_of_the_first_images(kit):
     assert np.corrcoef(parents, narrow)[0, 1] > 0.5
     mean = narrow.mean() * values[3][..., 0].mean()
     assert whole.step[3, 0, 0] == pytest.approx((parents * narrow).mean() - mean)
+
+
+def mcising(lattice="square", **couplings):
+    pure = {"j1": 1.0, "j2": 0.0, "j3": 0.0, "h": 0.0}
+    return {"model": "mcising", "lattice": lattice, "temperature": 2.0} | pure | couplings
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"model": "ising", "coupling": -0.44}, "coupling of -0.44 .* flip every other site"),
+        (mcising(j1=-1.0), r"coupling of -1 .* flip every other site, spins\[:, .* \*= -1"),
+        (mcising(j1=-1.0, j2=0.5, j3=0.1), "flip every other site"),
+        (mcising("cubic", j1=-1.0, j3=-0.1), "flip every other site"),
+        (mcising("cubic", j1=-1.0, j3=0.1), "couplings compete"),
+        (mcising(j2=-0.5), r"couplings compete \(J1 = 1, J2 = -0.5, J3 = 0\)"),
+        (mcising(h=0.1), "field h = 0.1 breaks the flip of all spins"),
+        (mcising("triangular"), "lattice is triangular; bring"),
+        ({"model": "potts"}, "planes of bits"),
+    ],
+)
+def test_hamiltonians_that_cannot_be_iterated(model, message):
+    with pytest.raises(InputError, match=message):
+        check_model(model)
+
+
+@pytest.mark.parametrize("model", [None, {"model": "ising"}, mcising(j2=0.3), mcising("chain")])
+def test_hamiltonians_that_can_be_iterated(model):
+    check_model(model)
+
+
+def test_the_way_out_of_an_antiferromagnet_is_right(kit):
+    spins = kit.random_spins((50, 6, 8)).numpy()
+    bonds = sum(spins * np.roll(spins, 1, axis) for axis in (1, 2)).sum()
+    with pytest.raises(InputError) as refusal:
+        check_model(mcising(j1=-1.0))
+    exec(re.search(r"spins\[.*?\*= -1", str(refusal.value)).group(), {"np": np, "spins": spins})
+    assert sum(spins * np.roll(spins, 1, axis) for axis in (1, 2)).sum() == -bonds

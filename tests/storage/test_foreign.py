@@ -1,4 +1,8 @@
+import gzip
 import json
+import pickle
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -6,7 +10,7 @@ import pytest
 import torch
 
 from rsmi.errors import InputError
-from rsmi.storage import open_samples
+from rsmi.storage import check_source, open_samples
 from rsmi.storage.journal import MAGIC
 from rsmi.storage.writer import SampleWriter, journal_path
 
@@ -169,10 +173,33 @@ def test_mcising_files_of_several_temperatures(tmp_path):
         assert torch.equal(samples.read(0, 5), torch.from_numpy(spins((5, 4, 4), seed=1)))
 
 
-@pytest.mark.parametrize("change", [{"lattice_type": "triangular"}, {"h": 0.1}, {"j1": 2.0}])
-def test_other_hamiltonians_of_mcising_are_unknown(tmp_path, change):
+@pytest.mark.parametrize(
+    "change", [{"lattice_type": "triangular"}, {"h": 0.1}, {"j1": -1.0}, {"j2": 0.5}]
+)
+def test_other_hamiltonians_of_mcising_are_what_the_file_says(tmp_path, change):
     with open_samples(mcising_file(tmp_path / "m.h5", **change)) as samples:
-        assert samples.model is None
+        couplings = {"lattice": "square", "j1": 1.0, "j2": 0.0, "j3": 0.0, "h": 0.0} | change
+        lattice = couplings.pop("lattice_type", couplings["lattice"])
+        expected = {"model": "mcising", "temperature": 2.0} | couplings | {"lattice": lattice}
+        assert samples.model == expected
+
+
+@pytest.mark.parametrize("lattice", ["triangular", "honeycomb"])
+def test_rows_of_a_lattice_that_are_shifted_are_refused(tmp_path, lattice):
+    with (
+        open_samples(mcising_file(tmp_path / "m.h5", lattice_type=lattice)) as samples,
+        pytest.raises(InputError, match=f"rows of its {lattice} lattice are shifted"),
+    ):
+        check_source(samples)
+
+
+def test_another_unit_of_energy_in_mcising_files(tmp_path):
+    with open_samples(mcising_file(tmp_path / "m.h5", j1=2.0)) as samples:
+        assert samples.model == {"model": "ising", "coupling": 1.0, "temperature": 1.0}
+        values = spins((5, 4, 4))
+        bonds = values * np.roll(values, 1, 1) + values * np.roll(values, 1, 2)
+        # The file of this test has the energies of J1 = 1.
+        assert np.array_equal(samples.observable("energy"), -bonds.sum((1, 2)) / 2)
 
 
 def test_mcising_files_without_metadata_or_configurations(tmp_path):
@@ -206,6 +233,59 @@ def test_damaged_mcising_files(tmp_path):
 def test_a_temperature_chooses_in_mcising_files_only(tmp_path, sample_file):
     np.save(tmp_path / "a.npy", spins())
     np.savez(tmp_path / "a.npz", spins())
-    for path in (sample_file, tmp_path / "a.npy", tmp_path / "a.npz"):
+    for path in (sample_file, tmp_path / "a.npy"):
         with pytest.raises(InputError, match="temperature=2, which chooses among"):
             open_samples(path, temperature=2)
+    with pytest.raises(InputError, match="temperature=2, but holds no array of this name"):
+        open_samples(tmp_path / "a.npz", temperature=2)
+
+
+def pickled(path):
+    path.write_bytes(pickle.dumps(spins()))
+
+
+def plain_hdf5(path, schema=None):
+    with h5py.File(path, "w") as file:
+        file["mine/spins"], file["e"] = spins(), np.ones(5)
+        if schema is not None:
+            file.attrs["schema"] = schema
+
+
+FOREIGN = {
+    "pickle": (pickled, r"looks like a pickle: convert .*pickle.load\(open\('.*x'"),
+    "text": (lambda path: np.savetxt(path, np.ones((2, 4))), r"looks like text: .*numpy.loadtxt"),
+    "gzip": (lambda path: path.write_bytes(gzip.compress(b"1")), "file of gzip: .* gunzip -k .*x"),
+    "matlab": (lambda path: path.write_bytes(b"MATLAB 5.0 MAT-file"), r"MATLAB .*scipy.io.loadmat"),
+    "torch": (lambda path: torch.save(torch.ones(2, 4), path), r"file of torch.*torch.load\('.*x'"),
+    "hdf5": (plain_hdf5, r"HDF5 file with \['mine/spins', 'e'\].*\['mine/spins'\]\[:\]\)"),
+    "schema": (lambda path: plain_hdf5(path, "lab/3"), r"HDF5 file with \['mine/spins', 'e'\]"),
+    "number": (lambda path: plain_hdf5(path, 3), r"HDF5 file with \['mine/spins', 'e'\]"),
+}
+
+
+@pytest.mark.parametrize(("write", "message"), FOREIGN.values(), ids=FOREIGN)
+def test_files_of_other_programs_come_with_a_way_to_convert_them(write, message, tmp_path):
+    write(tmp_path / "x")
+    with pytest.raises(InputError, match=message) as refusal:
+        open_samples(tmp_path / "x")
+    assert "upgrade" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_file_that_another_program_writes_is_not_called_damaged(killed, tmp_path):
+    path = tmp_path / "a.h5"
+    mode, end = ("f.swmr_mode = True", "os._exit(0)") if killed else ("", "sys.stdin.read()")
+    code = (
+        "import h5py, os, sys\n"
+        f"f = h5py.File({str(path)!r}, 'w', libver='latest')\n"
+        f"f['a'] = [1]\n{mode}\nf.flush(); print('open', flush=True); {end}"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as writer:
+        assert writer.stdout.readline() == b"open\n"
+        if killed:
+            writer.wait()
+        with pytest.raises(InputError, match="is open for writing in another program") as refusal:
+            open_samples(path)
+        assert "damaged" not in str(refusal.value)
+        writer.stdin.close()

@@ -1,0 +1,265 @@
+"""What must hold of a source of configurations before a number is taken from it."""
+
+import itertools
+import math
+from typing import Protocol
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from rsmi.errors import InputError
+from rsmi.sampling.order import FALSE_ALARM, OrderReport, order_report
+from rsmi.storage.base import BaseSamples
+
+_PIECE_SITES = 1 << 22
+_AXES_SITES = 1 << 24  # that the axes are judged by, at most
+_AXES_ROWS = 1 << 12
+_PARTS = 32
+_COMPARISONS = 100  # that a false alarm is shared among
+_NARROW = 4  # an axis of fewer sites than this is hardly one of the lattice
+_OFFSET_ROWS = ("triangular", "honeycomb")
+
+Series = NDArray[np.float64]
+
+
+class Rows(Protocol):
+    """What is needed of a source; every reader of this room has it."""
+
+    shape: tuple[int, ...]
+    chains: int
+
+    def __len__(self) -> int: ...
+
+    def read(self, start: int, stop: int) -> torch.Tensor: ...  # noqa: D102
+
+
+def check_source(samples: Rows) -> OrderReport:
+    """Refuse configurations whose averages would have wrong values or errors that are too small.
+
+    Checked are the lattice that the source speaks of, the axes of an array that nobody declared,
+    and the order of the rows: the energy of neighbours, the magnetisation, that of every other
+    site, and the longest wave, see `rsmi.sampling.order_report`. The source is read once, in
+    pieces; of a sample file of this project its stored observables are enough.
+
+    Args:
+        samples: Any source.
+
+    Returns:
+        How much the rows remember, and how many independent blocks of them there are.
+
+    Raises:
+        InputError: For axes that are not those of a lattice; for rows that drift, that differ
+            between chains, that repeat a period, or that remember each other for so long that no
+            error can be told.
+
+    >>> from pathlib import Path
+    >>> from rsmi.storage.arrays import ArraySamples
+    >>> spins = 2 * np.random.default_rng(0).integers(0, 2, (64, 8, 8), dtype=np.int8) - 1
+    >>> print(check_source(ArraySamples(Path("a.npy"), spins)))
+    64 rows of 1 chain are worth 64 independent ones
+    """
+    model = getattr(samples, "model", None) or {}
+    name = getattr(samples, "source", "the samples")
+    if model.get("lattice") in _OFFSET_ROWS:
+        raise InputError(
+            f"{name}: the rows of its {model['lattice']} lattice are shifted against each other, "
+            "so blocks of the array differ from row to row; expected a chain, a square or a cubic "
+            "lattice; bring configurations of one of these"
+        )
+    if reason := strange_axes(samples):
+        shape = (len(samples), *samples.shape)
+        raise InputError(
+            f"{name} is an array of shape {shape}: {reason}; expected (n, L, L), configurations "
+            "first, then the axes of the lattice; say which lattice it is with shape=, or "
+            f"--select.shape, such as {_example(shape)}, or reshape it"
+        )
+    report = order_report(name, samples.chains, observed(samples))
+    report.check()
+    return report
+
+
+def observed(samples: Rows) -> dict[str, Series]:
+    """Observables that tell the rows from each other, (n,) each: stored ones, or from the spins."""
+    stored = samples.stored() if isinstance(samples, BaseSamples) else {}
+    told = {name: np.abs(v) if name == "magnetisation" else v for name, v in stored.items()}
+    if any(np.ptp(values) > 0 for values in told.values()):
+        return told
+    n, shape = len(samples), tuple(samples.shape)
+    step = max(1, _PIECE_SITES // math.prod(shape))
+    pieces = [samples.read(i, min(i + step, n)).numpy() for i in range(0, n, step)]
+    columns = np.concatenate([_measure_rows(piece, shape) for piece in pieces])
+    names = ("energy of neighbours", "magnetisation", "staggered magnetisation", "longest wave")
+    return dict(zip(names, columns.T, strict=True))
+
+
+def _measure_rows(spins: NDArray[np.int8], shape: tuple[int, ...]) -> Series:
+    """Neighbour energy, |M|, |M| of every other site and the longest wave, (n, 4)."""
+    n = len(spins)
+    flat = np.ascontiguousarray(spins).reshape(n, -1)
+    energy = np.zeros(n)
+    for axis, length in enumerate(shape):
+        _add_bonds(flat, length, math.prod(shape[axis + 1 :]), energy)
+    parity = np.indices(shape).sum(0).ravel() % 2
+    plane = flat.shape[1] // shape[0]
+    planes = _dot(flat.reshape(-1, plane), np.ones(plane, dtype=np.int8)).reshape(n, -1)
+    wave = np.abs(planes @ np.exp(2j * np.pi * np.arange(shape[0]) / shape[0])) ** 2
+    staggered = np.abs(_dot(flat, (1 - 2 * parity).astype(np.int8)))
+    return np.stack([-energy, np.abs(planes.sum(1)), staggered, wave], 1).astype(np.float64)
+
+
+@njit(cache=True, nogil=True)
+def _add_bonds(spins, length, stride, total):  # type: ignore[no-untyped-def]
+    """Add the products of neighbours along one axis of a torus to each row's total."""
+    n, sites = spins.shape
+    block = length * stride
+    for i in range(n):
+        row = spins[i]
+        found = np.int32(0)
+        for begin in range(0, sites, block):
+            end = begin + block - stride
+            first, second = row[begin:end], row[begin + stride : begin + block]
+            for x in range(len(first)):  # narrow integers, so that many fit one instruction
+                found += np.int32(first[x] * second[x])
+            for x in range(stride):
+                found += np.int32(row[end + x] * row[begin + x])
+        total[i] += found
+
+
+@njit(cache=True, nogil=True)
+def _dot(spins, signs):  # type: ignore[no-untyped-def]
+    """Sum over the sites of each row, with signs."""
+    found = np.zeros(len(spins), dtype=np.int64)
+    for i in range(len(spins)):
+        total = 0
+        for x in range(len(signs)):
+            total += spins[i, x] * signs[x]
+        found[i] = total
+    return found
+
+
+def strange_axes(samples: object) -> str:
+    """Why the axes of an array after the first do not look like those of one lattice.
+
+    Args:
+        samples: A source; only an array whose lattice nobody declared is doubted.
+
+    Returns:
+        What the shape looks like; empty where nothing is strange.
+    """
+    if not isinstance(samples, BaseSamples) or samples.declared:
+        return ""
+    return _strange_shape((samples.n, *samples.shape)) or _strange_neighbours(samples)
+
+
+def _strange_shape(shape: tuple[int, ...]) -> str:
+    """What the extents alone give away; empty for a plausible lattice."""
+    lattice = shape[1:]
+    if 1 in lattice:
+        return f"axis {1 + lattice.index(1)} has one site, which looks like channels of an image"
+    if len(lattice) > 1 and min(lattice) < _NARROW <= max(lattice):
+        axis = 1 + lattice.index(min(lattice))
+        return (
+            f"axis {axis} has {min(lattice)} sites, which looks like sites of a cell (honeycomb), "
+            "channels or replicas"
+        )
+    if len(lattice) > 2 and len(set(lattice)) > 1:
+        return (
+            "its last axes differ in extent, which looks like (chains, draws, L, L) or "
+            "(temperatures, n, L, L)"
+        )
+    return ""
+
+
+def _example(shape: tuple[int, ...]) -> list[int]:
+    """A lattice that the array may have meant."""
+    lattice = [extent for extent in shape[1:] if extent > 1] or [shape[0]]
+    root = math.isqrt(lattice[0])
+    if len(lattice) == 1 and root**2 == lattice[0]:
+        return [root, root]
+    return lattice if min(lattice) < _NARROW else lattice[-2:]
+
+
+def _strange_neighbours(samples: Rows) -> str:
+    """What neighbours along the axes give away, each quantity in 32 parts of the rows."""
+    n, sites = len(samples), math.prod(samples.shape)
+    rows = np.arange(0, n, max(1, n * sites // _AXES_SITES, n // _AXES_ROWS))
+    groups = np.array_split(rows, min(_PARTS, len(rows)))
+    parts = [_taken(samples, group) for group in groups]
+    if len(samples.shape) == 1:
+        return _flattened(np.array([_along_chain(part) for part in parts]), sites)
+    return _unlike_axes(np.array([_along_axes(part) for part in parts]))
+
+
+def _taken(samples: Rows, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    read = [samples.read(i, i + 1) for i in rows.tolist()]
+    return torch.cat(read).numpy().astype(np.float32)
+
+
+def _along_axes(spins: NDArray[np.float32]) -> Series:
+    """Agreement of neighbours inside and across the border, (axes, 2)."""
+    moved = [np.moveaxis(spins, axis, 1) for axis in range(1, spins.ndim)]
+    return np.array([[(m[:, 1:] * m[:, :-1]).mean(), (m[:, 0] * m[:, -1]).mean()] for m in moved])
+
+
+def _along_chain(spins: NDArray[np.float32]) -> Series:
+    """Mean of s(i) s(i + j) for j = 0 ... m / 2, periodic."""
+    length = spins.shape[1]
+    power = (np.abs(np.fft.rfft(spins, axis=1)) ** 2).mean(0)
+    found: Series = np.fft.irfft(power, length)[: length // 2 + 1] / length
+    return found
+
+
+def _unlike_axes(found: Series) -> str:
+    """Axes whose neighbours agree far less than those of another, or that are not closed."""
+    inside, border = found[:, :, 0], found[:, :, 1]
+    for axis, other in itertools.permutations(range(found.shape[1]), 2):
+        if _below_half(inside[:, axis], inside[:, other]):
+            mean = inside.mean(0)
+            return (
+                f"neighbours along axis {1 + axis} agree by {mean[axis]:.2f}, along axis "
+                f"{1 + other} by {mean[other]:.2f}, so axis {1 + axis} looks like chains, draws or "
+                "temperatures (or the configurations come last: np.moveaxis(array, -1, 0))"
+            )
+    for axis in range(found.shape[1]):
+        if _below_half(border[:, axis], inside[:, axis]):
+            return (
+                f"the first and the last site along axis {1 + axis} agree far less than "
+                "neighbours, so it is no axis of a periodic lattice"
+            )
+    return ""
+
+
+def _flattened(found: Series, sites: int) -> str:
+    """In a flat array of a lattice the neighbours of the next row agree again, one row further."""
+    size, alike = np.abs(found), np.abs(found.mean(0))
+    widths = [w for w in range(3, found.shape[1]) if sites % w == 0]
+    for width in sorted(widths, key=lambda w: -alike[w]):
+        nearer = 1 + int(np.argmin(alike[1:width]))
+        if _beyond(size[:, width] - size[:, nearer]):
+            return (
+                f"sites {width} apart agree by {alike[width]:.2f}, more than sites {nearer} apart "
+                f"({alike[nearer]:.2f}), which looks like rows of {width} sites one behind another"
+            )
+    root = math.isqrt(sites)
+    if root**2 == sites and root >= 3 and not _beyond(size[:, 1] - size[:, root]):
+        return (
+            f"{sites} sites may be a chain or a lattice of {root} x {root}, and the spins do not "
+            "tell which"
+        )
+    return ""
+
+
+def _below_half(small: Series, large: Series) -> bool:
+    return _beyond(np.abs(large) / 2 - np.abs(small))
+
+
+def _beyond(differences: Series) -> bool:
+    """Whether the mean of parts is above zero beyond chance."""
+    count = len(differences)
+    if count < 2:
+        return False
+    error = float(differences.std(ddof=1)) / math.sqrt(count) + 1e-6
+    return float(differences.mean()) > error * student.isf(FALSE_ALARM / _COMPARISONS, count - 1)
