@@ -54,7 +54,7 @@ class Pulls:
         )
 
 
-def main() -> None:
+def information() -> None:
     """Print the whole table."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
@@ -179,7 +179,3 @@ def one_joint(
     learned = learn(model, data, trainer)
     value = learned.information
     return value.value, value.error, exact(learned.rule.table()).value
-
-
-if __name__ == "__main__":
-    main()

@@ -1,9 +1,5 @@
-"""How often intervals of layer entropies hold the truth, over random cases whose truth is known.
+"""How often intervals of layer entropies hold the truth, over random cases whose truth is known."""
 
-python benchmarks/coverage_layers.py [CASES]
-"""
-
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -132,14 +128,11 @@ def _both(value: Interval | Estimate) -> Interval:
     return Interval(value, Estimate(1e9, 0.0, "upper"))
 
 
-def layers(cases: int = 1000) -> str:
-    """Share of intervals that hold the truth, by kind of case, quantity and number of samples.
+def layers(cases: int = 1000) -> None:
+    """Print the share of intervals that hold the truth, by kind of case, quantity and sample size.
 
     Args:
         cases: How many random cases, each measured in all its quantities.
-
-    Returns:
-        A markdown table: a line per group, a column per stated confidence.
     """
     hits: dict[str, list[tuple[bool, ...]]] = defaultdict(list)
     for one, name, truth, value in outcomes(cases):
@@ -156,8 +149,4 @@ def layers(cases: int = 1000) -> str:
     for group, rows in hits.items():
         shares = torch.tensor(rows).double().mean(0)
         lines.append(f"| {group} | {len(rows)} | " + " | ".join(f"{s:.3%}" for s in shares) + " |")
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    print(layers(*map(int, sys.argv[1:])))
+    print("\n".join(lines))

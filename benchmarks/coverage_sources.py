@@ -1,9 +1,5 @@
-"""How often good sources of configurations are refused, and bad ones are not.
+"""How often good sources of configurations are refused, and bad ones are not."""
 
-python benchmarks/coverage_sources.py [TRIALS]
-"""
-
-import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -129,7 +125,3 @@ def sources(trials: int = 100) -> None:
             rows = np.median([report.effective for report in reports])
             cells = f"{rate:.1%} | {np.mean(p < 0.01):.1%} | {np.mean(p < 0.001):.1%} | {rows:.0f}"
             print(f"| {kind}: {name} | {cells} |", flush=True)
-
-
-if __name__ == "__main__":
-    sources(*map(int, sys.argv[1:]))

@@ -19,7 +19,6 @@ NAMES = (
     "streaming",
     "layers",
     "cores",
-    "error_coverage",
 )
 
 

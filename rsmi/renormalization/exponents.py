@@ -124,7 +124,7 @@ def truncation_error(entries: Sequence[ScanEntry], chosen: ScanEntry) -> float:
     that of the chosen one is taken.
 
     The constants were measured on the Ising model in two and three dimensions, where the answer is
-    known; `benchmarks/error_coverage.py` shows how often the error holds there.
+    known; `benchmarks/trust.py` shows how often the error holds there.
     """
     steps = _slow_step_error if len(chosen.shape) >= 3 else _step_error
     return math.hypot(_basis_error(entries, chosen), steps(changes(entries), chosen))

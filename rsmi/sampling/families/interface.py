@@ -114,7 +114,7 @@ class Family(ABC):
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """What the file says of the Hamiltonian; `temperature` is among it."""
 
-    def check_temperature(self, value: object, shape: tuple[int, ...]) -> float | str | None:
+    def check_temperature(self, value: object, shape: tuple[float, ...]) -> float | str | None:
         """The temperature of a recipe, checked.
 
         Raises:
@@ -133,7 +133,7 @@ class Family(ABC):
             )
         return value  # type: ignore[return-value]
 
-    def check_critical(self, shape: tuple[int, ...]) -> None:
+    def check_critical(self, shape: tuple[float, ...]) -> None:
         """Raise InputError unless the critical temperature is known exactly."""
         raise InputError(
             f"the critical temperature of model {self.name} is not known exactly; give "
@@ -177,10 +177,8 @@ class Family(ABC):
         """
         finite = tuple(int(extent) if math.isfinite(extent) else 2 for extent in shape)
         chosen = complete(self.name, self.parameters, parameters)
-        setup = Setup(
-            finite, self.check_temperature(temperature, finite), chosen, self.updates[0], seed=0
-        )
-        return self.pair(self.model(setup))
+        at = self.check_temperature(temperature, tuple(shape))
+        return self.pair(self.model(Setup(finite, at, chosen, self.updates[0], seed=0)))
 
     def sites(self, model: Any) -> int:
         """Number of sites, by which totals are divided."""

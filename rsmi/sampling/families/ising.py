@@ -36,7 +36,7 @@ class IsingFamily(Family):
             return {}
         return {"energy": kaufman(model.shape, model.coupling).energy * model.n_sites}
 
-    def check_critical(self, shape: tuple[int, ...]) -> None:
+    def check_critical(self, shape: tuple[float, ...]) -> None:
         """Known on the square lattice."""
         if len(shape) != 2:
             raise InputError(

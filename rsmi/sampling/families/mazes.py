@@ -35,7 +35,7 @@ class MazeFamily(Family):
     reported: ClassVar[tuple[str, ...]] = ("solvable",)
     encoding: ClassVar[str] = "sites: +1 is open, -1 is closed"
 
-    def check_temperature(self, value: object, shape: tuple[int, ...]) -> None:
+    def check_temperature(self, value: object, shape: tuple[float, ...]) -> None:
         """Raise InputError if there is one."""
         if value is not None:
             raise InputError(

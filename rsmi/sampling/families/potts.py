@@ -47,7 +47,7 @@ class PottsFamily(Family):
             "states": float(model.states),
         }
 
-    def check_critical(self, shape: tuple[int, ...]) -> None:
+    def check_critical(self, shape: tuple[float, ...]) -> None:
         """Known on the square lattice."""
         if len(shape) != 2:
             raise InputError(

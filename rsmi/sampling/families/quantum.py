@@ -55,7 +55,7 @@ class QuantumFamily(Family):
         "learning_rate": Parameter("number", "variational: step length", _TRAINING.learning_rate),
     }
 
-    def check_temperature(self, value: object, shape: tuple[int, ...]) -> None:
+    def check_temperature(self, value: object, shape: tuple[float, ...]) -> None:
         """Raise InputError if there is one."""
         if value is not None:
             raise InputError(

@@ -1,8 +1,4 @@
-"""How often stated errors hold, and how often verdicts are right, over many small runs.
-
-The tables are those of `docs/trust.md`.
-The file cannot be called coverage.py: numba would import it.
-"""
+"""How often stated errors hold, and how often verdicts are right, over many small runs."""
 
 import itertools
 from collections import defaultdict
@@ -11,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from measurement import Measurement
 from torch import Tensor
 
 from rsmi.errors import InputError
@@ -21,14 +16,6 @@ from rsmi.renormalization import MCRGResult, renormalise
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
 
 EXACT = {"y_t": 1.0, "y_h": 1.875}
-PEER = "1 sigma should hold 59 to 77 % of runs"
-
-
-def main() -> Measurement:
-    held = exponents()
-    return Measurement(
-        "; ".join(f"{name}: 1 sigma holds {share:.0%}" for name, share in held.items()), PEER, ""
-    )
 
 
 @dataclass
@@ -79,15 +66,14 @@ def rules(b: int) -> dict[str, Tensor]:
     }
 
 
-def exponents(runs: int = 200, grid_runs: int = 6, verdict_runs: int = 20) -> dict[str, float]:
-    """Print the tables of exponents; the share of runs in which one sigma holds is returned."""
-    held = _coverage(runs)
+def exponents(runs: int = 200, grid_runs: int = 6, verdict_runs: int = 20) -> None:
+    """Print the tables of exponents: pulls of small runs and of a grid of settings, verdicts."""
+    _coverage(runs)
     _grid(grid_runs)
     _verdicts(verdict_runs)
-    return held
 
 
-def _coverage(runs: int) -> dict[str, float]:
+def _coverage(runs: int) -> None:
     """Independent runs at T_c: sizes and rules in turn."""
     sides, chosen = (16, 32, 32, 64), ("majority", "ties to a corner", "majority", "soft")
     found: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
@@ -100,7 +86,6 @@ def _coverage(runs: int) -> dict[str, float]:
             for group in ("all", rule, f"L = {side}"):
                 found[name, group].append((pull, error))
     _print_pulls(f"{runs} runs at T_c, 3840 configurations each, {refused} refused", found)
-    return {name: _share([p for p, _ in found[name, "all"]], 1) for name in EXACT}
 
 
 def _pulls(result: MCRGResult) -> Iterator[tuple[str, float, float]]:
@@ -180,7 +165,3 @@ def _refused(side: int, temperature: float, runs: int) -> float:
         for seed in range(runs)
     ]
     return 1 - sum(found) / runs
-
-
-if __name__ == "__main__":
-    print(main())

@@ -1,0 +1,33 @@
+"""Print the coverage tables of docs/trust.md: how often stated errors and refusals are right.
+
+python benchmarks/trust.py [exponents] [information] [layers] [sources]
+
+All of them take about three hours of one core.
+"""
+
+import sys
+
+from coverage_exponents import exponents
+from coverage_information import information
+from coverage_layers import layers
+from coverage_sources import sources
+
+TABLES = {
+    "exponents": exponents,
+    "information": information,
+    "layers": layers,
+    "sources": sources,
+}
+
+
+def main(names: list[str]) -> int:
+    if any(name not in TABLES for name in names):
+        sys.stderr.write(f"usage: python benchmarks/trust.py with any of {', '.join(TABLES)}\n")
+        return 2
+    for name in names or TABLES:
+        TABLES[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
