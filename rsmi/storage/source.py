@@ -6,10 +6,10 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from rsmi.compiling import njit
 from rsmi.errors import InputError
 from rsmi.sampling.order import FALSE_ALARM, OrderReport, order_report
 from rsmi.storage.base import BaseSamples

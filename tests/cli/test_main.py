@@ -124,6 +124,14 @@ def test_a_signal_while_importing_leaves_no_traceback(number: int, tmp_path: Pat
     assert "--resume goes on from here" in done.stderr
 
 
+# What a test runs in the background may be told to ignore SIGINT.
+INTERRUPTIBLE = """import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from rsmi.cli.main import main
+raise SystemExit(main())
+"""
+
+
 @pytest.mark.parametrize(("command", "number"), [("run", 15), ("fit", 2)])
 def test_a_signal_while_learning_is_no_success(
     command: str, number: int, samples: Path, tmp_path: Path
@@ -138,11 +146,9 @@ def test_a_signal_while_learning_is_no_success(
         ],
     }[command]  # fmt: skip
     script = tmp_path / "rsmi"
-    script.write_text("from rsmi.cli.main import main\nraise SystemExit(main())\n")
+    script.write_text(INTERRUPTIBLE)
     arguments = map(str, [sys.executable, script, command, *options, "--out", tmp_path / "out"])
-    process = subprocess.Popen(
-        list(arguments), stderr=subprocess.PIPE, text=True, preexec_fn=_interruptible
-    )
+    process = subprocess.Popen(list(arguments), stderr=subprocess.PIPE, text=True)
     metrics = tmp_path / "out" / "training" / "metrics.csv"
     while process.poll() is None and not (metrics.is_file() and metrics.stat().st_size):
         time.sleep(0.05)
@@ -152,7 +158,3 @@ def test_a_signal_while_learning_is_no_success(
     assert said.rstrip().endswith("the same command with --resume goes on from here")
     assert "Traceback" not in said
     assert not (tmp_path / "out" / "result.json").exists()
-
-
-def _interruptible() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -17,7 +17,7 @@ FAST = ["--learning.max_epochs", 1, "--learning.steps_per_epoch", 5, "--learning
 def _drawn(shape: str, temperature: float, block: str) -> list[Any]:
     return [
         "--samples.shape", shape, "--samples.temperature", temperature, "--samples.chains", 8,
-        "--samples.records", 32, "--samples.seed", 1, "--samples.thin", 2,
+        "--samples.records", 64, "--samples.seed", 1, "--samples.thin", 8,
         "--samples.equilibration", 64, "--window.block", block, "--exponents.blocks", 8,
     ]  # fmt: skip
 

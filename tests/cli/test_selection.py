@@ -22,7 +22,7 @@ SMALL = [
     "--learning.hidden",
     "[16]",
     "--learning.steps_per_epoch",
-    "5",
+    "60",
 ]
 CHOICE = ["--select.temperature", "2.269", "--select.shape", "[16,16]"]
 
@@ -73,7 +73,7 @@ def test_information_and_fit_of_a_selection(rsmi: Rsmi, collection: Path, tmp_pa
     fit = rsmi(
         "fit", "--model", "PosteriorRSMI", "--model.hidden", "[16]", "--data.path", collection,
         "--data.select.temperature", "2.0", "--data.select.shape", "[12,12]",
-        "--data.window.block", "[2,2]", "--data.window.buffer", "1", "--data.steps_per_epoch", "5",
+        "--data.window.block", "[2,2]", "--data.window.buffer", "1", "--data.steps_per_epoch", "60",
         "--trainer.max_epochs", "1", "--trainer.enable_progress_bar", "false",
         "--out", tmp_path / "fit",
     )  # fmt: skip

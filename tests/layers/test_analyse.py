@@ -271,7 +271,9 @@ def test_bad_inputs_are_named():
         analyse_layers(nn.ReLU(), finite_inputs(x), setting=Setting("continuous"))
     with pytest.raises(InputError, match="declared a finite set; pass finite_inputs"):
         analyse_layers(nn.ReLU(), x, setting=Setting("finite"))
-    with pytest.raises(InputError, match=r"no quantity 'I\(T;X\)'; choose of"):
+    with pytest.raises(
+        InputError, match=r"no quantity 'I\(T;X\)'; did you mean 'I\(T;Y\)'\? choose"
+    ):
         analyse_layers(nn.ReLU(), finite_inputs(x), options=Options(quantities=["I(T;X)"]))
     with pytest.raises(InputError, match=r"H\(Y\|T\) of layer 'model' cannot .* needs labels"):
         analyse_layers(nn.ReLU(), finite_inputs(x), options=Options(quantities=["H(Y|T)"]))

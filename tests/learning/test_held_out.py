@@ -43,7 +43,7 @@ def chains() -> Tensor:
     sampler = Metropolis(Ising(SHAPE, CRITICAL_COUPLING), seed=2)
     state, kept = sampler.initial(CHAINS), []
     sampler.advance(state, 0, 500)
-    for record in range(700):
+    for record in range(1400):
         sampler.advance(state, 500 + 2 * record, 2)
         kept.append(state.clone())
     return torch.stack(kept, 1)
