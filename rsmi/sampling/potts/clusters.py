@@ -129,12 +129,12 @@ def _embedded_bonds(
     words: Words,
     joined: Sites,
     contacts: Sites,
-) -> int:
+) -> np.int64:
     """Number of joined bonds, listed in `joined`, and the held neighbours of every site.
 
     Without branches, which no processor could predict: a bond that is not joined is overwritten.
     """
-    count = 0
+    count = np.int64(0)
     contacts[:] = 0
     for e in range(edges.shape[0]):
         a, b = edges[e, 0], edges[e, 1]
