@@ -12,12 +12,12 @@ from rsmi.sampling import Sampler, correlation
 from rsmi.sampling.potts import BlumeCapel, blume_capel_registry
 from rsmi.sampling.potts.exact import BLUME_CAPEL_TRICRITICAL
 
-CHAINS, RECORDS = 16, 2500
+CHAINS, RECORDS = 16, 3000
 OBSERVABLES = ("E", "|m|", "m^2", "vacancies")
 # update -> side -> sweeps between records, about a twentieth of the autocorrelation time
 SPACING = {
     "clusters": {16: 16, 32: 50},
-    "embedded_clusters": {16: 2, 32: 5},
+    "embedded_clusters": {16: 1, 32: 4},
 }
 
 

@@ -169,9 +169,9 @@ def embedded_turn_matrix(model: AnyModel, held: int) -> Matrix:
 
 
 def embedded_clusters_matrix(model: AnyModel) -> Matrix:
-    """The letters +1, -1, +1, -1, 0 are held in turn."""
+    """The letters +1 and -1 are held in turn, three times, then 0."""
     down, up, signs = (embedded_turn_matrix(model, held) for held in (1, -1, 0))
-    return down @ up @ down @ up @ signs
+    return np.linalg.matrix_power(down @ up, 3) @ signs
 
 
 CASES = [
@@ -242,7 +242,7 @@ def test_embedded_clusters_reach_every_configuration() -> None:
 
 
 # what is wrong in the turns that hold +1 or -1: bonds, field, held neighbours
-MUTANTS = [(1.1, 1.0, 1.0), (1.0, 1.5, 1.0), (1.0, 1.0, 1.1), (1.0, 1.0, 2 / 3)]
+MUTANTS = [(1.1, 1.0, 1.0), (1.0, 1.5, 1.0), (1.0, 1.0, 1.3), (1.0, 1.0, 2 / 3)]
 
 
 @pytest.mark.parametrize("factors", MUTANTS)

@@ -20,7 +20,7 @@ from rsmi.sampling.potts.model import Potts, forward_bonds
 Sites = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-HELD = (1, -1, 1, -1, 0)
+HELD = (1, -1, 1, -1, 1, -1, 0)
 """Letters that are held in the turns of one sweep of embedded clusters."""
 
 
@@ -156,7 +156,7 @@ class BlumeCapelEmbeddedClusters(ChainSampler[BlumeCapel]):
     configuration is reached, since every cluster may be a single site. Near the tricritical point
     D is close to d, so that h is small and clusters of tens of sites become vacancies at once.
 
-    A sweep holds +1, -1, +1, -1, 0.
+    A sweep holds +1, -1, +1, -1, +1, -1, 0.
 
     Args:
         model: Blume-Capel model.
