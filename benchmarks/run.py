@@ -14,6 +14,7 @@ NAMES = (
     "optimum",
     "learned",
     "swendsen_wang",
+    "tricritical",
     "pipeline",
     "storage",
     "streaming",

@@ -87,6 +87,10 @@ OTHERS: list[tuple[str, AnyModel]] = [
     ("heat_bath", BlumeCapel((2, 2, 2), 0.5, -0.5)),
     ("clusters", BlumeCapel((2, 2, 2), 0.5, 1.3)),
     ("clusters", BlumeCapel((3, 3), 0.0, 0.0)),
+    ("embedded_clusters", BlumeCapel((2, 2, 2), 0.5, 1.3)),
+    ("embedded_clusters", BlumeCapel((3, 3), 0.0, 0.0)),
+    ("embedded_clusters", BlumeCapel((3, 3), 2.5, 2.0)),
+    ("embedded_clusters", BlumeCapel((2, 4), 0.4, -40.0)),
 ]
 
 

@@ -13,13 +13,15 @@ from rsmi.sampling.graphs.cluster_updates import edge_probabilities
 from rsmi.sampling.potts import (
     BlumeCapel,
     BlumeCapelClusters,
+    BlumeCapelEmbeddedClusters,
     BlumeCapelHeatBath,
     Potts,
     PottsHeatBath,
     PottsSwendsenWang,
     PottsWolff,
+    cluster_updates,
 )
-from rsmi.sampling.potts.cluster_updates import bond_probability
+from rsmi.sampling.potts.cluster_updates import bond_probability, embedded_law
 from rsmi.sampling.potts.exact import all_values
 from rsmi.sampling.potts.heat_bath import blume_capel_laws, potts_weights
 
@@ -31,6 +33,8 @@ FALSE_ALARM = 1e-6
 POTTS = Potts((2, 2), 3, 0.8)
 ANTIFERROMAGNET = Potts((4,), 3, -0.8)
 SPIN_ONE = BlumeCapel((2, 2), 0.6, 0.7)
+TRICRITICAL = BlumeCapel((2, 3), 1 / 0.60858, 1.96582)
+RINGS = [BlumeCapel((3,), 0.9, -0.4), BlumeCapel((4,), 1.5, 1.1)]
 
 
 def values_of(model: AnyModel) -> Values:
@@ -137,6 +141,39 @@ def signed_clusters_matrix(model: AnyModel) -> Matrix:
     return heat_bath_matrix(model) @ flips
 
 
+def embedded_turn_matrix(model: AnyModel, held: int) -> Matrix:
+    """Bonds are drawn given the spins, then spins given the bonds and the spins that are held.
+
+    The second law is Boltzmann's, times the probability of the bonds, among all configurations
+    that hold the same spins: no field and no cluster enters.
+    """
+    spins = configurations(model).flatten(1).numpy().astype(np.int64)
+    bonds = Hypercubic(model.shape).bonds()
+    first, second = spins[:, bonds[:, 0]], spins[:, bonds[:, 1]]
+    joinable = (first == second) & (first != held)
+    chance = -np.expm1(-model.coupling * (2 if held == 0 else 0.5))
+    chosen = (np.arange(2 ** len(bonds))[:, None] >> np.arange(len(bonds))) & 1 == 1
+    pattern = place((spins == held).astype(np.int64), 2)
+    law, matrix = law_of(model), np.zeros((len(spins), len(spins)))
+    for number in np.unique(pattern):
+        group = np.flatnonzero(pattern == number)
+        weight = np.ones((len(chosen), len(group)))
+        for bond, may in enumerate(joinable[group].T):
+            free = np.where(may, 1 - chance, 1.0)
+            weight *= np.where(chosen[:, bond, None], may * chance, free)
+        joint = weight * law[group]
+        possible = joint.sum(axis=1) > 0
+        given = joint[possible] / joint[possible].sum(axis=1, keepdims=True)
+        matrix[np.ix_(group, group)] = weight[possible].T @ given
+    return matrix
+
+
+def embedded_clusters_matrix(model: AnyModel) -> Matrix:
+    """The letters +1 and -1 are held in turn, three times, then 0."""
+    down, up, signs = (embedded_turn_matrix(model, held) for held in (1, -1, 0))
+    return np.linalg.matrix_power(down @ up, 3) @ signs
+
+
 CASES = [
     (PottsHeatBath, heat_bath_matrix, POTTS),
     (PottsHeatBath, heat_bath_matrix, ANTIFERROMAGNET),
@@ -144,6 +181,10 @@ CASES = [
     (PottsWolff, wolff_matrix, POTTS),
     (BlumeCapelHeatBath, heat_bath_matrix, SPIN_ONE),
     (BlumeCapelClusters, signed_clusters_matrix, SPIN_ONE),
+    *(
+        (BlumeCapelEmbeddedClusters, embedded_clusters_matrix, model)
+        for model in (SPIN_ONE, TRICRITICAL, *RINGS)
+    ),
 ]
 Build = Callable[[AnyModel], Matrix]
 
@@ -166,8 +207,9 @@ def test_sweeps_leave_the_law_alone_and_the_code_obeys(
     assert np.abs(law @ matrix - law).max() < 1e-12
     states = configurations(model)
     for start in (0, 7, 50):
-        seen = frequencies(update(model, 3), states[start], model)
-        assert p_value(seen, matrix[start]) > FALSE_ALARM
+        row = start % len(states)
+        seen = frequencies(update(model, 3), states[row], model)
+        assert p_value(seen, matrix[row]) > FALSE_ALARM
 
 
 @pytest.mark.parametrize(("update", "build", "model"), CASES)
@@ -186,3 +228,32 @@ def test_another_kernel_is_noticed(
 def test_cluster_updates_satisfy_detailed_balance(build: Build) -> None:
     flow = law_of(POTTS)[:, None] * build(POTTS)
     assert np.abs(flow - flow.T).max() < 1e-12
+
+
+@pytest.mark.parametrize("held", [1, -1, 0])
+def test_embedded_clusters_satisfy_detailed_balance(held: int) -> None:
+    for model in (SPIN_ONE, *RINGS):
+        flow = law_of(model)[:, None] * embedded_turn_matrix(model, held)
+        assert np.abs(flow - flow.T).max() < 1e-12
+
+
+def test_embedded_clusters_reach_every_configuration() -> None:
+    assert (embedded_clusters_matrix(SPIN_ONE) > 0).all()
+
+
+# what is wrong in the turns that hold +1 or -1: bonds, field, held neighbours
+MUTANTS = [(1.1, 1.0, 1.0), (1.0, 1.5, 1.0), (1.0, 1.0, 1.3), (1.0, 1.0, 2 / 3)]
+
+
+@pytest.mark.parametrize("factors", MUTANTS)
+def test_wrong_laws_of_embedded_clusters_are_noticed(
+    factors: tuple[float, float, float], p_value: PValue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(model: BlumeCapel, held: int) -> tuple[float, ...]:
+        scale = factors if held else (1.0, 1.0, 1.0)
+        return tuple(f * value for f, value in zip(scale, embedded_law(model, held), strict=True))
+
+    monkeypatch.setattr(cluster_updates, "embedded_law", wrong)
+    start = configurations(SPIN_ONE)[7]
+    seen = frequencies(BlumeCapelEmbeddedClusters(SPIN_ONE, 3), start, SPIN_ONE)
+    assert p_value(seen, embedded_clusters_matrix(SPIN_ONE)[7]) < FALSE_ALARM

@@ -18,3 +18,5 @@ class GraphStream(IntEnum):
     DILUTION = 73
     BORN = 74
     AMPLITUDE_SITES = 75
+    EMBEDDED_BONDS = 76
+    EMBEDDED_VALUES = 77

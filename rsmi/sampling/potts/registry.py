@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 
 from rsmi.sampling.potts.blume_capel import BlumeCapel
-from rsmi.sampling.potts.cluster_updates import BlumeCapelClusters, PottsSwendsenWang, PottsWolff
+from rsmi.sampling.potts.cluster_updates import (
+    BlumeCapelClusters,
+    BlumeCapelEmbeddedClusters,
+    PottsSwendsenWang,
+    PottsWolff,
+)
 from rsmi.sampling.potts.heat_bath import BlumeCapelHeatBath, PottsHeatBath
 from rsmi.sampling.potts.model import Potts
 from rsmi.sampling.select import Update, compiled
@@ -17,6 +22,7 @@ potts_registry: Mapping[str, Update[Potts]] = {
 
 blume_capel_registry: Mapping[str, Update[BlumeCapel]] = {
     "clusters": compiled(BlumeCapelClusters),
+    "embedded_clusters": compiled(BlumeCapelEmbeddedClusters),
     "heat_bath": compiled(BlumeCapelHeatBath),
 }
 """Update name -> update, the default first."""
