@@ -37,6 +37,7 @@ from rsmi.learning.learn import (
 )
 from rsmi.learning.predictor import MEMBERS
 from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI
+from rsmi.storage import check_lattice
 
 
 class _Parser(LightningArgumentParser, Explaining):
@@ -102,6 +103,7 @@ def main(arguments: Sequence[str]) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)  # Lightning's calls of jsonargparse
         cli = _explained(arguments)
     with cli.datamodule.open() as samples:
+        check_lattice(samples)
         cli.datamodule.window.check(samples.shape)
         sites, widths = math.prod(samples.shape), cli.config["model"]["init_args"]["hidden"]
         check_memory_of_learning(cli.datamodule.window, cli.datamodule, sites, samples.n, widths)

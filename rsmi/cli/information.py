@@ -15,7 +15,7 @@ from rsmi.cli.rules import named_tables
 from rsmi.cli.settings import Cut, Learning, check_seed
 from rsmi.cli.valuing import ExactConditionals, bounds
 from rsmi.errors import InputError
-from rsmi.storage import Selection
+from rsmi.storage import Selection, check_lattice
 
 DESCRIPTION = (
     "Held-out information of rules, bounded from samples and exact where the model is known."
@@ -56,6 +56,7 @@ def main(arguments: Sequence[str]) -> None:
     task, execution = parse("information", Information, arguments, DESCRIPTION)
     source = Source(Path(task.data), task.select)
     with source.open() as samples:
+        check_lattice(samples)
         window = task.window.window(samples.shape)
         sites = math.prod(samples.shape)
         check_memory_of_learning(window, task.learning, sites, samples.n, task.learning.hidden)

@@ -20,7 +20,7 @@ from rsmi.learning import TableFilter, load_filter
 from rsmi.learning.learn import Learned
 from rsmi.renormalization import MCRGResult, check_model, copies
 from rsmi.report import Quantity
-from rsmi.storage import Selection
+from rsmi.storage import Selection, check_lattice
 
 DESCRIPTION = "Run the whole pipeline of a config and write result.json, report.html and figures."
 LEARNED = "learned"
@@ -184,6 +184,7 @@ def _check(task: Run) -> Window:
         )
     if task.samples is None:
         with _brought(task).open() as samples:
+            check_lattice(samples)
             window = _check_lattice(task, samples.shape, samples.n, samples.model)
     elif task.select != Selection():
         raise InputError(

@@ -76,8 +76,8 @@ class WindowData(WindowedData):
         if self._parts:
             return
         samples = self.open()
-        self.window.check(samples.shape)
         self.order = check_source(samples)
+        self.window.check(samples.shape)
         parts = split(samples, _FRACTIONS)
         test, part = parts[TEST], parts[TRAINING]
         if self.order.frozen and test.chains < LEAST_BLOCKS:

@@ -103,11 +103,11 @@ def renormalise(
     Source: R. H. Swendsen (1979), Phys. Rev. Lett. 42, 859.
     """
     check_model(getattr(samples, "model", None))
+    order = check_source(samples)  # what its axes are comes before what a block is
     rule = _rule(table, tuple(block), seed)
     shapes = _shapes(tuple(samples.shape), rule.block, levels)
     bases = _bases(reach, len(rule.block), {"even": n_even, "odd": n_odd})
     _check_amount(len(samples), samples.chains, max(map(len, bases.values())), blocks)
-    order = check_source(samples)
     blocks = min(blocks, order.blocks)
     steps, threads = len(shapes) - 1, workers or cores()
     moments = accumulate(

@@ -9,7 +9,7 @@ from rsmi.storage.interface import Samples
 from rsmi.storage.opening import Selection, open_samples
 from rsmi.storage.recipe import SampleRecipe
 from rsmi.storage.shards import sample_grid
-from rsmi.storage.source import check_source
+from rsmi.storage.source import check_lattice, check_source
 from rsmi.storage.stream import Subset, iterate, split
 from rsmi.storage.verification import FileReport, verify
 from rsmi.storage.writer import SampleWriter
@@ -25,6 +25,7 @@ __all__ = [
     "Samples",
     "Selection",
     "Subset",
+    "check_lattice",
     "check_source",
     "generate",
     "iterate",

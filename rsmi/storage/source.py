@@ -61,8 +61,21 @@ def check_source(samples: Rows) -> OrderReport:
     >>> print(check_source(ArraySamples(Path("a.npy"), spins)))
     64 rows of 1 chain are worth 64 independent ones
     """
+    check_lattice(samples)
+    report = order_report(_name(samples), samples.chains, observed(samples))
+    report.check()
+    return report
+
+
+def check_lattice(samples: Rows) -> None:
+    """Refuse configurations whose array is not the lattice that blocks are cut from.
+
+    Raises:
+        InputError: For a lattice whose rows are shifted against each other, or axes that are not
+            those of a lattice.
+    """
     model = getattr(samples, "model", None) or {}
-    name = getattr(samples, "source", "the samples")
+    name = _name(samples)
     if model.get("lattice") in _OFFSET_ROWS:
         raise InputError(
             f"{name}: the rows of its {model['lattice']} lattice are shifted against each other, "
@@ -76,9 +89,10 @@ def check_source(samples: Rows) -> OrderReport:
             "first, then the axes of the lattice; say which lattice it is with shape=, or "
             f"--select.shape, such as {_example(shape)}, or reshape it"
         )
-    report = order_report(name, samples.chains, observed(samples))
-    report.check()
-    return report
+
+
+def _name(samples: Rows) -> str:
+    return getattr(samples, "source", "the samples")
 
 
 def observed(samples: Rows) -> dict[str, Series]:

@@ -262,3 +262,19 @@ def test_exact_refuses_temperatures(temperature: str, rsmi: Rsmi) -> None:
     said = rsmi("exact", "--shape", "[4,4]", "--temperature", temperature)
     assert said.code == 2
     assert "expected a number above 0" in said.err
+
+
+@pytest.mark.parametrize("command", ["exponents", "information", "run", "fit"])
+def test_every_command_says_what_an_array_looks_like(
+    command: str, rsmi: Rsmi, tmp_path: Path
+) -> None:
+    spins = np.random.default_rng(0).choice(np.array([-1, 1], np.int8), (64, 1, 16, 16))
+    np.save(tmp_path / "images.npy", spins)
+    data = ["--data", tmp_path / "images.npy"]
+    if command == "fit":
+        data = ["--model", "PosteriorRSMI", "--data.path", tmp_path / "images.npy",
+                "--data.window.block", "[2,2]", "--data.window.buffer", "1"]  # fmt: skip
+    said = rsmi(command, *data, "--out", tmp_path / "out")
+    assert said.code == 2, said.err
+    assert "looks like channels of an image" in said.err
+    assert "--select.shape, such as [16, 16]" in said.err
