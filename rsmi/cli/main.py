@@ -32,6 +32,7 @@ _NO_MEMORY = (
     "configurations), or use a machine with more; nothing that was finished is lost"
 )
 _ENDED = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+_AGAIN = 5.0  # seconds after which a signal that came to nothing is raised once more
 
 
 class Stopped(BaseException):
@@ -108,6 +109,9 @@ def _run(command: str, arguments: list[str]) -> int:
 class _Signals:
     """Makes SIGINT and SIGTERM end a command in one line, whatever other handlers would do.
 
+    An exception that is raised inside a destructor or a callback from C is lost, so an alarm raises
+    it again until the command has ended.
+
     Args:
         program: Name of the command, for the line.
     """
@@ -115,7 +119,8 @@ class _Signals:
     def __init__(self, program: str) -> None:
         self.importing = True
         self._program = program
-        self._former = {number: signal.getsignal(number) for number in _ENDED}
+        self._asked: int = signal.SIGINT
+        self._former = {number: signal.getsignal(number) for number in (*_ENDED, signal.SIGALRM)}
 
     def __enter__(self) -> Self:
         self._install(self)
@@ -129,10 +134,14 @@ class _Signals:
         """End the command, tidily once there is anything to tidy up."""
         if self.importing:  # code in C that imports may lose an exception, and nothing is begun
             os._exit(_ended(self._program, number))
-        raise Stopped(number)
+        if number != signal.SIGALRM:
+            self._asked = number
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+        raise Stopped(self._asked)
 
     def ignore(self) -> None:
         """Let no further signal disturb the end."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
         self._install(signal.SIG_IGN)
 
     def _install(self, handler: Any, *numbers: int) -> None:

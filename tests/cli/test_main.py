@@ -124,6 +124,29 @@ def test_a_signal_while_importing_leaves_no_traceback(number: int, tmp_path: Pat
     assert "--resume goes on from here" in done.stderr
 
 
+def test_a_signal_that_a_destructor_swallows_is_raised_again() -> None:
+    code = """
+import os, signal, time
+from rsmi.cli import main
+main._AGAIN = 0.2
+class Deaf:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+with main._Signals("rsmi test") as signals:
+    signals.importing = False
+    try:
+        Deaf()
+        time.sleep(60)
+    except main.Stopped as stopped:
+        signals.ignore()
+        raise SystemExit(128 + stopped.number)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50)
+    assert done.returncode == 143, done.stderr
+    assert "Exception ignored" in done.stderr  # the first one was lost
+
+
 # What a test runs in the background may be told to ignore SIGINT.
 INTERRUPTIBLE = """import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
