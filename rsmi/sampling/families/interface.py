@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from rsmi.errors import InputError, nearest
+from rsmi.lattice import Space
 from rsmi.sampling.chains import observables
 from rsmi.sampling.families.parameters import Parameter, complete
 from rsmi.sampling.interface import Sampler
@@ -149,6 +150,18 @@ class Family(ABC):
     def critical_coupling(self, setup: Setup) -> float:
         """K of the critical point; called after `check_critical`."""
         raise NotImplementedError
+
+    @abstractmethod
+    def space(self, model: Any) -> Space:
+        """Where the letters of a configuration live, and what leaves its weight alike.
+
+        Raises:
+            InputError: for a lattice whose sites are not alike, with the reason.
+        """
+
+    @abstractmethod
+    def letters(self, model: Any, states: Tensor) -> Tensor:
+        """States as letters of the space, int8 (n, *cells, sites of a cell)."""
 
     def pair(self, model: Any) -> PairInteraction:
         """Its energy as tables over bonds and sites of a hypercubic lattice.

@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from torch import Tensor
+
 from rsmi.errors import InputError
+from rsmi.lattice import Space
+from rsmi.lattice.alphabet import SPIN
 from rsmi.sampling.exact.kaufman import kaufman
 from rsmi.sampling.families.interface import Family, Setup
+from rsmi.sampling.families.planes import up
 from rsmi.sampling.ising import CRITICAL_COUPLING, Ising
 from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.registry import registry
@@ -21,6 +26,14 @@ class IsingFamily(Family):
     def model(self, setup: Setup) -> Ising:
         """The ferromagnet at K = 1 / T."""
         return Ising(setup.shape, self.coupling(setup))
+
+    def space(self, model: Any) -> Space:
+        """Spins of a hypercubic torus."""
+        return Space.hypercubic(model.shape, SPIN)
+
+    def letters(self, model: Any, states: Tensor) -> Tensor:
+        """0 for -1 and 1 for +1."""
+        return up(states)
 
     def pair(self, model: Any) -> PairInteraction:
         """K s s'."""

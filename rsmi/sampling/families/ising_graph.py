@@ -7,7 +7,10 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
-from rsmi.lattice.graphs import GraphLattice, graph_lattice
+from rsmi.lattice import Space
+from rsmi.lattice.alphabet import spins, vacant_spins
+from rsmi.lattice.graphs import BUILT_IN, GraphLattice, graph_lattice, unit_cell
+from rsmi.lattice.space import graph_space
 from rsmi.sampling.families.interface import Family, Setup
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.graphs import (
@@ -94,6 +97,27 @@ class IsingGraphFamily(Family):
         """Energy of the solved lattices; with parallel tempering none is shown."""
         energy = None if isinstance(model, Ladder) else exact_energy(model)
         return {} if energy is None else {"energy": energy}
+
+    def space(self, model: Any) -> Space:
+        """Spins of a lattice by its name; where bonds or sites differ, its translations are gone.
+
+        A field leaves no flip, and empty sites are letters of their own.
+        """
+        one = _one(model)
+        free = not one.fields.any()
+        alphabet = spins(flip=free) if one.present.all() else vacant_spins(flip=free)
+        alike = (one.strengths == one.strengths[0]).all() and one.present.all()
+        if not (alike and (one.fields == one.fields[0]).all()):
+            return graph_space(one.lattice, alphabet)
+        if one.lattice.name not in BUILT_IN:
+            return graph_space(one.lattice, alphabet)
+        cell = unit_cell(one.lattice.name)
+        return Space(one.shape[: len(cell.vectors)], alphabet, cell)
+
+    def letters(self, model: Any, states: Tensor) -> Tensor:
+        """0 for -1 and 1 for +1, or 0, 1, 2 for -1, 0, +1 where sites are empty."""
+        found = (states > 0).to(torch.int8) if _one(model).present.all() else states + 1
+        return found.reshape(-1, *self.space(model).shape)
 
     def encode(self, model: Any, states: Tensor) -> Tensor:
         """Spins, -1 where there is none."""

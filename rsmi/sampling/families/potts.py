@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
+from rsmi.lattice import Space
+from rsmi.lattice.alphabet import clock, vacant_spins
 from rsmi.sampling.families.interface import Family, Setup
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.families.planes import from_planes, plane_count, to_planes
@@ -34,6 +36,14 @@ class PottsFamily(Family):
     def model(self, setup: Setup) -> Potts:
         """The ferromagnet at K = 1 / T."""
         return Potts(setup.shape, setup.parameters["states"], self.coupling(setup))
+
+    def space(self, model: Any) -> Space:
+        """States that are all alike, on a hypercubic torus."""
+        return Space.hypercubic(model.shape, clock(model.states))
+
+    def letters(self, model: Any, states: Tensor) -> Tensor:
+        """The states."""
+        return states[..., None]
 
     def pair(self, model: Any) -> PairInteraction:
         """K delta(s, s')."""
@@ -89,6 +99,14 @@ class BlumeCapelFamily(Family):
     def model(self, setup: Setup) -> BlumeCapel:
         """The model at K = 1 / T."""
         return BlumeCapel(setup.shape, self.coupling(setup), setup.parameters["crystal_field"])
+
+    def space(self, model: Any) -> Space:
+        """Spins and vacancies on a hypercubic torus."""
+        return Space.hypercubic(model.shape, vacant_spins())
+
+    def letters(self, model: Any, states: Tensor) -> Tensor:
+        """0, 1, 2 for -1, 0, +1."""
+        return (states + 1)[..., None]
 
     def pair(self, model: Any) -> PairInteraction:
         """K s s' - K D s^2."""
