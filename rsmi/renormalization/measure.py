@@ -135,26 +135,26 @@ def _ctpop(typingctx, word):  # type: ignore[no-untyped-def]
     return types.uint64(types.uint64), codegen
 
 
-_popcount: Any = intrinsic(_ctpop)
+popcount: Any = intrinsic(_ctpop)
 
 
 @njit(cache=True, nogil=True)
-def _pack(spins, reach, packed):  # type: ignore[no-untyped-def]
-    """Set bit x of a row where s(x) = -1; the row goes on for `reach` bits behind its end."""
-    n_rows, length = spins.shape
+def pack_bits(minus, reach, packed):  # type: ignore[no-untyped-def]
+    """Set bit x of a row where it is True; the row goes on for `reach` bits behind its end."""
+    n_rows, length = minus.shape
     for r in range(n_rows):
         for w in range(packed.shape[1]):
             word = np.uint64(0)
             begin = 64 * w
             for x in range(begin, min(begin + 64, length)):
-                word |= np.uint64(spins[r, x] < 0) << np.uint64(x - begin)
+                word |= np.uint64(minus[r, x]) << np.uint64(x - begin)
             packed[r, w] = word
         for x in range(length, length + reach):
-            packed[r, x >> 6] |= np.uint64(spins[r, x % length] < 0) << np.uint64(x & 63)
+            packed[r, x >> 6] |= np.uint64(minus[r, x % length]) << np.uint64(x & 63)
 
 
 @njit(cache=True, nogil=True)
-def _shift(packed, rows, shifts, length, planes):  # type: ignore[no-untyped-def]
+def shift_planes(packed, rows, shifts, length, planes):  # type: ignore[no-untyped-def]
     """Fill each plane with the lattice shifted by its offset."""
     n_planes, n_rows, n_words = planes.shape
     rest = np.uint64(length & 63)
@@ -177,16 +177,16 @@ def _count(planes, term, n_spins):  # type: ignore[no-untyped-def]
     a, b, c, d = planes[term[0]], planes[term[1]], planes[term[2]], planes[term[3]]
     if n_spins == 1:
         for i in range(len(a)):
-            total += _popcount(a[i])
+            total += popcount(a[i])
     elif n_spins == 2:
         for i in range(len(a)):
-            total += _popcount(a[i] ^ b[i])
+            total += popcount(a[i] ^ b[i])
     elif n_spins == 3:
         for i in range(len(a)):
-            total += _popcount(a[i] ^ b[i] ^ c[i])
+            total += popcount(a[i] ^ b[i] ^ c[i])
     else:
         for i in range(len(a)):
-            total += _popcount(a[i] ^ b[i] ^ c[i] ^ d[i])
+            total += popcount(a[i] ^ b[i] ^ c[i] ^ d[i])
     return np.int64(total)
 
 
@@ -199,8 +199,8 @@ def _measure(spins, rows, shifts, terms, n_spins, owner, out):  # type: ignore[n
     flat = planes.reshape(len(shifts), n_rows * n_words)
     reach = shifts.max()
     for c in range(len(spins)):
-        _pack(spins[c], reach, packed)
-        _shift(packed, rows, shifts, length, planes)
+        pack_bits(spins[c] < 0, reach, packed)
+        shift_planes(packed, rows, shifts, length, planes)
         for t in range(len(owner)):
             minus = _count(flat, terms[t], n_spins[t])
             out[c, owner[t]] += n_rows * length - 2 * minus

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rsmi.errors import AnalysisError, InputError
 from rsmi.lattice import coarse_shape
+from rsmi.lattice.graphs import UnitCell
 from rsmi.renormalization.coarse_grain import Rule
 from rsmi.renormalization.couplings import Interaction, Parity, generate_interactions
 from rsmi.renormalization.exponents import Exponent, critical_exponents
@@ -216,7 +217,7 @@ def _check_steps(wanted: int, possible: int, shape: tuple[int, ...]) -> None:
 def _bases(
     reach: float, dimension: int, wanted: dict[Parity, int | None]
 ) -> dict[Parity, tuple[Interaction, ...]]:
-    everything = generate_interactions(reach, dimension)
+    everything = generate_interactions(reach, UnitCell.hypercubic(dimension))
     bases: dict[Parity, tuple[Interaction, ...]] = {}
     for parity, n in wanted.items():
         basis = tuple(i for i in everything if i.parity == parity)
