@@ -180,7 +180,8 @@ def unit_cell(name: str) -> UnitCell:
     3
     """
     if name not in _CELLS:
-        raise InputError(f"lattice is {name!r}; expected one of {', '.join(sorted(_CELLS))}")
+        known = ", ".join(sorted(_CELLS))
+        raise InputError(f"lattice is {name!r}; {nearest(name, _CELLS)}expected one of {known}")
     return _CELLS[name]
 
 
