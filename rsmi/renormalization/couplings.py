@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,48 @@ Site = tuple[int, ...]
 Term = tuple[Site, ...]
 
 SQUARE = unit_cell("square")
+
+
+class Operator(Protocol):
+    """What is summed over the lattice and belongs to one symmetry sector, for any letters."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        ...
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Distinct images under the point group."""
+        ...
+
+    @property
+    def parity(self) -> Parity:
+        """`even` for the invariant sector, `odd` for the other."""
+        ...
+
+    @property
+    def n_spins(self) -> int:
+        """Sites of a term."""
+        ...
+
+    @property
+    def diameter2(self) -> int:
+        """Largest squared distance between two of its sites."""
+        ...
+
+    @property
+    def components(self) -> int:
+        """Of a vector, summing to 0; 1 for numbers."""
+        ...
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether a torus of this shape keeps it apart from all others."""
+        ...
+
+    def share(self, mean: float) -> float:
+        """Of a pair: what its mean per term and site adds to the share of equal pairs."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -53,12 +95,20 @@ class Interaction:
         return "odd" if self.n_spins % 2 else "even"
 
     @property
+    def components(self) -> int:  # noqa: D102
+        return 1
+
+    @property
     def extent(self) -> int:  # noqa: D102
         return max(c for term in self.terms for site in term for c in site)
 
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Say whether a torus of this shape keeps the interaction apart from all others."""
         return 2 * self.extent <= min(shape)
+
+    def share(self, mean: float) -> float:
+        """The share of equal pairs whose product has this mean."""
+        return (1 + mean) / 2
 
 
 def generate_interactions(

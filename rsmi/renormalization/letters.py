@@ -1,7 +1,7 @@
 """Rules and operators for any letters: a letter drawn for each block, clusters of equal letters."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -73,6 +73,12 @@ class LetterRule:
         _apply(letters, sites, self.cumulative, q, first_index, level, low, high, out)
         return out
 
+    def plan(
+        self, shape: tuple[int, ...], bases: Mapping[Parity, tuple["LetterOperator", ...]]
+    ) -> "LetterPlan":
+        """Lay out the operators of its letters for a lattice shape."""
+        return LetterPlan.of(shape, bases, self.n_letters)
+
 
 @dataclass(frozen=True)
 class LetterOperator:
@@ -116,9 +122,18 @@ class LetterOperator:
         """Largest squared distance between two of its sites."""
         return self.cluster.diameter2
 
+    @property
+    def components(self) -> int:
+        """One for each letter of the orbit in the vector sector."""
+        return len(self.orbit) if self.parity == "odd" else 1
+
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Say whether a torus of this shape keeps the operator apart from all others."""
         return self.cluster.fits(shape)
+
+    def share(self, mean: float) -> float:
+        """The mean itself: pairs that both hold one letter of the orbit."""
+        return mean
 
 
 def letter_operators(
@@ -168,25 +183,23 @@ class LetterPlan:
     """
 
     plan: Plan
-    operators: dict[Parity, tuple[LetterOperator, ...]]
+    operators: Mapping[Parity, tuple[LetterOperator, ...]]
     n_letters: int
 
     @classmethod
     def of(
         cls,
         shape: tuple[int, ...],
-        operators: dict[Parity, tuple[LetterOperator, ...]],
+        operators: Mapping[Parity, tuple[LetterOperator, ...]],
         n_letters: int,
     ) -> Self:
         """Lay out operators for a lattice shape."""
-        clusters = list(dict.fromkeys(o.cluster for some in operators.values() for o in some))
-        return cls(Plan.of(shape, clusters), operators, n_letters)
+        return cls(Plan.of(shape, _clusters_of(operators)), operators, n_letters)
 
     def run(self, letters: NDArray[np.int8]) -> dict[Parity, NDArray[np.int64]]:
         """Measure (n, *shape) letters: (n, components, operators) of each sector."""
         counts = self.clusters(letters)
-        clusters = list(dict.fromkeys(o.cluster for some in self.operators.values() for o in some))
-        column = {cluster: m for m, cluster in enumerate(clusters)}
+        column = {cluster: m for m, cluster in enumerate(_clusters_of(self.operators))}
         return {
             parity: np.stack([_component(counts[..., column[o.cluster]], o) for o in some], -1)
             for parity, some in self.operators.items()
@@ -198,8 +211,13 @@ class LetterPlan:
         flat = letters.reshape(len(letters), plan.rows.shape[1], plan.shape[-1])
         out = np.zeros((len(letters), self.n_letters, plan.n_interactions), dtype=np.int64)
         tables = plan.rows, plan.shifts, plan.planes, plan.n_spins, plan.owner
-        _clusters(flat, *tables, out)
+        _count_clusters(flat, *tables, out)
         return out
+
+
+def _clusters_of(operators: Mapping[Parity, tuple[LetterOperator, ...]]) -> list[Interaction]:
+    """Clusters of both sectors, each once."""
+    return list(dict.fromkeys(o.cluster for some in operators.values() for o in some))
 
 
 def _component(counts: NDArray[np.int64], operator: LetterOperator) -> NDArray[np.int64]:
@@ -252,7 +270,7 @@ def _together(planes, term, n_spins):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _clusters(letters, rows, shifts, terms, n_spins, owner, out):  # type: ignore[no-untyped-def]
+def _count_clusters(letters, rows, shifts, terms, n_spins, owner, out):  # type: ignore[no-untyped-def]
     n_rows, length = letters.shape[1:]
     n_words = (length + 63) >> 6
     planes = np.zeros((len(shifts), n_rows, n_words), dtype=np.uint64)

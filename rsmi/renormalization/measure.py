@@ -1,7 +1,7 @@
 """Values of interactions in configurations, by bit operations on packed rows of spins."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rsmi.compiling import njit
 from rsmi.errors import InputError
-from rsmi.renormalization.couplings import Interaction
+from rsmi.renormalization.couplings import Interaction, Parity
 
 _WORD = 64
 
@@ -97,6 +97,35 @@ class Plan:
         out = np.zeros((len(spins), self.n_interactions), dtype=np.int64)
         _measure(flat, self.rows, self.shifts, self.planes, self.n_spins, self.owner, out)
         return out
+
+
+@dataclass(frozen=True)
+class SpinPlan:
+    """Interactions of both parities laid out together.
+
+    Args:
+        plan: All of them.
+        sizes: How many each parity has.
+    """
+
+    plan: Plan
+    sizes: Mapping[Parity, int]
+
+    @classmethod
+    def of(
+        cls, shape: tuple[int, ...], bases: Mapping[Parity, tuple[Interaction, ...]]
+    ) -> "SpinPlan":
+        """Lay out the bases for a lattice shape."""
+        plan = Plan.of(shape, [i for basis in bases.values() for i in basis])
+        return cls(plan, {parity: len(basis) for parity, basis in bases.items()})
+
+    def run(self, spins: NDArray[np.int8]) -> dict[Parity, NDArray[np.int64]]:
+        """Measure (n, *shape) spins: (n, 1, interactions) of each parity."""
+        values, begin, found = self.plan.run(spins)[:, None], 0, {}
+        for parity, size in self.sizes.items():
+            found[parity] = values[..., begin : begin + size]
+            begin += size
+        return found
 
 
 def _check(shape: tuple[int, ...], interactions: Sequence[Interaction]) -> None:

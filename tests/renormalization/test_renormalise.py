@@ -31,16 +31,16 @@ def test_workers_and_pieces_do_not_change_a_digit(kit, monkeypatch):
 def test_moments_agree_with_the_definition(kit):
     interactions = generate_interactions(1.0)
     random = np.random.default_rng(0)
-    fine, coarse = random.integers(-9, 9, (50, 1, 2)), random.integers(-9, 9, (50, 4, 2))
+    fine, coarse = random.integers(-9, 9, (50, 1, 1, 2)), random.integers(-9, 9, (50, 1, 4, 2))
     moments = Moments.zeros(interactions, ((8, 8), (4, 4)), (1, 4), 2)
     moments.add(0, [fine[:20], coarse[:20]])
     moments.add(1, [fine[20:], coarse[20:]])
     whole, left_out = moments.covariances()
-    parents = np.repeat(fine, 4, 1).reshape(-1, 2)
+    parents = np.repeat(fine, 4, 2).reshape(-1, 2)
     joint = np.cov(coarse.reshape(-1, 2).T, parents.T, bias=True)
     np.testing.assert_allclose(whole.same[1], joint[:2, :2], atol=1e-12)
     np.testing.assert_allclose(whole.step[0], joint[:2, 2:], atol=1e-12)
-    np.testing.assert_allclose(left_out.same[1, 0], np.cov(fine[:20, 0].T, bias=True), atol=1e-12)
+    np.testing.assert_allclose(left_out.same[1, 0], np.cov(fine[:20, 0, 0].T, bias=True), atol=1e-12)
 
 
 def test_blocks_of_the_data_hold_whole_chains_or_runs_of_one(kit):
@@ -166,14 +166,15 @@ def test_a_narrow_lattice_is_made_of_the_first_images(kit):
     """Moments of the last level agree with those of the images they came from."""
     spins = kit.drawn((32, 32), CRITICAL_COUPLING, seed=1, records=1).configurations[:40]
     interactions = [i for i in generate_interactions(1.0) if i.parity == "even"]
-    ladder = Ladder.of((32, 32), Rule.of(kit.majority_table(), (2, 2), 1), interactions, 4)
+    rule = Rule.of(kit.majority_table(), (2, 2), 1)
+    ladder = Ladder.of((32, 32), rule, {"even": interactions}, 4)
     assert ladder.images == (1, 1, 4, 16, 4)
-    values = ladder.run(spins.numpy(), 0)
+    values = [level["even"] for level in ladder.run(spins.numpy(), 0)]
     moments = Moments.zeros(tuple(interactions), ladder.shapes, ladder.images, 2)
     moments.add(0, [level[:25] for level in values])
     moments.add(1, [level[25:] for level in values])
     whole, _ = moments.covariances()
-    parents, narrow = values[3][:, :4, 0].ravel(), values[4][..., 0].ravel()
+    parents, narrow = values[3][:, :, :4, 0].ravel(), values[4][..., 0].ravel()
     assert np.corrcoef(parents, narrow)[0, 1] > 0.5
     mean = narrow.mean() * values[3][..., 0].mean()
     assert whole.step[3, 0, 0] == pytest.approx((parents * narrow).mean() - mean)
