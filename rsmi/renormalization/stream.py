@@ -29,8 +29,15 @@ _NARROW_IMAGES = 4
 class Source(Protocol):
     """What is needed of a set of samples; every `rsmi.storage` reader has it."""
 
-    shape: tuple[int, ...]
-    chains: int
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a configuration."""
+        ...
+
+    @property
+    def chains(self) -> int:
+        """Markov chains, side by side."""
+        ...
 
     def __len__(self) -> int: ...
 

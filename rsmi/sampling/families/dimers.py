@@ -47,6 +47,10 @@ class DimerFamily(Family):
         """Directions, with the spin where there is one."""
         return dimer_letters(model, states)
 
+    def iteration(self, model: Any) -> str:
+        """No."""
+        return "the file holds bonds, not spins of sites, and two sites share the letter of a dimer"
+
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """K and T."""
         return {"coupling": model.coupling, "temperature": model.temperature}

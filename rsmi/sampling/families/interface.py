@@ -11,6 +11,7 @@ from torch import Tensor
 from rsmi.errors import InputError, nearest
 from rsmi.lattice import Space
 from rsmi.sampling.chains import observables
+from rsmi.sampling.exact.universality import CriticalPoint
 from rsmi.sampling.families.parameters import Parameter, complete
 from rsmi.sampling.interface import Sampler
 from rsmi.sampling.pair import PairInteraction
@@ -162,6 +163,14 @@ class Family(ABC):
     @abstractmethod
     def letters(self, model: Any, states: Tensor) -> Tensor:
         """States as letters of the space, int8 (n, *cells, sites of a cell)."""
+
+    def iteration(self, model: Any) -> str:
+        """Why no rule can be iterated on its letters, in physical terms; empty where one can."""
+        return f"nothing is known of how a model {self.name} is rescaled"
+
+    def critical(self, model: Any) -> CriticalPoint | None:
+        """The critical point that the model is meant for; None where it is unknown."""
+        return None
 
     def pair(self, model: Any) -> PairInteraction:
         """Its energy as tables over bonds and sites of a hypercubic lattice.

@@ -58,6 +58,13 @@ class MazeFamily(Family):
         """1 for open, 0 for closed."""
         return up(states)
 
+    def iteration(self, model: Any) -> str:
+        """No."""
+        return (
+            "its sites are independent, so no interaction of spins flows; percolation is a matter "
+            "of clusters"
+        )
+
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """The probability; sites are independent, as at infinite temperature."""
         return {"probability": model.probability, "temperature": math.inf}

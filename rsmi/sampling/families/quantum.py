@@ -99,6 +99,13 @@ class QuantumFamily(Family):
         found = super().engine(setup, wave, workers, device)
         return replace(found, facts=energy_record(state).attributes())
 
+    def iteration(self, model: Any) -> str:
+        """No."""
+        return (
+            "the chain is one axis of a system in space and time, and blocks would rescale space "
+            "alone"
+        )
+
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """The field where there is one; temperature 0."""
         field = getattr(model.chain, "field", None)
