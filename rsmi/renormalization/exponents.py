@@ -120,8 +120,8 @@ def truncation_error(
 
     Where the leading correction shrinks by b**-omega only, omega below 2, it leaves 1 / (b**omega -
     1) times the change of a step: that of the step after the chosen one, whose noise is kept, or
-    half that of the chosen one is taken. In three dimensions omega is .83, of the Potts model with
-    three states .8.
+    that of the chosen one is taken, of which a half is enough in three dimensions. There omega is
+    .83, of the Potts model with three states .8.
 
     The constants were measured on the Ising model in two and three dimensions, where the answer is
     known; `benchmarks/trust.py` shows how often the error holds there.
@@ -133,7 +133,8 @@ def truncation_error(
 
 def _slow_step_error(found: Sequence[Change], chosen: ScanEntry, omega: float) -> float:
     left = _scale(chosen) ** -omega
-    done = [abs(c.value.value) / 2 for c in found if c.after.level == chosen.level]
+    share = 0.5 if len(chosen.shape) >= 3 else 1.0
+    done = [share * abs(c.value.value) for c in found if c.after.level == chosen.level]
     later = [abs(c.value.value) for c in found if c.before.level == chosen.level]
     return max(done + later) * left / (1 - left)
 
