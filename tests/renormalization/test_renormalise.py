@@ -11,8 +11,8 @@ from rsmi.renormalization.coarse_grain import Rule
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stream import Ladder, accumulate
 from rsmi.sampling import CRITICAL_COUPLING
-from rsmi.sampling.exact.criticality import CRITICAL_COUPLING_3D
 from rsmi.sampling.families import Setup, find_family
+from rsmi.sampling.ising import CRITICAL_COUPLING_3D
 from rsmi.storage.mcising import competing
 
 

@@ -27,7 +27,7 @@ from rsmi.renormalization.moments import Covariances
 from rsmi.renormalization.stability import leading_eigenvalue
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
 from rsmi.sampling.exact import coarse_distribution, coupling_of, exact_window, marginal
-from rsmi.sampling.exact.criticality import ISING_2D
+from rsmi.sampling.exact.universality import ISING_2D
 
 _RING = "enumeration of a ring of 16 spins, independent program"
 _DECIMATION = "K' = ln(cosh 2K)/2 and dh'/dh = 1 + tanh 2K (Nelson and Fisher 1975)"

@@ -8,12 +8,11 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import SPIN
-from rsmi.sampling.exact.criticality import CRITICAL_COUPLING_3D
 from rsmi.sampling.exact.kaufman import kaufman
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.families.interface import Family, Setup
 from rsmi.sampling.families.planes import up
-from rsmi.sampling.ising import CRITICAL_COUPLING, Ising
+from rsmi.sampling.ising import CRITICAL_COUPLING, CRITICAL_COUPLING_3D, Ising
 from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.registry import registry
 from rsmi.sampling.select import Update
