@@ -174,7 +174,7 @@ def _omega(critical: CriticalPoint | None, space: Space) -> float | None:
 
 
 _FAST = 2.0
-_SLOWEST = UNIVERSALITY["potts3_2d"].omega  # of letters whose class is not known
+_SLOWEST = UNIVERSALITY["tricritical_ising_2d"].omega  # of letters whose class is not known
 
 
 @dataclass(frozen=True)
