@@ -1,19 +1,23 @@
 """How often stated errors hold, and how often verdicts are right, over many small runs."""
 
 import itertools
+import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from measurement import SCRATCH, WORKERS
 from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.lattice import states
 from rsmi.learning import decimation, majority
+from rsmi.learning.filters import plurality_table, vacancy_majority_table
 from rsmi.renormalization import MCRGResult, renormalise
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
+from rsmi.storage import SampleRecipe, generate, open_samples
 
 EXACT = {"y_t": 1.0, "y_h": 1.875}
 
@@ -88,9 +92,39 @@ def _coverage(runs: int) -> None:
     _print_pulls(f"{runs} runs at T_c, 3840 configurations each, {refused} refused", found)
 
 
-def _pulls(result: MCRGResult) -> Iterator[tuple[str, float, float]]:
+def letters(runs: int = 10, sides: Sequence[int] = (32, 64)) -> None:
+    """Independent runs of other letters and lattices, 3840 configurations each."""
+    models = {
+        "potts": ({"states": 3}, "critical", "swendsen_wang"),
+        "ising_graph": ({"lattice": "triangular"}, 4 / math.log(3), "swendsen_wang"),
+        "blume_capel": ({"crystal_field": 1.96582}, 0.60858, "embedded_clusters"),
+    }
+    found: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    cases = itertools.product(models.items(), sides, range(runs))
+    for (model, (parameters, temperature, update)), side, seed in cases:
+        path = SCRATCH / f"letters_{model}_{side}_{seed}.h5"
+        recipe = SampleRecipe(
+            model=model, shape=(side, side), temperature=temperature, parameters=parameters,
+            chains=64, records=60, seed=seed, update=update, thin=4 if side < 64 else 8,
+            equilibration=400,
+        )  # fmt: skip
+        generate(recipe, path, workers=WORKERS, resume=True)
+        with open_samples(path) as samples:
+            q = samples.space.alphabet.size if samples.space else 2
+            table = vacancy_majority_table if model == "blume_capel" else plurality_table
+            result = renormalise(samples, table(q, 4), (2, 2))
+            exact = samples.critical.universality.values() if samples.critical else {}
+        for name, pull, error in _pulls(result, exact):
+            found[name, f"{model}, L = {side}"].append((pull, error))
+    _print_pulls(f"{runs} runs of each", found)
+
+
+def _pulls(
+    result: MCRGResult, known: Mapping[str, float] = EXACT
+) -> Iterator[tuple[str, float, float]]:
     if result.verdict.fixed_point:
-        for name, exact in EXACT.items():
+        for name in EXACT:
+            exact = known[name]
             value = result.exponents[name].value
             yield name, value.deviation(exact), value.error
 

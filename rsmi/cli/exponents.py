@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
 from rsmi.cli.progress import counting
-from rsmi.cli.rules import rule_name
-from rsmi.cli.settings import Exponents, block_for
+from rsmi.cli.rules import load_rule, rule_name
+from rsmi.cli.settings import Exponents
 from rsmi.information import Estimate
-from rsmi.learning import TableFilter, load_filter
-from rsmi.learning.store import CLASSICAL
 from rsmi.renormalization import (
     SYMBOLS,
     Average,
@@ -18,11 +18,11 @@ from rsmi.renormalization import (
     MCRGResult,
     ScanEntry,
     Verdict,
+    check_iteration,
     over_steps,
     renormalise,
 )
 from rsmi.report import Quantity
-from rsmi.sampling.exact.criticality import exact_exponents
 from rsmi.storage import Samples, Selection
 
 DESCRIPTION = "Critical exponents from the stability matrix of a rule applied again and again."
@@ -35,7 +35,8 @@ class ExponentsTask:
     Args:
         data: A file of configurations: of this project, of mcising, or `.npy`/`.npz`.
         select: Which of its samples, where it is a collection or an mcising file.
-        rule: `majority`, or the directory of a trained rule; one that copies spins, as
+        rule: `majority`, of letters other than two `plurality`, of spins with vacancies also
+            `vacancy_majority`, or the directory of a trained rule; one that copies spins, as
             `decimation` does, has no fixed point and is refused.
         block: Extents of the block of a rule known by name; 2 along each axis without.
         levels: Coarse-graining steps, two or more where the lattice allows them; all without a
@@ -60,11 +61,11 @@ def main(arguments: Sequence[str]) -> None:
     task, execution = parse("exponents", ExponentsTask, arguments, DESCRIPTION)
     settings = Exponents((task.rule,), task.levels, task.reach, task.blocks)
     with task.select.open(task.data) as samples:
-        known = task.rule in CLASSICAL
-        block = block_for(task.block, samples.shape) if known else task.block
-        filter = load_filter(task.rule, block)
+        check_iteration(samples)
+        table, block = load_rule(task.rule, task.block, samples.space)
         output = Output("exponents", task, execution.out, execution.resume)
-        found = iterate_rule(samples, filter, settings, task.seed, execution, output, task.rule)
+        rule = task.rule
+        found = iterate_rule(samples, table, block, settings, task.seed, execution, output, rule)
         reference = references(samples, output)
     output.finish(quantities(found, rule_name(task.rule), "exponents", reference), task.seed)
     found.verdict.check()
@@ -72,7 +73,9 @@ def main(arguments: Sequence[str]) -> None:
 
 def references(samples: Samples, output: Output) -> Mapping[str, float]:
     """Known exponents of the samples' model; says why there are none."""
-    known = exact_exponents(samples.model, len(samples.shape))
+    point, coupling = samples.critical, (samples.model or {}).get("coupling")
+    at = point is not None and coupling is not None and point.holds(float(coupling))
+    known = point.universality.values() if at and point is not None else {}
     if samples.model is None:
         output.say(
             "nothing is known of the Hamiltonian of these samples: what stands below are critical "
@@ -94,7 +97,8 @@ def _describe(model: Mapping[str, str | float]) -> str:
 
 def iterate_rule(
     samples: Samples,
-    filter: TableFilter,
+    table: Tensor,
+    block: tuple[int, ...],
     settings: Exponents,
     seed: int,
     execution: Execution,
@@ -108,8 +112,8 @@ def iterate_rule(
     ):
         found = renormalise(
             samples,
-            filter.table(),
-            filter.block,
+            table,
+            block,
             levels=settings.levels,
             reach=settings.reach,
             seed=seed,

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from torch import Tensor
 
+from rsmi.cli.settings import block_for
 from rsmi.errors import InputError
+from rsmi.lattice import Space
 from rsmi.learning import load_filter
-from rsmi.learning.filters import decimation_table, plurality_table
+from rsmi.learning.filters import decimation_table, plurality_table, vacancy_majority_table
+from rsmi.learning.store import CLASSICAL
 
 RULE = "rule"
 """The directory of a learned rule, in that of a run."""
@@ -57,8 +60,26 @@ def named_tables(
     return {name: _table(rule, block, n_letters) for name, rule in named(rules).items()}
 
 
+def load_rule(
+    rule: str, block: Sequence[int] | None, space: Space | None
+) -> tuple[Tensor, tuple[int, ...]]:
+    """Table and block of a rule for the letters of a space, 2 cells along each axis without block.
+
+    Raises:
+        InputError: For an unknown rule, or one of another block or alphabet.
+    """
+    letters = 2 if space is None else space.alphabet.size
+    if rule in (*CLASSICAL, *_ANY_LETTERS) and space is not None:
+        chosen = block_for(block, space.cells)
+        return _table(rule, chosen, letters), chosen
+    if letters != 2:
+        return _table(rule, (), letters), ()
+    filter = load_filter(rule, block)
+    return filter.table(), filter.block
+
+
 def _table(rule: str, block: Sequence[int], n_letters: int) -> Tensor:
-    if n_letters == 2:
+    if n_letters == 2 and rule != _VACANCY:
         return load_filter(rule, block).table()
     if rule not in _ANY_LETTERS:
         raise InputError(
@@ -68,4 +89,9 @@ def _table(rule: str, block: Sequence[int], n_letters: int) -> Tensor:
     return _ANY_LETTERS[rule](n_letters, math.prod(block))
 
 
-_ANY_LETTERS = {"plurality": plurality_table, "decimation": decimation_table}
+_VACANCY = "vacancy_majority"
+_ANY_LETTERS = {
+    "plurality": plurality_table,
+    "decimation": decimation_table,
+    _VACANCY: vacancy_majority_table,
+}

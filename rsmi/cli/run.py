@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rsmi.cli.exponents import iterate_rule, quantities, references
@@ -15,12 +15,12 @@ from rsmi.cli.sample import describe, draw
 from rsmi.cli.settings import Run
 from rsmi.cli.valuing import OPTIMA, ExactConditionals, bounds
 from rsmi.errors import AnalysisError, InputError, RsmiError
-from rsmi.lattice import Window
+from rsmi.lattice import Space, Window
 from rsmi.learning import TableFilter, load_filter
 from rsmi.learning.learn import Learned
-from rsmi.renormalization import MCRGResult, check_model, copies
+from rsmi.renormalization import MCRGResult, check_iteration, copies
 from rsmi.report import Quantity
-from rsmi.storage import Selection, check_lattice
+from rsmi.storage import SampleRecipe, Samples, Selection, check_lattice
 
 DESCRIPTION = "Run the whole pipeline of a config and write result.json, report.html and figures."
 LEARNED = "learned"
@@ -110,10 +110,18 @@ class Pipeline:
         task, flows = self.task, {}
         for name in task.exponents.rules:
             filter = learned if name == LEARNED else load_filter(name, self.window.block)
+            table, block = filter.table(), filter.block
             with source.open() as samples:
                 reference = references(samples, self.output)
                 flow = iterate_rule(
-                    samples, filter, task.exponents, task.seed, self.execution, self.output, name
+                    samples,
+                    table,
+                    block,
+                    task.exponents,
+                    task.seed,
+                    self.execution,
+                    self.output,
+                    name,
                 )
             prefix = (
                 "exponents" if name == task.exponents.rules[0] else f"exponents.{rule_name(name)}"
@@ -157,12 +165,34 @@ def _check_amount(task: Run) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _Planned:
+    """What is known of samples before they are drawn."""
+
+    model: Mapping[str, str | float]
+    iteration: str
+    space: Space
+
+    @classmethod
+    def of(cls, recipe: SampleRecipe) -> "_Planned":
+        """Those of a recipe."""
+        family, model = recipe.family, recipe.family.model(recipe.setup)
+        return cls({"model": recipe.model}, family.iteration(model), family.space(model))
+
+
 def _check_lattice(
-    task: Run, shape: tuple[int, ...], n: int, model: Mapping[str, str | float] | None
+    task: Run, shape: tuple[int, ...], n: int, samples: Samples | _Planned
 ) -> Window:
     """The window; refuses one, or an iteration, that these configurations cannot give."""
     if task.exponents.rules:
-        check_model(model)
+        check_iteration(samples)
+        space = samples.space
+        if space is not None and (space.alphabet.size != 2 or space.cells != shape):
+            raise InputError(
+                f"samples of {space.alphabet.size} letters on the lattice {space.cell.name} were "
+                "given; a run learns rules of two-valued spins on a hypercubic lattice; draw with "
+                "`rsmi sample` and iterate classical rules with `rsmi exponents`"
+            )
     window, sites = task.window.window(shape), math.prod(shape)
     check_memory_of_learning(window, task.learning, sites, n, task.learning.hidden)
     return window
@@ -185,14 +215,14 @@ def _check(task: Run) -> Window:
     if task.samples is None:
         with _brought(task).open() as samples:
             check_lattice(samples)
-            window = _check_lattice(task, samples.shape, samples.n, samples.model)
+            window = _check_lattice(task, samples.shape, samples.n, samples)
     elif task.select != Selection():
         raise InputError(
             "`select` chooses among the samples of `data`; leave it out where `samples` is a recipe"
         )
     else:
         n = task.samples.chains * task.samples.records
-        window = _check_lattice(task, task.samples.shape, n, {"model": task.samples.model})
+        window = _check_lattice(task, task.samples.shape, n, _Planned.of(task.samples))
     if not task.exponents.rules:
         return window
     _check_rules([rule for rule in task.exponents.rules if rule != LEARNED], window.block)

@@ -1,6 +1,8 @@
 """Geometry: lattices, windows on them, and states of groups of spins."""
 
+from rsmi.lattice.alphabet import Alphabet
 from rsmi.lattice.hypercubic import Hypercubic
+from rsmi.lattice.space import Space, Symmetry
 from rsmi.lattice.states import coarse_shape, state_index, states, tile, words
 from rsmi.lattice.symmetry import (
     Isometry,
@@ -12,8 +14,11 @@ from rsmi.lattice.symmetry import (
 from rsmi.lattice.window import Window
 
 __all__ = [
+    "Alphabet",
     "Hypercubic",
     "Isometry",
+    "Space",
+    "Symmetry",
     "Window",
     "coarse_shape",
     "generated",

@@ -2,8 +2,10 @@
 
 import importlib
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ Bond = tuple[int, int, Offset]
 
 _ORIGIN_2, _ORIGIN_3 = (0, 0), (0, 0, 0)
 _UNIT = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+_TINY = 1e-9
 
 
 def _kagome() -> list[Bond]:
@@ -35,19 +38,152 @@ def _pyrochlore() -> list[Bond]:
     return up + down
 
 
-_CELLS: dict[str, tuple[int, list[Bond]]] = {
-    "chain": (1, [(0, 0, (1,))]),
-    "square": (1, [(0, 0, (1, 0)), (0, 0, (0, 1))]),
-    "cubic": (1, [(0, 0, step) for step in _UNIT]),
-    "triangular": (1, [(0, 0, (1, 0)), (0, 0, (0, 1)), (0, 0, (1, -1))]),
-    "honeycomb": (2, [(0, 1, _ORIGIN_2), (1, 0, (1, 0)), (1, 0, (0, 1))]),
-    "kagome": (
-        3,
-        _kagome(),
-    ),
-    "pyrochlore": (4, _pyrochlore()),
+@dataclass(frozen=True)
+class UnitCell:
+    """What a periodic lattice repeats.
+
+    Args:
+        name: For messages and files.
+        vectors: (d, D) Cartesian cell vectors, one per row.
+        basis: (sites, d) positions of the sites, in units of the cell vectors.
+        bonds: From site a of a cell to site b of the cell at an offset, each bond once.
+        kinds: Kind of each bond; all alike where it is empty. A symmetry keeps the kind.
+    """
+
+    name: str
+    vectors: tuple[tuple[float, ...], ...]
+    basis: tuple[tuple[float, ...], ...]
+    bonds: tuple[Bond, ...]
+    kinds: tuple[int, ...] = ()
+
+    @classmethod
+    def hypercubic(cls, dimension: int) -> "UnitCell":
+        """One site, with a bond along each axis."""
+        steps = tuple(tuple(int(a == b) for b in range(dimension)) for a in range(dimension))
+        vectors = tuple(tuple(map(float, step)) for step in steps)
+        bonds = tuple((0, 0, step) for step in steps)
+        return cls(f"hypercubic {dimension}", vectors, ((0.0,) * dimension,), bonds)
+
+    def point_group(
+        self,
+    ) -> Iterator[tuple[NDArray[np.int64], list[int], NDArray[np.int64]]]:
+        """Isometries that map the lattice and its bonds to themselves, up to translations.
+
+        Yields:
+            matrix (d, d), with which the cell x goes to x @ matrix; the image of each site of a
+            cell; and (sites, d), the cells by which the images lie further.
+        """
+        for matrix in self._isometries():
+            for target in range(len(self.basis)):
+                moved = self._moved(matrix, target)
+                if moved is not None and self._keeps_bonds(matrix, *moved):
+                    yield matrix, *moved
+
+    def _isometries(self) -> Iterator[NDArray[np.int64]]:
+        """Integer matrices that keep all lengths and angles of the cell vectors."""
+        vectors = np.array(self.vectors)
+        gram, d = vectors @ vectors.T, len(vectors)
+        rows = np.array(list(product((-1, 0, 1), repeat=d)), dtype=np.int64)
+        lengths = np.einsum("ri,ij,rj->r", rows, gram, rows)
+        fitting = [rows[np.abs(lengths - gram[i, i]) < _TINY] for i in range(d)]
+        for chosen in product(*fitting):
+            matrix = np.array(chosen)
+            if np.abs(matrix @ gram @ matrix.T - gram).max() < _TINY:
+                yield matrix
+
+    def _moved(
+        self, matrix: NDArray[np.int64], target: int
+    ) -> tuple[list[int], NDArray[np.int64]] | None:
+        """Where the sites go when site 0 goes to site `target` of the same cell."""
+        basis = np.array(self.basis)
+        positions = (basis - basis[0]) @ matrix + basis[target]
+        image, steps = [], []
+        for position in positions:
+            rest = position - basis
+            fits = np.flatnonzero(np.abs(rest - np.rint(rest)).max(1) < _TINY)
+            if not len(fits):
+                return None
+            image.append(int(fits[0]))
+            steps.append(np.rint(rest[fits[0]]).astype(np.int64))
+        return image, np.array(steps)
+
+    def _keeps_bonds(
+        self, matrix: NDArray[np.int64], image: list[int], steps: NDArray[np.int64]
+    ) -> bool:
+        kinds = self.kinds or (0,) * len(self.bonds)
+        there = Counter(
+            _undirected(*bond, kind) for bond, kind in zip(self.bonds, kinds, strict=True)
+        )
+        moved = Counter(
+            _undirected(
+                image[a], image[b], tuple(np.array(step) @ matrix + steps[b] - steps[a]), kind
+            )
+            for (a, b, step), kind in zip(self.bonds, kinds, strict=True)
+        )
+        return there == moved
+
+
+def _undirected(a: int, b: int, step: Sequence[int], kind: int) -> tuple[int, int, Offset, int]:
+    """A bond in the one of its two directions that is listed first."""
+    forward = (a, b, tuple(int(x) for x in step), kind)
+    back = (b, a, tuple(-int(x) for x in step), kind)
+    return min(forward, back)
+
+
+_ROOT_3, _ROOT_2 = math.sqrt(3), math.sqrt(2)
+_TRIANGULAR = ((1.0, 0.0), (0.5, _ROOT_3 / 2))
+_FCC = (
+    (0.0, 1 / _ROOT_2, 1 / _ROOT_2),
+    (1 / _ROOT_2, 0.0, 1 / _ROOT_2),
+    (1 / _ROOT_2, 1 / _ROOT_2, 0.0),
+)
+_CELLS: dict[str, UnitCell] = {
+    name: replace(UnitCell.hypercubic(dimension), name=name)
+    for dimension, name in enumerate(("chain", "square", "cubic"), start=1)
+} | {
+    cell.name: cell
+    for cell in (
+        UnitCell(
+            "triangular",
+            _TRIANGULAR,
+            ((0.0, 0.0),),
+            ((0, 0, (1, 0)), (0, 0, (0, 1)), (0, 0, (1, -1))),
+        ),
+        UnitCell(
+            "honeycomb",
+            _TRIANGULAR,
+            ((0.0, 0.0), (1 / 3, 1 / 3)),
+            ((0, 1, _ORIGIN_2), (1, 0, (1, 0)), (1, 0, (0, 1))),
+        ),
+        UnitCell("kagome", _TRIANGULAR, ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5)), tuple(_kagome())),
+        UnitCell(
+            "pyrochlore",
+            _FCC,
+            ((0.0, 0.0, 0.0), (0.5, 0.0, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 0.5)),
+            tuple(_pyrochlore()),
+        ),
+    )
 }
-"""Name -> (sites in a cell, bonds from site a of a cell to site b of the cell at an offset)."""
+
+
+BUILT_IN = frozenset(_CELLS)
+"""Names of the lattices that `unit_cell` knows."""
+
+
+def unit_cell(name: str) -> UnitCell:
+    """The cell of a lattice that is built in.
+
+    Raises:
+        InputError: For an unknown name.
+
+    >>> len(unit_cell("kagome").basis)
+    3
+    """
+    if name not in _CELLS:
+        known = ", ".join(sorted(_CELLS))
+        raise InputError(f"lattice is {name!r}; {nearest(name, _CELLS)}expected one of {known}")
+    return _CELLS[name]
+
 
 _NETKET = {"bcc": "BCC", "fcc": "FCC", "diamond": "Diamond"}
 
@@ -136,9 +272,9 @@ def graph_lattice(name: str, cells: Sequence[int]) -> GraphLattice:
             f"lattice is {name!r}; {nearest(name, known)}expected one of {', '.join(known)}; "
             "choose one, or give your own edges with from_edges or a netket.graph with from_netket"
         )
-    basis, bonds = _CELLS[name]
-    dimension = len(bonds[0][2])
-    _check_cells(name, cells, dimension, least=2)
+    cell = _CELLS[name]
+    basis, bonds = len(cell.basis), cell.bonds
+    _check_cells(name, cells, len(cell.vectors), least=2)
     numbers = np.arange(math.prod(cells)).reshape(tuple(cells))
     edges = [_copies(numbers, basis, bond) for bond in bonds]
     shape = (*cells, basis) if basis > 1 else tuple(cells)

@@ -179,6 +179,33 @@ def plurality_table(n_letters: int, n_sites: int) -> Tensor:
     return most / most.sum(1, keepdim=True)
 
 
+def vacancy_majority_table(n_letters: int, n_sites: int) -> Tensor:
+    """The majority of spins -1, +1 in a block with vacancies 0: (3**n, 3) float64.
+
+    The block is vacant where more than half of its sites are, or half of them with one chance in
+    two; else it has the sign of the sum of its spins, where that is 0 one of both at random.
+
+    Args:
+        n_letters: 3; -1, 0 and +1 are the letters 0, 1 and 2.
+        n_sites: Sites of the block.
+
+    Raises:
+        InputError: For another number of letters.
+
+    >>> vacancy_majority_table(3, 2)[:3].tolist()
+    [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.5, 0.0, 0.5]]
+    """
+    if n_letters != 3:
+        raise InputError(
+            f"the rule 'vacancy_majority' is for the three letters -1, 0 and +1, not for "
+            f"{n_letters}; use plurality"
+        )
+    spins = words(3, n_sites) - 1
+    vacant = ((2 * (spins == 0).sum(1) - n_sites).sign() + 1) / 2
+    up = (spins.sum(1).sign() + 1) / 2
+    return torch.stack([(1 - vacant) * (1 - up), vacant, (1 - vacant) * up], 1).double()
+
+
 def decimation_table(n_letters: int, n_sites: int) -> Tensor:
     """The first letter of a block: (q**n, q) float64.
 

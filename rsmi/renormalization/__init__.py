@@ -4,8 +4,7 @@ from rsmi.renormalization.coarse_grain import coarse_grain
 from rsmi.renormalization.couplings import Interaction, generate_interactions
 from rsmi.renormalization.exponents import SYMBOLS, Exponent
 from rsmi.renormalization.measure import measure
-from rsmi.renormalization.models import check_model
-from rsmi.renormalization.monte_carlo_rg import MCRGResult, renormalise
+from rsmi.renormalization.monte_carlo_rg import MCRGResult, check_iteration, renormalise
 from rsmi.renormalization.stability import ScanEntry, over_steps, stability_matrix
 from rsmi.renormalization.verdict import Average, Drift, Verdict, copies
 
@@ -18,7 +17,7 @@ __all__ = [
     "MCRGResult",
     "ScanEntry",
     "Verdict",
-    "check_model",
+    "check_iteration",
     "coarse_grain",
     "copies",
     "generate_interactions",

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ from rsmi.compiling import njit
 from rsmi.errors import InputError
 from rsmi.lattice import coarse_shape, tile
 from rsmi.learning.filters import check_table
+from rsmi.renormalization.couplings import Interaction, Parity
+from rsmi.renormalization.measure import SpinPlan
 from rsmi.sampling.random import Stream, check_seed, philox4x32
 
 _CERTAIN = 1 << 32
@@ -106,6 +109,12 @@ class Rule:
         low, high = self.seed & 0xFFFFFFFF, self.seed >> 32
         _apply(spins, sites, self.threshold, first_index, level, low, high, out)
         return out
+
+    def plan(
+        self, shape: tuple[int, ...], bases: Mapping[Parity, tuple[Interaction, ...]]
+    ) -> SpinPlan:
+        """Lay out interactions of its spins for a lattice shape."""
+        return SpinPlan.of(shape, bases)
 
 
 def block_sites(shape: tuple[int, ...], block: tuple[int, ...]) -> NDArray[np.int32]:

@@ -4,13 +4,61 @@ import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rsmi.errors import InputError
+from rsmi.lattice.graphs import UnitCell, unit_cell
 
 Parity = Literal["even", "odd"]
 Site = tuple[int, ...]
 Term = tuple[Site, ...]
+
+SQUARE = unit_cell("square")
+
+
+class Operator(Protocol):
+    """What is summed over the lattice and belongs to one symmetry sector, for any letters."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        ...
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Distinct images under the point group."""
+        ...
+
+    @property
+    def parity(self) -> Parity:
+        """`even` for the invariant sector, `odd` for the other."""
+        ...
+
+    @property
+    def n_spins(self) -> int:
+        """Sites of a term."""
+        ...
+
+    @property
+    def diameter2(self) -> int:
+        """Largest squared distance between two of its sites."""
+        ...
+
+    @property
+    def components(self) -> int:
+        """Of a vector, summing to 0; 1 for numbers."""
+        ...
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether a torus of this shape keeps it apart from all others."""
+        ...
+
+    def share(self, mean: float) -> float:
+        """Of a pair: what its mean per term and site adds to the share of equal pairs."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -25,17 +73,18 @@ class Interaction:
         name: For people, such as `2-spin (1,0)`.
         terms: The distinct images of the group under the point group; each is a tuple of
             offsets >= 0, and translations count once.
+        diameter2: Largest squared distance between two of its spins.
 
     Attributes:
         parity: `even` or `odd` under the flip of all spins.
         n_spins: Spins in the product.
-        diameter2: Largest squared distance between two of its spins.
         extent: Largest offset along any axis; a lattice narrower than `2 * extent` cannot
             tell the interaction from others, because it wraps.
     """
 
     name: str
     terms: tuple[Term, ...]
+    diameter2: int
 
     @property
     def n_spins(self) -> int:  # noqa: D102
@@ -46,10 +95,8 @@ class Interaction:
         return "odd" if self.n_spins % 2 else "even"
 
     @property
-    def diameter2(self) -> int:  # noqa: D102
-        return max(
-            (_distance2(a, b) for a, b in itertools.combinations(self.terms[0], 2)), default=0
-        )
+    def components(self) -> int:  # noqa: D102
+        return 1
 
     @property
     def extent(self) -> int:  # noqa: D102
@@ -59,9 +106,13 @@ class Interaction:
         """Say whether a torus of this shape keeps the interaction apart from all others."""
         return 2 * self.extent <= min(shape)
 
+    def share(self, mean: float) -> float:
+        """The share of equal pairs whose product has this mean."""
+        return (1 + mean) / 2
+
 
 def generate_interactions(
-    reach: float, dimension: int = 2, max_spins: int = 4
+    reach: float, cell: UnitCell = SQUARE, max_spins: int = 4
 ) -> tuple[Interaction, ...]:
     """All interactions of 1 to `max_spins` spins with no two spins farther apart than `reach`.
 
@@ -71,14 +122,14 @@ def generate_interactions(
 
     Args:
         reach: Largest distance between two spins, in lattice constants.
-        dimension: 1, 2 or 3: hypercubic lattices.
+        cell: The lattice, with one site in a cell; its unit is the distance of nearest neighbours.
         max_spins: Most spins in a product, 1 to 4.
 
     Returns:
         Interactions of both parities in that order.
 
     Raises:
-        InputError: For another dimension, or a reach or number of spins out of range.
+        InputError: For several sites in a cell, or a reach or number of spins out of range.
 
     >>> [i.name for i in generate_interactions(1.5)]  # doctest: +NORMALIZE_WHITESPACE
     ['1-spin', '2-spin (1,0)', '2-spin (1,1)', '3-spin (0,0)(0,1)(1,0)',
@@ -86,49 +137,69 @@ def generate_interactions(
     >>> [len(i.terms) for i in generate_interactions(1.5)]
     [1, 2, 2, 4, 1]
     """
-    _check(reach, dimension, max_spins)
+    _check(reach, cell, max_spins)
+    metric = _Metric.of(cell)
     limit = math.floor(reach**2 + 1e-9)
-    found: set[tuple[Term, ...]] = set()
-    for group in _groups(limit, dimension, max_spins):
-        found.add(_orbit(group))
-    interactions = [Interaction(_name(orbit), orbit) for orbit in found]
+    matrices = [matrix for matrix, _, _ in cell.point_group()]
+    found = {_orbit(group, matrices) for group in _groups(limit, metric, max_spins)}
+    interactions = [Interaction(_name(orbit), orbit, metric.diameter2(orbit[0])) for orbit in found]
     return tuple(sorted(interactions, key=lambda i: (i.diameter2, i.n_spins, i.terms)))
 
 
-def _check(reach: float, dimension: int, max_spins: int) -> None:
-    if dimension not in (1, 2, 3):
-        raise InputError(f"interactions on a lattice of dimension {dimension}; expected 1, 2 or 3")
+@dataclass(frozen=True)
+class _Metric:
+    """Squared distances between cells, in units of the nearest ones (whole numbers)."""
+
+    gram: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, cell: UnitCell) -> "_Metric":
+        vectors = np.array(cell.vectors)
+        gram = vectors @ vectors.T
+        return cls(gram / gram.diagonal().min())
+
+    def distance2(self, a: Site, b: Site) -> int:
+        """Between two cells."""
+        step = np.array(a) - np.array(b)
+        return round(float(step @ self.gram @ step))
+
+    def diameter2(self, group: Term) -> int:
+        """Largest between two sites of a group."""
+        return max((self.distance2(a, b) for a, b in itertools.combinations(group, 2)), default=0)
+
+    def width(self, limit: int) -> int:
+        """Largest coordinate of a cell within a squared distance."""
+        return math.floor(math.sqrt(limit * np.linalg.inv(self.gram).diagonal().max()) + 1e-9)
+
+
+def _check(reach: float, cell: UnitCell, max_spins: int) -> None:
+    if len(cell.basis) != 1:
+        raise InputError(
+            f"the lattice {cell.name} has {len(cell.basis)} sites in a cell; interactions are made "
+            "for one site in a cell; coarse-grain whole cells to one site first"
+        )
     if not 0 <= reach <= 8:
         raise InputError(f"reach is {reach}; expected a distance between 0 and 8 lattice constants")
     if not 1 <= max_spins <= 4:
         raise InputError(f"max_spins is {max_spins}; expected 1 to 4")
 
 
-def _groups(limit: int, dimension: int, max_spins: int) -> Iterable[Term]:
+def _groups(limit: int, metric: _Metric, max_spins: int) -> Iterable[Term]:
     """Every group whose first site in lexicographic order is the origin."""
-    width = math.isqrt(limit)
+    width, dimension = metric.width(limit), len(metric.gram)
     origin = (0,) * dimension
     box = itertools.product(range(-width, width + 1), repeat=dimension)
-    near = [site for site in box if site > origin and _distance2(site, origin) <= limit]
+    near = [site for site in box if site > origin and metric.distance2(site, origin) <= limit]
     for others in range(max_spins):
         for rest in itertools.combinations(near, others):
-            if all(_distance2(a, b) <= limit for a, b in itertools.combinations(rest, 2)):
+            if all(metric.distance2(a, b) <= limit for a, b in itertools.combinations(rest, 2)):
                 yield (origin, *rest)
 
 
-def _distance2(a: Site, b: Site) -> int:
-    return sum((x - y) ** 2 for x, y in zip(a, b, strict=True))
-
-
-def _orbit(group: Term) -> tuple[Term, ...]:
-    """The distinct images of a group under reflections and exchanges of axes, sorted."""
-    dimension = len(group[0])
-    images = set()
-    for axes in itertools.permutations(range(dimension)):
-        for signs in itertools.product((1, -1), repeat=dimension):
-            moved = [tuple(signs[k] * site[axes[k]] for k in range(dimension)) for site in group]
-            images.add(_to_corner(moved))
-    return tuple(sorted(images))
+def _orbit(group: Term, matrices: list[NDArray[np.int64]]) -> tuple[Term, ...]:
+    """The distinct images of a group under the point group, sorted."""
+    sites = np.array(group)
+    return tuple(sorted({_to_corner([tuple(s) for s in (sites @ m).tolist()]) for m in matrices}))
 
 
 def _to_corner(sites: list[Site]) -> Term:

@@ -1,7 +1,7 @@
 """Values of interactions in configurations, by bit operations on packed rows of spins."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rsmi.compiling import njit
 from rsmi.errors import InputError
-from rsmi.renormalization.couplings import Interaction
+from rsmi.renormalization.couplings import Interaction, Parity
 
 _WORD = 64
 
@@ -99,6 +99,35 @@ class Plan:
         return out
 
 
+@dataclass(frozen=True)
+class SpinPlan:
+    """Interactions of both parities laid out together.
+
+    Args:
+        plan: All of them.
+        sizes: How many each parity has.
+    """
+
+    plan: Plan
+    sizes: Mapping[Parity, int]
+
+    @classmethod
+    def of(
+        cls, shape: tuple[int, ...], bases: Mapping[Parity, tuple[Interaction, ...]]
+    ) -> "SpinPlan":
+        """Lay out the bases for a lattice shape."""
+        plan = Plan.of(shape, [i for basis in bases.values() for i in basis])
+        return cls(plan, {parity: len(basis) for parity, basis in bases.items()})
+
+    def run(self, spins: NDArray[np.int8]) -> dict[Parity, NDArray[np.int64]]:
+        """Measure (n, *shape) spins: (n, 1, interactions) of each parity."""
+        values, begin, found = self.plan.run(spins)[:, None], 0, {}
+        for parity, size in self.sizes.items():
+            found[parity] = values[..., begin : begin + size]
+            begin += size
+        return found
+
+
 def _check(shape: tuple[int, ...], interactions: Sequence[Interaction]) -> None:
     for interaction in interactions:
         dimension = len(interaction.terms[0][0])
@@ -135,26 +164,26 @@ def _ctpop(typingctx, word):  # type: ignore[no-untyped-def]
     return types.uint64(types.uint64), codegen
 
 
-_popcount: Any = intrinsic(_ctpop)
+popcount: Any = intrinsic(_ctpop)
 
 
 @njit(cache=True, nogil=True)
-def _pack(spins, reach, packed):  # type: ignore[no-untyped-def]
-    """Set bit x of a row where s(x) = -1; the row goes on for `reach` bits behind its end."""
-    n_rows, length = spins.shape
+def pack_bits(minus, reach, packed):  # type: ignore[no-untyped-def]
+    """Set bit x of a row where it is True; the row goes on for `reach` bits behind its end."""
+    n_rows, length = minus.shape
     for r in range(n_rows):
         for w in range(packed.shape[1]):
             word = np.uint64(0)
             begin = 64 * w
             for x in range(begin, min(begin + 64, length)):
-                word |= np.uint64(spins[r, x] < 0) << np.uint64(x - begin)
+                word |= np.uint64(minus[r, x]) << np.uint64(x - begin)
             packed[r, w] = word
         for x in range(length, length + reach):
-            packed[r, x >> 6] |= np.uint64(spins[r, x % length] < 0) << np.uint64(x & 63)
+            packed[r, x >> 6] |= np.uint64(minus[r, x % length]) << np.uint64(x & 63)
 
 
 @njit(cache=True, nogil=True)
-def _shift(packed, rows, shifts, length, planes):  # type: ignore[no-untyped-def]
+def shift_planes(packed, rows, shifts, length, planes):  # type: ignore[no-untyped-def]
     """Fill each plane with the lattice shifted by its offset."""
     n_planes, n_rows, n_words = planes.shape
     rest = np.uint64(length & 63)
@@ -177,16 +206,16 @@ def _count(planes, term, n_spins):  # type: ignore[no-untyped-def]
     a, b, c, d = planes[term[0]], planes[term[1]], planes[term[2]], planes[term[3]]
     if n_spins == 1:
         for i in range(len(a)):
-            total += _popcount(a[i])
+            total += popcount(a[i])
     elif n_spins == 2:
         for i in range(len(a)):
-            total += _popcount(a[i] ^ b[i])
+            total += popcount(a[i] ^ b[i])
     elif n_spins == 3:
         for i in range(len(a)):
-            total += _popcount(a[i] ^ b[i] ^ c[i])
+            total += popcount(a[i] ^ b[i] ^ c[i])
     else:
         for i in range(len(a)):
-            total += _popcount(a[i] ^ b[i] ^ c[i] ^ d[i])
+            total += popcount(a[i] ^ b[i] ^ c[i] ^ d[i])
     return np.int64(total)
 
 
@@ -199,8 +228,8 @@ def _measure(spins, rows, shifts, terms, n_spins, owner, out):  # type: ignore[n
     flat = planes.reshape(len(shifts), n_rows * n_words)
     reach = shifts.max()
     for c in range(len(spins)):
-        _pack(spins[c], reach, packed)
-        _shift(packed, rows, shifts, length, planes)
+        pack_bits(spins[c] < 0, reach, packed)
+        shift_planes(packed, rows, shifts, length, planes)
         for t in range(len(owner)):
             minus = _count(flat, terms[t], n_spins[t])
             out[c, owner[t]] += n_rows * length - 2 * minus

@@ -1,28 +1,31 @@
 """The whole analysis of one rule: from samples to critical exponents."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.lattice import coarse_shape
+from rsmi.lattice import Alphabet, Space, coarse_shape, words
+from rsmi.lattice.alphabet import SPIN
 from rsmi.renormalization.coarse_grain import Rule
-from rsmi.renormalization.couplings import Interaction, Parity, generate_interactions
+from rsmi.renormalization.couplings import Operator, Parity, generate_interactions
 from rsmi.renormalization.exponents import Exponent, critical_exponents
-from rsmi.renormalization.models import check_model
+from rsmi.renormalization.letters import LetterRule, letter_operators
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stability import ScanEntry, scan
-from rsmi.renormalization.stream import Progress, Source, accumulate, silent
-from rsmi.renormalization.verdict import Verdict, judge, ordered
+from rsmi.renormalization.stream import Iterable, Progress, Source, accumulate, silent
+from rsmi.renormalization.verdict import Told, Verdict, judge, ordered
 from rsmi.sampling import OrderReport
+from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.threads import cores
 from rsmi.storage import check_source
 
 _SAMPLES_PER_COUPLING = 20
-_LEAST_STEPS_3D = 3  # so that a truncation error can be stated
+_LEAST_STEPS = 3  # where corrections shrink slowly, so that a truncation error can be stated
 
 
 @dataclass(frozen=True)
@@ -31,21 +34,23 @@ class MCRGResult:
 
     Args:
         shapes: Lattice shape at each level, the samples' first.
-        interactions: The basis of each parity, in order.
+        interactions: The basis of each parity, in order; of letters, operators by sector.
         scan: Leading exponents by parity, level and size of the basis.
         verdict: Whether the flow rests, without which no exponent is quoted.
         n: Configurations used.
         blocks: Independent blocks of the data behind the jackknife errors.
         order: How much the configurations remember of each other.
+        omega: Exponent of corrections that shrink slowly; None where they shrink as b**-2.
     """
 
     shapes: tuple[tuple[int, ...], ...]
-    interactions: dict[Parity, tuple[Interaction, ...]]
+    interactions: Mapping[Parity, Sequence[Operator]]
     scan: tuple[ScanEntry, ...]
     verdict: Verdict
     n: int
     blocks: int
     order: OrderReport
+    omega: float | None
 
     @property
     def exponents(self) -> dict[str, Exponent]:
@@ -55,7 +60,7 @@ class MCRGResult:
             AnalysisError: If there is no fixed point, with the reasons.
         """
         self.verdict.check()
-        return critical_exponents(*_sectors(self.scan), len(self.shapes[0]))
+        return critical_exponents(*_sectors(self.scan), len(self.shapes[0]), self.omega)
 
 
 def renormalise(
@@ -80,9 +85,10 @@ def renormalise(
     The samples are streamed once; neither memory nor any digit depends on pieces or workers.
 
     Args:
-        samples: Configurations of Ising spins at the critical point.
-        table: (2**n_v, 2) float64 p(h|v), odd under the flip of all spins.
-        block: Extents of the block, all equal.
+        samples: Configurations at the critical point, of a space with one site in each cell.
+        table: (q**n_v, q) float64 p(h|v), alike under every symmetry of the q letters; row and
+            column as in `rsmi.lattice.words`. With two letters odd under the flip of all spins.
+        block: Extents of the block in cells, all equal.
         levels: Steps; without it as many as leave a lattice at least 2 sites wide, in three
             dimensions 4. A single step is accepted only where the lattice cannot give two.
         reach: Largest distance between two spins of an interaction, in lattice constants.
@@ -95,41 +101,110 @@ def renormalise(
         progress: Called with (configurations done, configurations in all).
 
     Raises:
-        InputError: For samples of another model, a rule that cannot be iterated, a lattice that
+        InputError: For samples or a rule that cannot be iterated, with the reason, a lattice that
             cannot be tiled so often, too few samples, or samples whose order shows that they are
             not in equilibrium, see `rsmi.storage.check_source`.
         AnalysisError: If the samples do not fluctuate.
 
     Source: R. H. Swendsen (1979), Phys. Rev. Lett. 42, 859.
     """
-    check_model(getattr(samples, "model", None))
+    space = _space(samples)
     order = check_source(samples)  # what its axes are comes before what a block is
-    rule = _rule(table, tuple(block), seed)
-    shapes = _shapes(tuple(samples.shape), rule.block, levels)
-    bases = _bases(reach, len(rule.block), {"even": n_even, "odd": n_odd})
+    rule = _rule(table, tuple(block), space.alphabet, seed)
+    critical = getattr(samples, "critical", None)
+    omega = _omega(critical, space)
+    shapes = _shapes(space.cells, rule.block, levels, slow=omega is not None)
+    bases = _bases(reach, space, {"even": n_even, "odd": n_odd})
     _check_amount(len(samples), samples.chains, max(map(len, bases.values())), blocks)
     blocks = min(blocks, order.blocks)
     steps, threads = len(shapes) - 1, workers or cores()
+    rows = _rows(samples, space)
     moments = accumulate(
-        samples, rule, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
+        rows, rule, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
     )
-    return _result(samples, order, shapes, bases, moments, table)
+    scans = _scans(moments, rule.block[0])
+    found = critical_exponents(scans["even"], scans["odd"], len(space.cells), omega)
+    told = Told.of(samples, critical, omega)
+    verdict = judge(scans, moments, found, table, space.alphabet, told)
+    used, entries = len(moments["even"].count), scans["even"] + scans["odd"]
+    return MCRGResult(shapes, bases, entries, verdict, order.n, used, order, omega)
 
 
-def _result(
-    samples: Source,
-    order: OrderReport,
-    shapes: tuple[tuple[int, ...], ...],
-    bases: dict[Parity, tuple[Interaction, ...]],
-    moments: dict[Parity, Moments],
-    table: Tensor,
-) -> MCRGResult:
-    scans = _scans(moments, shapes[0][0] // shapes[1][0])
-    found = critical_exponents(scans["even"], scans["odd"], len(shapes[0]))
-    verdict = judge(scans, moments, found, table, getattr(samples, "model", None))
-    used = len(moments["even"].count)
-    entries = scans["even"] + scans["odd"]
-    return MCRGResult(shapes, bases, entries, verdict, order.n, used, order)
+def check_iteration(samples: object) -> None:
+    """Refuse samples on whose letters no rule can be iterated.
+
+    Raises:
+        InputError: With the physical reason, or because a source names a model and no space.
+    """
+    model = getattr(samples, "model", None)
+    if reason := getattr(samples, "iteration", "" if model is None else _UNTOLD):
+        raise InputError(
+            f"the samples are of the model {(model or {}).get('model', 'unknown')}, on which no "
+            f"rule can be iterated: {reason}"
+        )
+
+
+def _space(samples: Source) -> Space:
+    """Where the letters live, if a rule can be iterated on them."""
+    check_iteration(samples)
+    space: Space = getattr(samples, "space", None) or Space.hypercubic(samples.shape, SPIN)
+    if not space.homogeneous or len(space.alphabet.symmetries) < 2:
+        raise InputError(
+            "the space of the samples has no symmetry of its letters, or its cells differ; "
+            "exponents need cells that are alike, and letters whose exchange tells even operators "
+            "from odd ones"
+        )
+    return space
+
+
+_UNTOLD = (
+    "the source names a model, but not the space of its letters; open the file with "
+    "rsmi.storage.open_samples, or give the source the attributes space, letters and iteration"
+)
+
+
+def _omega(critical: CriticalPoint | None, space: Space) -> float | None:
+    """Exponent of the leading correction; None where it is that of Ising spins in a plane."""
+    if critical is not None:
+        omega = critical.universality.omega
+        return omega if omega < _FAST else None
+    if len(space.cells) >= 3:
+        return UNIVERSALITY["ising_3d"].omega
+    return None if space.alphabet.size == 2 else _SLOWEST
+
+
+_FAST = 2.0
+_SLOWEST = UNIVERSALITY["tricritical_ising_2d"].omega  # of letters whose class is not known
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Samples with a letter in each cell: +1 and -1 where there are two, else 0 ... q - 1."""
+
+    samples: Any
+    shape: tuple[int, ...]
+    two: bool
+
+    @property
+    def chains(self) -> int:
+        """Those of the samples."""
+        return int(self.samples.chains)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """Letters start..stop-1, (n, *cells) int8."""
+        letters: Tensor = self.samples.letters(start, stop).reshape(-1, *self.shape)
+        return 2 * letters - 1 if self.two else letters
+
+
+def _rows(samples: Source, space: Space) -> Source:
+    """The samples themselves where they hold two letters of the space already."""
+    two = space.alphabet.size == 2
+    if two and tuple(samples.shape) == space.cells:
+        return samples
+    return _Cells(samples, space.cells, two)
 
 
 def _scans(moments: dict[Parity, Moments], scale: int) -> dict[Parity, tuple[ScanEntry, ...]]:
@@ -147,14 +222,15 @@ def _sectors(entries: Sequence[ScanEntry]) -> tuple[list[ScanEntry], list[ScanEn
     return even, [entry for entry in entries if entry.parity == "odd"]
 
 
-def _rule(table: Tensor, block: tuple[int, ...], seed: int) -> Rule:
-    rule = Rule.of(table, block, seed)
+def _rule(table: Tensor, block: tuple[int, ...], alphabet: Alphabet, seed: int) -> Iterable:
+    two = alphabet.size == 2
+    rule = Rule.of(table, block, seed) if two else _letter_rule(table, block, alphabet, seed)
     if len(set(block)) != 1 or block[0] < 2:
         raise InputError(
             f"block {list(block)} does not rescale all directions alike; exponents need equal "
             "extents of at least 2, such as [2, 2]"
         )
-    if not torch.allclose(table, table.flip(0, 1), atol=1e-6):
+    if two and not torch.allclose(table, table.flip(0, 1), atol=1e-6):
         raise InputError(
             "the rule is not odd under the flip of all spins, p(h|v) != p(-h|-v), so it mixes the "
             "even and odd sectors; learn it with z2: impose, or use (table + table.flip(0, 1)) / 2"
@@ -162,8 +238,33 @@ def _rule(table: Tensor, block: tuple[int, ...], seed: int) -> Rule:
     return rule
 
 
+def _letter_rule(
+    table: Tensor, block: tuple[int, ...], alphabet: Alphabet, seed: int
+) -> LetterRule:
+    """A rule that takes letters to letters and commutes with their symmetries."""
+    q, n_v = alphabet.size, math.prod(block)
+    rule = LetterRule.of(table, q, block, seed)
+    if table.shape[1] != q:
+        raise InputError(
+            f"the rule has {table.shape[1]} symbols per block, the samples {q} letters "
+            f"({', '.join(alphabet.names)}); a rule can be iterated only if its output is again "
+            "one of the letters"
+        )
+    spelled = words(q, n_v)
+    for p in alphabet.symmetries:
+        renamed = torch.tensor(p)[spelled] @ (q ** torch.arange(n_v))
+        if not torch.allclose(table[renamed][:, list(p)], table, atol=1e-6):
+            raise InputError(
+                "the rule is not alike under the symmetry of the letters that takes "
+                f"{', '.join(alphabet.names)} to {', '.join(alphabet.names[a] for a in p)}, "
+                "p(gh|gv) != p(h|v), so it mixes the sectors; average it over the symmetries, or "
+                "use plurality"
+            )
+    return rule
+
+
 def _shapes(
-    shape: tuple[int, ...], block: tuple[int, ...], levels: int | None
+    shape: tuple[int, ...], block: tuple[int, ...], levels: int | None, *, slow: bool
 ) -> tuple[tuple[int, ...], ...]:
     """Lattice shapes of all levels; as deep as possible where the depth is left open."""
     if len(shape) != len(block):
@@ -181,7 +282,7 @@ def _shapes(
             f"4 sites wide, the last 2), asked for was {wanted}; use fewer levels or a lattice "
             "whose extents are multiples of powers of the block's"
         )
-    _check_steps(wanted, possible, shape)
+    _check_steps(wanted, possible, shape, slow)
     return tuple(shapes[: wanted + 1])
 
 
@@ -196,14 +297,15 @@ def _tilings(
     return shapes
 
 
-def _check_steps(wanted: int, possible: int, shape: tuple[int, ...]) -> None:
+def _check_steps(wanted: int, possible: int, shape: tuple[int, ...], slow: bool) -> None:
     """Refuse fewer steps than an honest error needs."""
-    if len(shape) >= 3 and wanted < _LEAST_STEPS_3D:
+    if slow and wanted < _LEAST_STEPS:
+        where = "in three dimensions" if len(shape) >= 3 else "with these letters"
         raise InputError(
-            f"{wanted} steps were asked for, or possible, on a lattice of shape {list(shape)}; in "
-            f"three dimensions the flow nears its fixed point slowly, and with fewer than "
-            f"{_LEAST_STEPS_3D} steps the error cannot be told; use a larger lattice, such as "
-            f"{[32] * 3} with blocks of {[2] * 3}, or more levels"
+            f"{wanted} steps were asked for, or possible, on a lattice of shape {list(shape)}; "
+            f"{where} the flow nears its fixed point slowly, and with fewer than {_LEAST_STEPS} "
+            f"steps the error cannot be told; use a larger lattice, such as {[32] * len(shape)} "
+            f"with blocks of {[2] * len(shape)}, or more levels"
         )
     if wanted < 2 <= possible:
         raise InputError(
@@ -214,12 +316,17 @@ def _check_steps(wanted: int, possible: int, shape: tuple[int, ...]) -> None:
 
 
 def _bases(
-    reach: float, dimension: int, wanted: dict[Parity, int | None]
-) -> dict[Parity, tuple[Interaction, ...]]:
-    everything = generate_interactions(reach, dimension)
-    bases: dict[Parity, tuple[Interaction, ...]] = {}
+    reach: float, space: Space, wanted: dict[Parity, int | None]
+) -> dict[Parity, Sequence[Operator]]:
+    found = generate_interactions(reach, space.cell)
+    everything: Mapping[Parity, Sequence[Operator]] = (
+        {parity: [i for i in found if i.parity == parity] for parity in wanted}
+        if space.alphabet.size == 2
+        else letter_operators(found, space.alphabet)
+    )
+    bases: dict[Parity, Sequence[Operator]] = {}
     for parity, n in wanted.items():
-        basis = tuple(i for i in everything if i.parity == parity)
+        basis = tuple(everything[parity])
         if not (basis and (n is None or 1 <= n <= len(basis))):
             raise InputError(
                 f"{n if n is not None else 'all'} {parity} interactions were asked for; within "

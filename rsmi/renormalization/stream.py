@@ -1,12 +1,12 @@
 """Stream samples through the levels once, with bounded memory, and sum their moments."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from threading import Lock
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,8 @@ from torch import Tensor
 
 from rsmi.information import block_labels
 from rsmi.lattice import coarse_shape
-from rsmi.renormalization.coarse_grain import Rule, aligned_sites, block_sites
-from rsmi.renormalization.couplings import Interaction, Parity
-from rsmi.renormalization.measure import Plan
+from rsmi.renormalization.coarse_grain import aligned_sites, block_sites
+from rsmi.renormalization.couplings import Operator, Parity
 from rsmi.renormalization.moments import Moments
 
 # Spins per piece of work: a few MiB for each thread, whatever the number of samples.
@@ -30,14 +29,49 @@ _NARROW_IMAGES = 4
 class Source(Protocol):
     """What is needed of a set of samples; every `rsmi.storage` reader has it."""
 
-    shape: tuple[int, ...]
-    chains: int
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a configuration."""
+        ...
+
+    @property
+    def chains(self) -> int:
+        """Markov chains, side by side."""
+        ...
 
     def __len__(self) -> int: ...
 
     def read(self, start: int, stop: int) -> Tensor: ...  # noqa: D102
 
 
+class SectorPlan(Protocol):
+    """Operators laid out for one lattice shape."""
+
+    def run(self, letters: NDArray[np.int8]) -> dict[Parity, NDArray[np.int64]]:
+        """Measure (n, *shape): (n, components, operators) of each sector."""
+        ...
+
+
+class Iterable(Protocol):
+    """A rule whose coarse variables are of the kind that it takes: `Rule`, `LetterRule`."""
+
+    @property
+    def block(self) -> tuple[int, ...]:
+        """Extents of a block."""
+        ...
+
+    def apply(
+        self, letters: NDArray[np.int8], sites: NDArray[np.int32], first_index: int, level: int, /
+    ) -> NDArray[np.int8]:
+        """Coarse-grain (n, images, n_sites): (n, images, len(sites))."""
+        ...
+
+    def plan(self, shape: tuple[int, ...], bases: Any, /) -> SectorPlan:
+        """Lay out operators of its letters, by sector, for a lattice shape."""
+        ...
+
+
+Values = dict[Parity, NDArray[np.int64]]
 Progress = Callable[[int, int], None]
 
 
@@ -47,8 +81,8 @@ def silent(done: int, total: int) -> None:
 
 def accumulate(
     samples: Source,
-    rule: Rule,
-    bases: dict[Parity, tuple[Interaction, ...]],
+    rule: Iterable,
+    bases: Mapping[Parity, Sequence[Operator]],
     *,
     levels: int,
     blocks: int,
@@ -65,7 +99,7 @@ def accumulate(
     Args:
         samples: Configurations; only a few MiB are held at a time.
         rule: The rule to iterate.
-        bases: Interactions for each parity.
+        bases: Operators of the rule's letters for each parity.
         levels: How often to coarse-grain.
         blocks: Wanted number of independent blocks of the data.
         workers: Threads.
@@ -74,7 +108,7 @@ def accumulate(
     Returns:
         Moments for each parity.
     """
-    ladder = Ladder.of(samples.shape, rule, [i for basis in bases.values() for i in basis], levels)
+    ladder = Ladder.of(samples.shape, rule, bases, levels)
     labels = block_labels(len(samples), samples.chains, blocks, most=blocks).numpy()
     total = int(labels.max()) + 1
     moments = {
@@ -105,15 +139,19 @@ class Ladder:
             before, of all but where the lattice is narrow.
     """
 
-    rule: Rule
+    rule: Iterable
     shapes: tuple[tuple[int, ...], ...]
     sites: list[NDArray[np.int32]]
-    plans: list[Plan]
+    plans: list[SectorPlan]
     images: tuple[int, ...]
 
     @classmethod
     def of(
-        cls, shape: tuple[int, ...], rule: Rule, interactions: list[Interaction], levels: int
+        cls,
+        shape: tuple[int, ...],
+        rule: Iterable,
+        bases: Mapping[Parity, Sequence[Operator]],
+        levels: int,
     ) -> "Ladder":
         """Prepare all levels."""
         shapes = level_shapes(shape, rule.block, levels)
@@ -124,24 +162,29 @@ class Ladder:
             sites.append((aligned_sites if every else block_sites)(fine, rule.block))
             single = min(images[-1], _NARROW_IMAGES) if min(coarse) < 4 else images[-1]
             images.append(images[-1] * n_v if every else single)
-        plans = [Plan.of(s, interactions) for s in shapes]
+        plans = [rule.plan(s, bases) for s in shapes]
         return cls(rule, shapes, sites, plans, tuple(images))
 
-    def run(self, spins: NDArray[np.int8], start: int) -> list[NDArray[np.int64]]:
-        """Interactions of (n, *shape) spins at every level: (n, images, m) for each."""
+    def run(self, spins: NDArray[np.int8], start: int) -> list[Values]:
+        """Operators of (n, *shape) letters at every level: (n, components, images, m) for each."""
         n = len(spins)
         here = spins.reshape(n, 1, -1)
         values = []
         for level, plan in enumerate(self.plans):
             if level:
                 blocks = self.sites[level - 1]
-                tilings = len(blocks) // math.prod(plan.shape)
+                tilings = len(blocks) // math.prod(self.shapes[level])
                 parents = np.ascontiguousarray(here[:, : self.images[level] // tilings])
                 here = self.rule.apply(parents, blocks, start, level - 1)
                 here = here.reshape(n, self.images[level], -1)
-            measured = plan.run(here.reshape(-1, *plan.shape))
-            values.append(measured.reshape(n, self.images[level], -1))
+            measured = plan.run(here.reshape(-1, *self.shapes[level]))
+            values.append({parity: _by_image(v, n) for parity, v in measured.items()})
         return values
+
+
+def _by_image(measured: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """(n * images, components, m) as (n, components, images, m)."""
+    return measured.reshape(n, -1, *measured.shape[1:]).swapaxes(1, 2)
 
 
 def level_shapes(
@@ -159,15 +202,11 @@ def level_shapes(
 
 
 def _add(
-    moments: dict[Parity, Moments], labels: NDArray[np.int64], values: list[NDArray[np.int64]]
+    moments: Mapping[Parity, Moments], labels: NDArray[np.int64], values: list[Values]
 ) -> None:
     for block in np.unique(labels):
-        mine = [level[labels == block] for level in values]
-        begin = 0
-        for sums in moments.values():
-            end = begin + len(sums.interactions)
-            sums.add(int(block), [level[:, :, begin:end] for level in mine])
-            begin = end
+        for parity, sums in moments.items():
+            sums.add(int(block), [level[parity][labels == block] for level in values])
 
 
 def _stream(

@@ -1,22 +1,27 @@
 """Whether the flow rests: what must hold before a critical exponent is quoted."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.special import fdtrc, stdtrit
 from torch import Tensor
+from torch.nn import functional as F
 
 from rsmi.errors import AnalysisError
 from rsmi.information.estimate import Estimate
-from rsmi.lattice import states
+from rsmi.lattice import Alphabet, words
+from rsmi.lattice.alphabet import SPIN
 from rsmi.renormalization.couplings import Parity
 from rsmi.renormalization.exponents import SYMBOLS, Change, Exponent, changes, choose
-from rsmi.renormalization.models import off_critical
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stability import ScanEntry, by_level, jackknife_error, over_steps
+from rsmi.sampling.exact.universality import CriticalPoint
 
 _DRIFT_ALARM = 1e-4
 _ODD_ALARM = 1e-6
@@ -32,7 +37,55 @@ _RESCALING, _TORUS = 0.0015, 0.05  # times b, and over the square of the coarse 
 _GROWTH = 0.4  # y_h moves by this times the relative distance from T_c, growing by b in a step
 _NARROW: dict[Parity, float] = {"even": 0.03, "odd": 0.003}  # more, where the torus is felt
 _SLOW = 4.0
-"""In three dimensions corrections are larger and shrink more slowly."""
+"""Where corrections shrink more slowly than b**-2 they are larger too."""
+_NEAR = 0.05  # of |K / K_c - 1| L**y_t: what is left moves no exponent by more than its error
+
+
+@dataclass(frozen=True)
+class Told:
+    """What samples say of themselves.
+
+    Args:
+        coupling: K, where they name it.
+        critical: Their critical point, where it is known.
+        omega: Exponent of corrections that shrink slowly.
+        known: Whether they name their model.
+    """
+
+    coupling: float | None = None
+    critical: CriticalPoint | None = None
+    omega: float | None = None
+    known: bool = False
+
+    @classmethod
+    def of(cls, samples: object, critical: CriticalPoint | None, omega: float | None) -> Self:
+        """Read off a source."""
+        model = getattr(samples, "model", None)
+        coupling = (model or {}).get("coupling")
+        named = float(coupling) if isinstance(coupling, float | int) else None
+        return cls(named, critical, omega, model is not None)
+
+    def off_critical(self, shape: tuple[int, ...]) -> str | None:
+        """Why samples that name their coupling are not critical, if they are not.
+
+        >>> Told(0.4).off_critical((8,))
+        'a chain has no critical point at a temperature above 0'
+        """
+        if self.coupling is None:
+            return None
+        if len(shape) == 1:
+            return "a chain has no critical point at a temperature above 0"
+        if self.critical is None:
+            return None
+        critical, y_t = self.critical.coupling, self.critical.universality.y_t.value
+        distance = self.coupling / critical - 1
+        if abs(distance) * max(shape) ** y_t <= _NEAR:
+            return None
+        side = "above" if distance > 0 else "below"
+        return (
+            f"the samples say K = J/T = {self.coupling:.6g}, {100 * abs(distance):.1f} % {side} "
+            f"the critical {critical:.6g}"
+        )
 
 
 @dataclass(frozen=True)
@@ -154,7 +207,8 @@ def judge(
     moments: Mapping[Parity, Moments],
     exponents: Mapping[str, Exponent],
     table: Tensor,
-    model: Mapping[str, str | float] | None,
+    alphabet: Alphabet,
+    told: Told,
 ) -> Verdict:
     """Look for every sign that a flow does not rest.
 
@@ -164,17 +218,18 @@ def judge(
     averages that the flip symmetry forbids, configurations that are nearly ordered, and leading
     eigenvalues that no critical point has.
     """
-    drifts = tuple(drift for scan in scans.values() for drift in find_drifts(scan))
+    slow = told.omega is not None
+    drifts = tuple(drift for scan in scans.values() for drift in find_drifts(scan, slow))
     moved = rescaling(moments["odd"], scans["odd"])
-    unseen = None if model else _unseen(drifts, scans["odd"])
+    unseen = None if told.known or slow else _unseen(drifts, scans["odd"])
     odd, chance = odd_averages(moments["odd"]), flip_chance(moments["odd"])
     shape = moments["even"].shapes[0]
     reasons = [
-        off_critical(model, shape),
-        copies(table),
+        told.off_critical(shape),
+        copies(table, alphabet),
         ordered(moments["even"]),
         _forbidden(odd, chance),
-        _not_rescaled(moved, scans["odd"][0], len(moments["odd"].count)),
+        _not_rescaled(moved, scans["odd"][0], len(moments["odd"].count), slow),
         *(_drifting(scan, drifts) for scan in scans.values()),
         *_irrelevant(exponents, len(shape)),
     ]
@@ -183,7 +238,7 @@ def judge(
     )
 
 
-def find_drifts(entries: Sequence[ScanEntry]) -> list[Drift]:
+def find_drifts(entries: Sequence[ScanEntry], slow: bool = False) -> list[Drift]:
     """The change of each step, beside what is allowed.
 
     The first change is what a first step does. A later one may be as large as a correction that
@@ -194,12 +249,12 @@ def find_drifts(entries: Sequence[ScanEntry]) -> list[Drift]:
     for change in changes(entries):
         parity, shape = change.after.parity, change.after.shape
         scale = shape[0] / change.after.coarse_shape[0]
-        slow = _SLOW if len(shape) >= 3 else 1.0
-        allowed = slow * _FIRST[parity] * scale
+        wide = _SLOW if slow else 1.0
+        allowed = wide * _FIRST[parity] * scale
         if found:
             before = abs(found[-1].change.value.value)
-            allowed = max(slow * _LATER[parity], min(before, allowed) / scale)
-        found.append(Drift(change, allowed + change.after.narrow * slow * _NARROW[parity]))
+            allowed = max(wide * _LATER[parity], min(before, allowed) / scale)
+        found.append(Drift(change, allowed + change.after.narrow * wide * _NARROW[parity]))
     return found
 
 
@@ -229,15 +284,21 @@ def _drifting(entries: Sequence[ScanEntry], drifts: Sequence[Drift]) -> str | No
 def odd_averages(moments: Moments) -> tuple[Average, ...]:
     """Averages of all odd interactions on the lattice of the samples and the first coarse one."""
     found = []
-    for level in range(2):
-        means = moments.averages(level)
+    for level, component in itertools.product(range(2), _free(moments)):
+        means = moments.averages(level, component)
         errors = np.max([_standard_errors(joined) for joined in _groupings(means)], 0)
+        letter = f" of letter {component}" if moments.components > 1 else ""
         for interaction, mean, error in zip(
             moments.interactions, means.mean(0), errors, strict=True
         ):
             value = Estimate(float(mean), float(error), "estimate", unit="1")
-            found.append(Average(interaction.name, level, value))
+            found.append(Average(interaction.name + letter, level, value))
     return tuple(found)
+
+
+def _free(moments: Moments) -> range:
+    """Components that are independent: all but the last of a vector, whose sum is 0."""
+    return range(max(1, moments.components - 1))
 
 
 def flip_chance(moments: Moments) -> float:
@@ -252,7 +313,8 @@ def flip_chance(moments: Moments) -> float:
     """
     found = []
     for level in range(2):
-        means = moments.averages(level)[:, :_MOST_ODD]
+        parts = [moments.averages(level, c)[:, :_MOST_ODD] for c in _free(moments)]
+        means = np.concatenate(parts, 1)[:, : 2 * _MOST_ODD]
         found.append(max(_hotelling(joined) for joined in _groupings(means)))
     return min(1.0, len(found) * min(found))
 
@@ -314,10 +376,9 @@ def rescaling(moments: Moments, entries: Sequence[ScanEntry]) -> Estimate:
     return Estimate(whole - first.exponent.value, error, "estimate", unit="1")
 
 
-def _not_rescaled(moved: Estimate, first: ScanEntry, blocks: int) -> str | None:
-    slow = _SLOW if len(first.shape) >= 3 else 1.0
+def _not_rescaled(moved: Estimate, first: ScanEntry, blocks: int, slow: bool) -> str | None:
     scale, width = first.shape[0] / first.coarse_shape[0], min(first.coarse_shape)
-    allowed = slow * (_RESCALING * scale + _TORUS / width**2)
+    allowed = (_SLOW if slow else 1.0) * (_RESCALING * scale + _TORUS / width**2)
     if abs(moved.value) - allowed <= moved.error * stdtrit(blocks - 1, 1 - _DRIFT_ALARM / 2):
         return None
     return (
@@ -326,18 +387,21 @@ def _not_rescaled(moved: Estimate, first: ScanEntry, blocks: int) -> str | None:
     )
 
 
-def copies(table: Tensor) -> str | None:
+def copies(table: Tensor, alphabet: Alphabet = SPIN) -> str | None:
     """Why a rule whose mean of h is (nearly) linear in v has no fixed point; None if it is not.
 
     ```
     E[h|v] = sum_i w_i v_i,    sum_i |w_i| <= 1:    <h h'> = (sum_i w_i)^2 <v v'>   far apart
     ```
 
+    Of other letters than two their features are meant, and linear is what is a sum over sites.
+
     Correlations of far spins then keep their size or shrink, where a fixed point needs them to grow
     by b^(2 d - 2 y_h). Decimation is such a rule, on whichever site, and any mixture of those.
 
     Args:
-        table: (2**n_v, 2) float64 p(h|v).
+        table: (q**n_v, q) float64 p(h|v).
+        alphabet: The q letters.
 
     >>> from rsmi.learning import decimation, majority
     >>> (copies(decimation((2, 2)).table()) or "")[:34]
@@ -345,10 +409,13 @@ def copies(table: Tensor) -> str | None:
     >>> copies(majority((2, 2)).table()) is None
     True
     """
-    mean = table[:, 1] - table[:, 0]
-    spins = states(len(table).bit_length() - 1).to(mean)
-    total = float(mean.square().mean())
-    linear = float((spins.T @ mean / len(mean)).square().sum())
+    q = alphabet.size
+    mean = table.double() @ alphabet.values.double()
+    mean = mean - mean.mean(0)
+    spelled = F.one_hot(words(q, round(math.log(len(table), q))), q).double()
+    of_site = torch.einsum("rsa,rd->sad", spelled, mean) * q / len(mean)  # E[h|letter of a site]
+    total = float(mean.square().sum(1).mean())
+    linear = float(of_site.square().sum()) / q
     curved = 1 - linear / total if total else 0.0
     if curved > _LEAST_CURVATURE:
         return None
@@ -362,13 +429,25 @@ def copies(table: Tensor) -> str | None:
 def ordered(even: Moments) -> str | None:
     """Say so where neighbours hardly ever differ, on any lattice at least 4 sites wide."""
     levels = [level for level, shape in enumerate(even.shapes) if min(shape) >= 4]
-    agree = [(1 + float(even.averages(level)[:, 0].mean())) / 2 for level in levels]
+    agree = [_agreement(even, level) for level in levels]
     if max(agree) < _ORDERED:
         return None
     shares = ", ".join(f"{share:.4f}" for share in agree)
     return (
         f"the samples are constant or nearly ordered (of neighbouring spins {shares} agree over "
         "the levels), so the flow ends in the ordered phase; draw them at the critical temperature"
+    )
+
+
+def _agreement(even: Moments, level: int) -> float:
+    """Share of neighbours that hold one letter."""
+    means = even.averages(level).mean(0)
+    pairs = [m for m, o in enumerate(even.interactions) if o.n_spins == 2]
+    nearest = min((even.interactions[m].diameter2 for m in pairs), default=0)
+    return sum(
+        even.interactions[m].share(float(means[m]))
+        for m in pairs
+        if even.interactions[m].diameter2 == nearest
     )
 
 

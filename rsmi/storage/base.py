@@ -12,6 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
+from rsmi.lattice import Space
+from rsmi.lattice.alphabet import SPIN
+from rsmi.sampling.exact.universality import CriticalPoint
+from rsmi.sampling.families.planes import up
+from rsmi.storage.recorded import Recorded
 
 # What HDF5 says of a file that somebody writes, and of one that was never closed.
 _BUSY = ("unable to lock file", "already open for write", "file consistency flags")
@@ -29,9 +34,11 @@ class BaseSamples:
 
     Attributes:
         declared: Whether somebody said which lattice it is; the axes of a bare array are doubted.
+        recorded: Model and family where they are known.
     """
 
     declared = True
+    recorded: Recorded | None = None
 
     def __init__(
         self,
@@ -84,6 +91,45 @@ class BaseSamples:
             InputError: For an observable the source does not know, or where the file is damaged.
         """
         return self._observable(name)
+
+    @property
+    def space(self) -> Space | None:
+        """Where letters live and which there are; two-valued spins of a hypercubic torus without
+        word of another; None for a model that this version does not know.
+
+        Raises:
+            InputError: For a lattice whose sites are not alike.
+        """
+        if self.recorded is None:
+            return Space.hypercubic(self.shape, SPIN)
+        return self.recorded.family.space(self.recorded.model)
+
+    def letters(self, start: int, stop: int) -> torch.Tensor:
+        """Configurations start..stop-1 as letters of the space.
+
+        Returns:
+            int8, shape (stop - start, *cells, sites of a cell).
+
+        Raises:
+            InputError: As `read`.
+        """
+        stored = self.read(start, stop)
+        if self.recorded is None:
+            return up(stored)
+        known = self.recorded
+        return known.family.letters(known.model, known.decode(stored)).to(torch.int8)
+
+    @property
+    def iteration(self) -> str:
+        """Why no rule can be iterated on these samples; empty where nothing speaks against it."""
+        if self.recorded is None:
+            return ""
+        return self.recorded.family.iteration(self.recorded.model)
+
+    @property
+    def critical(self) -> CriticalPoint | None:
+        """The critical point that their model is meant for; None where it is unknown."""
+        return None if self.recorded is None else self.recorded.family.critical(self.recorded.model)
 
     def stored(self) -> dict[str, NDArray[np.float64]]:
         """Energy and magnetisation of every configuration, where they can be had without spins."""

@@ -1,6 +1,7 @@
 """Read the sample files of this project."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,21 @@ import torch
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
+from rsmi.lattice import Space
 from rsmi.storage.base import BaseSamples, check_values_inside, reading
 from rsmi.storage.checksums import SUMS, Checksums, read_checked
 from rsmi.storage.chunks import CheckedRows
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.layout import CONTENT_DIGEST, MODEL_PREFIX, OBSERVABLES, SCHEMA
 from rsmi.storage.packing import unpack
-from rsmi.storage.recorded import recorded
+from rsmi.storage.recorded import Recorded, recorded
 from rsmi.storage.seal import SEAL_BYTES, SPINS, content_digest, seal_holds
 
 # Large enough for the whole of most files: random access then reads each chunk once.
 CACHE_BYTES = 64 << 20
 # Many more slots than chunks, so that two chunks seldom drive each other out.
 _CACHE_SLOTS = 100_003
+_UNKNOWN = "this version of rsmi does not know the model, and nothing of its symmetries"
 
 
 class Hdf5Samples(BaseSamples):
@@ -88,13 +91,35 @@ class Hdf5Samples(BaseSamples):
         Raises:
             InputError: For a model that this version of rsmi does not know.
         """
-        found = recorded(self.header)
-        if found is None:
+        return self._known().decode(configurations)
+
+    @functools.cached_property
+    def recorded(self) -> Recorded | None:  # type: ignore[override]
+        """Model and family as the file says them; None for a model of another version."""
+        return recorded(self.header)
+
+    @property
+    def space(self) -> Space | None:
+        """That of the model."""
+        return None if self.recorded is None else super().space
+
+    def letters(self, start: int, stop: int) -> torch.Tensor:
+        """Configurations start..stop-1 as letters of the space."""
+        self._known()
+        return super().letters(start, stop)
+
+    @property
+    def iteration(self) -> str:
+        """What the family says."""
+        return _UNKNOWN if self.recorded is None else super().iteration
+
+    def _known(self) -> Recorded:
+        if self.recorded is None:
             raise InputError(
                 f"{self.path} holds the model {self.header.model!r}, which this version of rsmi "
                 "does not know; upgrade rsmi"
             )
-        return found.decode(configurations)
+        return self.recorded
 
     @property
     def block_checksums(self) -> bool:

@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rsmi.lattice import Space
+from rsmi.sampling.exact.universality import CriticalPoint
+
 
 class Samples(Protocol):
     """A sequence of spin configurations on one lattice, read in slices.
@@ -38,6 +41,25 @@ class Samples(Protocol):
 
     def take(self, indices: Sequence[int] | NDArray[np.int64]) -> torch.Tensor:
         """Configurations anywhere, int8 spins of +1/-1, shape (len(indices), *shape)."""
+        ...
+
+    @property
+    def space(self) -> Space | None:
+        """Where the letters of a configuration live; None where it is unknown."""
+        ...
+
+    def letters(self, start: int, stop: int) -> torch.Tensor:
+        """Configurations start..stop-1 as letters, int8 (stop - start, *space.shape)."""
+        ...
+
+    @property
+    def iteration(self) -> str:
+        """Why no rule can be iterated on them; empty where nothing speaks against it."""
+        ...
+
+    @property
+    def critical(self) -> CriticalPoint | None:
+        """The critical point that their model is meant for; None where it is unknown."""
         ...
 
     def observable(self, name: str) -> NDArray[np.float64]:

@@ -1,11 +1,14 @@
 """Samples of the same model on the same lattice, drawn independently, as one source."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
+from rsmi.lattice import Space
+from rsmi.sampling.exact.universality import CriticalPoint
 from rsmi.storage.base import BaseSamples
 
 
@@ -35,6 +38,25 @@ class Joined(BaseSamples):
         first = parts[0]
         super().__init__(source, first.shape, records.pop() * chains, chains, first.model)
 
+    @property
+    def space(self) -> Space | None:
+        """That of the sources."""
+        return self._parts[0].space
+
+    @property
+    def iteration(self) -> str:
+        """What the first source says."""
+        return self._parts[0].iteration
+
+    @property
+    def critical(self) -> CriticalPoint | None:
+        """That of the sources."""
+        return self._parts[0].critical
+
+    def letters(self, start: int, stop: int) -> torch.Tensor:
+        """Configurations start..stop-1 as letters of the space."""
+        return torch.from_numpy(self._rows(start, stop, lambda part: part.letters))
+
     def close(self) -> None:
         """Release all files."""
         for part in self._parts:
@@ -46,14 +68,20 @@ class Joined(BaseSamples):
         return {name: self.observable(name) for name in sorted(names)}
 
     def _spins(self, start: int, stop: int) -> NDArray[np.int8]:
+        return self._rows(start, stop, lambda part: part.read)
+
+    def _rows(
+        self, start: int, stop: int, of: Callable[[BaseSamples], Callable[[int, int], torch.Tensor]]
+    ) -> NDArray[np.int8]:
+        """What every part reads, chains side by side."""
         first, last = start // self.chains, -(-stop // self.chains)
+        parts = [of(p)(first * p.chains, last * p.chains).numpy() for p in self._parts]
+        shape = parts[0].shape[1:]
         rows = [
-            part.read(first * part.chains, last * part.chains)
-            .numpy()
-            .reshape(last - first, part.chains, *self.shape)
-            for part in self._parts
+            read.reshape(last - first, part.chains, *shape)
+            for read, part in zip(parts, self._parts, strict=True)
         ]
-        joined = np.concatenate(rows, axis=1).reshape(-1, *self.shape)
+        joined = np.concatenate(rows, axis=1).reshape(-1, *shape)
         skip = first * self.chains
         return joined[start - skip : stop - skip]
 

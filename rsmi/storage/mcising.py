@@ -5,6 +5,7 @@ attribute `temperature`, `configurations` int8 (n, *shape), `energy` and `magnet
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
+from rsmi.sampling.families import find_family
+from rsmi.sampling.families.ising import antiferromagnet
+from rsmi.sampling.ising import Ising
 from rsmi.storage.base import BaseSamples, check_values_inside, reading
+from rsmi.storage.recorded import Recorded
 from rsmi.storage.temperature import choose_temperature
 from rsmi.storage.two_valued import as_spins, check_array, lower_value, pieces
 
-_HYPERCUBIC = ("chain", "square", "cubic")
+_THIRD = {"chain": -1, "square": 1, "cubic": -1}
+"""Sign of J3 once every other site is flipped: +1 where third neighbours are on one sublattice."""
 _DEFAULTS = {"j1": 1.0, "j2": 0.0, "j3": 0.0, "h": 0.0}
 _SERIES = {"energy": "energy", "magnetisation": "magnetization"}
 
@@ -69,8 +75,18 @@ class McisingSamples(BaseSamples):
         source = f"{self._path} (mcising, temperature {chosen:g})"
         model = _model(self._file, chosen) or {}
         super().__init__(source, tuple(shape), n, 1, model or None)
+        if model.get("model") == "ising":
+            ising = Ising(tuple(shape), float(model["coupling"]))
+            self.recorded = Recorded(find_family("ising"), ising)
         # Energies are in units of J, where the model has one J only.
         self._unit = chosen / float(model["temperature"]) if model else 1.0
+
+    @property
+    def iteration(self) -> str:
+        """Why the Hamiltonian cannot be iterated; empty where it can, or is not told."""
+        if self.model is None or self.recorded is not None:
+            return super().iteration
+        return competing(self.model)
 
     def close(self) -> None:
         """Release the file."""
@@ -90,6 +106,33 @@ class McisingSamples(BaseSamples):
         # Couplings of one digit make totals round numbers; nine decimals drop the division's error.
         totals: NDArray[np.float64] = np.round(per_site * np.prod(self.shape) / unit, 9)
         return totals
+
+
+def competing(facts: Mapping[str, str | float]) -> str:
+    """Why couplings to three shells and a field cannot be iterated; empty where they can.
+
+    >>> competing({"lattice": "square", "j1": 1.0, "j2": 0.2})
+    ''
+    """
+    lattice = str(facts.get("lattice", "square"))
+    if lattice not in _THIRD:
+        return (
+            f"its lattice is {lattice}; bring configurations of a chain, a square or cubic lattice"
+        )
+    if field := float(facts.get("h", 0.0)):
+        return (
+            f"its field h = {field:g} breaks the flip of all spins, which tells even from odd "
+            "interactions; bring configurations without a field"
+        )
+    first, second, third = (float(facts.get(name, 0.0)) for name in ("j1", "j2", "j3"))
+    if min(first, second, third) >= 0:
+        return ""
+    if min(-first, second, _THIRD[lattice] * third) >= 0:
+        return antiferromagnet(first)
+    return (
+        f"its couplings compete (J1 = {first:g}, J2 = {second:g}, J3 = {third:g}), so its order is "
+        "not uniform; bring configurations with couplings >= 0"
+    )
 
 
 def _groups(file: Any) -> list[Any]:
@@ -112,6 +155,6 @@ def _model(file: Any, temperature: float) -> dict[str, str | float] | None:
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
     j1, *others = couplings.values()
-    if j1 > 0 and not any(others) and kind in _HYPERCUBIC:
+    if j1 > 0 and not any(others) and kind in _THIRD:
         return {"model": "ising", "coupling": j1 / temperature, "temperature": temperature / j1}
     return {"model": "mcising", "lattice": kind, "temperature": temperature, **couplings}

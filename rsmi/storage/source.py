@@ -28,8 +28,15 @@ Series = NDArray[np.float64]
 class Rows(Protocol):
     """What is needed of a source; every reader of this room has it."""
 
-    shape: tuple[int, ...]
-    chains: int
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a configuration."""
+        ...
+
+    @property
+    def chains(self) -> int:
+        """Markov chains, side by side."""
+        ...
 
     def __len__(self) -> int: ...
 

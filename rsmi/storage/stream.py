@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
+from rsmi.lattice import Space
+from rsmi.sampling.exact.universality import CriticalPoint
 from rsmi.storage.base import BaseSamples
 from rsmi.storage.interface import Samples
 
@@ -54,6 +56,29 @@ class Subset(BaseSamples):
             len(chains),
             parent.model,
         )
+
+    @property
+    def space(self) -> Space | None:
+        """That of the source."""
+        return self._parent.space
+
+    def letters(self, start: int, stop: int) -> torch.Tensor:
+        """Configurations start..stop-1 as letters of the space."""
+        rows = self._of_parent(np.arange(start, stop))
+        if not len(rows):
+            return self._parent.letters(0, 0)
+        first, last = int(rows[0]), int(rows[-1]) + 1
+        return self._parent.letters(first, last)[torch.from_numpy(rows - first)]
+
+    @property
+    def iteration(self) -> str:
+        """What the source says."""
+        return self._parent.iteration
+
+    @property
+    def critical(self) -> CriticalPoint | None:
+        """That of the source."""
+        return self._parent.critical
 
     def indices(self) -> NDArray[np.int64]:
         """Which configurations of the parent these are, shape (n,)."""

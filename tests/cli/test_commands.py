@@ -150,6 +150,64 @@ def test_exponents_are_the_same_for_a_file_and_an_array(
     assert values[0] == pytest.approx(values[1], abs=1e-12)
 
 
+@pytest.fixture(scope="module")
+def potts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Critical configurations of three states, 16 x 16."""
+    from rsmi.storage import SampleRecipe, generate
+
+    path = tmp_path_factory.mktemp("potts") / "samples.h5"
+    recipe = SampleRecipe(
+        model="potts", shape=(16, 16), temperature="critical", parameters={"states": 3},
+        chains=32, records=32, seed=4, thin=4, equilibration=60,
+    )  # fmt: skip
+    generate(recipe, path)
+    return path
+
+
+def test_exponents_of_potts_samples_stand_beside_the_exact_ones(
+    rsmi: Rsmi, potts: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    said = rsmi(
+        "exponents", "--data", potts, "--rule", "plurality", "--block", "2,2", "--blocks", "16",
+        "--reach", "1.5", "--out", out,
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    assert "16x16 -> 8x8 -> 4x4 -> 2x2; 4 even, 5 odd couplings" in said.err
+    found = {
+        name: read_result(out / "result.json").find(f"exponents.{name}") for name in ["y_t", "y_h"]
+    }
+    assert (found["y_t"].reference, found["y_h"].reference) == (6 / 5, 28 / 15)
+    assert abs(found["y_h"].deviation) < 4.9
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("majority", "'majority' is for two letters, the model has 3; expected one of plurality"),
+        ("vacancy_majority", "not alike under the symmetry of the letters that takes 0, 1, 2"),
+        ("models/ising2d_2x2", "is for two letters, the model has 3"),
+    ],
+)
+def test_rules_of_other_letters_are_refused(
+    rsmi: Rsmi, potts: Path, rule: str, message: str, tmp_path: Path
+) -> None:
+    said = rsmi("exponents", "--data", potts, "--rule", rule, "--out", tmp_path / "out")
+    assert said.code == 2
+    assert message in said.err
+
+
+def test_a_run_on_letters_is_refused_before_sampling(
+    rsmi: Rsmi, config: Path, tmp_path: Path
+) -> None:
+    said = rsmi(
+        "run", config, "--out", tmp_path / "out", "--samples.model", "potts",
+        "--samples.parameters.states", "3",
+    )  # fmt: skip
+    assert said.code == 2
+    assert "samples of 3 letters on the lattice hypercubic 2 were given; a run learns" in said.err
+
+
 def test_exponents_that_are_refused_leave_their_numbers(
     rsmi: Rsmi, array: Path, tmp_path: Path
 ) -> None:

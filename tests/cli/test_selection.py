@@ -100,13 +100,13 @@ def test_away_from_the_critical_point_it_is_said(rsmi: Rsmi, collection: Path) -
     assert "y_h over the steps: 1.9" in said.err
 
 
-def test_exponents_of_another_model_are_refused(rsmi: Rsmi, fields: Path, tmp_path: Path) -> None:
+def test_exponents_of_another_alphabet(rsmi: Rsmi, fields: Path, tmp_path: Path) -> None:
     said = rsmi(
         "exponents", "--data", fields, "--select.parameters.crystal_field", "1.9", "--block",
         "[2,2]", "--out", tmp_path / "out",
     )  # fmt: skip
     assert said.code == 2
-    assert "samples are of the model blume_capel; exponents need Ising spins" in said.err
+    assert "'majority' is for two letters, the model has 3; expected one of" in said.err
     assert not (tmp_path / "out").exists()
 
 

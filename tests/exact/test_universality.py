@@ -1,4 +1,4 @@
-"""Exponents of facts, when they are chosen, and the strip that locates the tricritical point."""
+"""Classes, critical points of families, and the strip that locates the tricritical point."""
 
 import math
 from typing import Any
@@ -7,12 +7,9 @@ import pytest
 
 from rsmi.errors import InputError
 from rsmi.sampling import CRITICAL_COUPLING
-from rsmi.sampling.exact.criticality import (
-    CRITICAL_COUPLING_3D,
-    critical_exponents,
-    exact_exponents,
-)
 from rsmi.sampling.exact.universality import UNIVERSALITY
+from rsmi.sampling.families import Setup, find_family
+from rsmi.sampling.ising import CRITICAL_COUPLING_3D
 from rsmi.sampling.potts.exact import (
     BLUME_CAPEL_TRICRITICAL,
     POTTS_2D,
@@ -31,19 +28,25 @@ TABLE = {
     "ising_3d": (1.58737, 2.481851, 0.629971, 0.518148806, 1.41262528),
 }
 T_T, D_T = (BLUME_CAPEL_TRICRITICAL[name][0] for name in ("temperature", "crystal_field"))
-CRITICAL: list[tuple[dict[str, Any], int, str]] = [
-    ({"model": "ising", "coupling": CRITICAL_COUPLING}, 2, "ising_2d"),
-    ({"model": "ising", "coupling": 1 / 4.5115233}, 3, "ising_3d"),
-    ({"model": "potts", "coupling": critical_coupling(2), "states": 2.0}, 3, "ising_2d"),
-    ({"model": "potts", "coupling": critical_coupling(3), "states": 3.0}, 3, "potts3_2d"),
-    ({"model": "potts", "coupling": critical_coupling(4), "states": 4.0}, 3, "potts4_2d"),
-    ({"model": "mazes", "probability": 0.592746}, 2, "percolation_2d"),
-    (
-        {"model": "blume_capel", "temperature": 0.608, "crystal_field": 1.966},
-        3,
-        "tricritical_ising_2d",
-    ),
+CRITICAL: list[tuple[str, tuple[int, ...], float, dict[str, Any], str]] = [
+    ("ising", (4, 4), CRITICAL_COUPLING, {}, "ising_2d"),
+    ("ising", (4, 4, 4), 1 / 4.5115233, {}, "ising_3d"),
+    ("potts", (4, 4), critical_coupling(2), {"states": 2}, "ising_2d"),
+    ("potts", (4, 4), critical_coupling(3), {"states": 3}, "potts3_2d"),
+    ("potts", (4, 4), critical_coupling(4), {"states": 4}, "potts4_2d"),
+    ("blume_capel", (4, 4), 1 / 0.608, {"crystal_field": 1.966}, "tricritical_ising_2d"),
+    ("ising_graph", (4, 4), math.log(3) / 4, {"lattice": "triangular"}, "ising_2d"),
+    ("ising_graph", (4, 4), math.log(3) / 8, {"lattice": "triangular", "bonds": 2.0}, "ising_2d"),
+    ("ising_graph", (4, 4), CRITICAL_COUPLING, {"lattice": "square"}, "ising_2d"),
+    ("ising_graph", (4, 4), 0.6584789484624084, {"lattice": "honeycomb"}, "ising_2d"),
+    ("ising_graph", (4, 4), 0.4665660, {"lattice": "kagome"}, "ising_2d"),
 ]
+
+
+def _point(name: str, shape: tuple[int, ...], coupling: float, parameters: dict[str, Any]) -> Any:
+    family = find_family(name)
+    known = {key: parameter.default for key, parameter in family.parameters.items()} | parameters
+    return family.critical(family.model(Setup(shape, 1 / coupling, known, family.updates[0], 1)))
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -67,19 +70,34 @@ def test_errors_in_three_dimensions_follow_the_scaling_relations() -> None:
     assert found["nu"].error == pytest.approx(29e-8 * 0.629971**2, rel=1e-5)
 
 
-@pytest.mark.parametrize(("model", "dimension", "name"), CRITICAL)
-def test_critical_files_have_a_reference(model: dict[str, Any], dimension: int, name: str) -> None:
-    assert critical_exponents(model, dimension) == UNIVERSALITY[name].exponents()
-    assert exact_exponents(model, dimension)["y_h"] == pytest.approx(TABLE[name][1], abs=1e-6)
-    off = {k: v * 1.001 if k not in ("model", "states") else v for k, v in model.items()}
-    assert critical_exponents(off, dimension) == {}
-    assert critical_exponents(model, 5 - dimension) == {}
+@pytest.mark.parametrize(("name", "shape", "coupling", "parameters", "known"), CRITICAL)
+def test_families_know_their_critical_points(
+    name: str, shape: tuple[int, ...], coupling: float, parameters: dict[str, Any], known: str
+) -> None:
+    point = _point(name, shape, coupling, parameters)
+    assert point.universality == UNIVERSALITY[known]
+    assert point.coupling == pytest.approx(coupling, rel=1e-3 if name == "blume_capel" else 1e-7)
+    assert point.holds(point.coupling)
+    assert not point.holds(1.002 * point.coupling)
 
 
-def test_files_without_a_reference() -> None:
-    first_order = {"model": "potts", "coupling": critical_coupling(5), "states": 5.0}
-    for model in (None, first_order, {"model": "dimers"}, {"model": "ising"}, {"model": "potts"}):
-        assert exact_exponents(model, 3) == {}
+@pytest.mark.parametrize(
+    ("name", "shape", "parameters"),
+    [
+        ("ising", (8,), {}),
+        ("potts", (4, 4), {"states": 5}),
+        ("potts", (4, 4, 4), {"states": 3}),
+        ("blume_capel", (4, 4), {"crystal_field": 1.9}),
+        ("ising_graph", (4, 4), {"lattice": "triangular", "bonds": -1.0}),
+        ("ising_graph", (4, 4), {"lattice": "triangular", "field": 0.1}),
+        ("ising_graph", (4, 4), {"lattice": "square", "disorder": "bimodal"}),
+        ("dimers", (4, 4), {}),
+    ],
+)
+def test_models_without_a_known_critical_point(
+    name: str, shape: tuple[int, ...], parameters: dict[str, Any]
+) -> None:
+    assert _point(name, shape, 1.0, parameters) is None
 
 
 def test_constants_of_the_models() -> None:

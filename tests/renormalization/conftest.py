@@ -14,6 +14,7 @@ from rsmi.lattice import states
 from rsmi.renormalization import Interaction
 from rsmi.renormalization.stability import ScanEntry, jackknife_error
 from rsmi.sampling import Ising, SwendsenWang
+from rsmi.sampling.exact.universality import CriticalPoint
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +28,8 @@ class InMemory:
     configurations: Tensor
     chains: int = 1
     model: dict[str, str | float] | None = None
+    iteration: str = ""
+    critical: CriticalPoint | None = None
 
     def __post_init__(self) -> None:
         self.shape = tuple(self.configurations.shape[1:])

@@ -1,6 +1,7 @@
 import pytest
 
 from rsmi.errors import InputError
+from rsmi.lattice.graphs import UnitCell, unit_cell
 from rsmi.renormalization import generate_interactions
 
 
@@ -23,7 +24,9 @@ from rsmi.renormalization import generate_interactions
     ],
 )
 def test_orbits_and_their_terms_per_site(dimension, reach, terms):
-    found = {i.name: len(i.terms) for i in generate_interactions(reach, dimension)}
+    found = {
+        i.name: len(i.terms) for i in generate_interactions(reach, UnitCell.hypercubic(dimension))
+    }
     assert found == terms
 
 
@@ -39,8 +42,21 @@ def test_classic_order_of_the_square_lattice():
 
 def test_pairs_of_a_cube_count_neighbours():
     # 6, 12 and 8 neighbours at squared distances 1, 2, 3; each bond belongs to two sites.
-    pairs = [i for i in generate_interactions(3**0.5, 3, max_spins=2) if i.n_spins == 2]
+    pairs = [
+        i
+        for i in generate_interactions(3**0.5, UnitCell.hypercubic(3), max_spins=2)
+        if i.n_spins == 2
+    ]
     assert [(i.diameter2, len(i.terms)) for i in pairs] == [(1, 3), (2, 6), (3, 4)]
+
+
+def test_triangles_and_neighbours_of_the_triangular_lattice():
+    # 6 neighbours at each of the squared distances 1, 3, 4; two triangles belong to each site.
+    found = generate_interactions(2.0, unit_cell("triangular"), max_spins=3)
+    pairs = [(i.diameter2, len(i.terms)) for i in found if i.n_spins == 2]
+    assert pairs == [(1, 3), (3, 3), (4, 3)]
+    smallest = next(i for i in found if i.n_spins == 3)
+    assert (smallest.diameter2, len(smallest.terms)) == (1, 2)
 
 
 def test_no_group_belongs_to_two_orbits():
@@ -51,9 +67,9 @@ def test_no_group_belongs_to_two_orbits():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((2.0, 4), "dimension 4; expected 1, 2 or 3"),
-        ((99.0, 2), "reach is 99"),
-        ((2.0, 2, 5), "max_spins is 5"),
+        ((2.0, unit_cell("honeycomb")), "honeycomb has 2 sites in a cell"),
+        ((99.0, unit_cell("square")), "reach is 99"),
+        ((2.0, unit_cell("square"), 5), "max_spins is 5"),
     ],
 )
 def test_bad_requests_are_refused(arguments, message):

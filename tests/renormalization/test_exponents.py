@@ -1,5 +1,6 @@
 import pytest
 
+from rsmi.errors import AnalysisError
 from rsmi.renormalization.exponents import changes, choose, critical_exponents, truncation_error
 
 
@@ -66,7 +67,23 @@ def test_in_three_dimensions_the_slow_correction_is_counted(kit):
     scan = kit.made_up_scan("even", [[1.4], [1.5], [1.55], [1.58]], axes=3, error=0)
     left = 2**-0.83
     steps = 0.03 * left / (1 - left)
-    assert truncation_error(scan, choose(scan)) == pytest.approx((steps**2 + 0.06**2) ** 0.5)
+    error = truncation_error(scan, choose(scan), 0.83)
+    assert error == pytest.approx((steps**2 + 0.06**2) ** 0.5)
+
+
+def test_a_slow_correction_that_noise_cancels_is_counted(kit):
+    scan = kit.made_up_scan("even", [[1.11], [1.16], [1.16], [1.16]], error=0)
+    left = 2**-0.8
+    assert choose(scan).level == 2
+    steps = 0.05 * left**2 / (1 - left)
+    error = truncation_error(scan, choose(scan), 0.8)
+    assert error == pytest.approx((steps**2 + 0.06**2) ** 0.5)
+
+
+def test_one_slow_step_has_no_error(kit):
+    scan = kit.made_up_scan("even", [[1.11]], error=0)
+    with pytest.raises(AnalysisError, match="one step alone could be measured"):
+        truncation_error(scan, choose(scan), 0.8)
 
 
 def test_all_exponents_follow_from_two(even, kit):

@@ -1,16 +1,19 @@
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.renormalization import check_model, generate_interactions, renormalise
+from rsmi.renormalization import check_iteration, generate_interactions, renormalise
 from rsmi.renormalization.coarse_grain import Rule
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stream import Ladder, accumulate
 from rsmi.sampling import CRITICAL_COUPLING
-from rsmi.sampling.exact.criticality import CRITICAL_COUPLING_3D
+from rsmi.sampling.families import Setup, find_family
+from rsmi.sampling.ising import CRITICAL_COUPLING_3D
+from rsmi.storage.mcising import competing
 
 
 def _accumulate(samples, kit, workers, levels=3, blocks=8):
@@ -31,16 +34,18 @@ def test_workers_and_pieces_do_not_change_a_digit(kit, monkeypatch):
 def test_moments_agree_with_the_definition(kit):
     interactions = generate_interactions(1.0)
     random = np.random.default_rng(0)
-    fine, coarse = random.integers(-9, 9, (50, 1, 2)), random.integers(-9, 9, (50, 4, 2))
+    fine, coarse = random.integers(-9, 9, (50, 1, 1, 2)), random.integers(-9, 9, (50, 1, 4, 2))
     moments = Moments.zeros(interactions, ((8, 8), (4, 4)), (1, 4), 2)
     moments.add(0, [fine[:20], coarse[:20]])
     moments.add(1, [fine[20:], coarse[20:]])
     whole, left_out = moments.covariances()
-    parents = np.repeat(fine, 4, 1).reshape(-1, 2)
+    parents = np.repeat(fine, 4, 2).reshape(-1, 2)
     joint = np.cov(coarse.reshape(-1, 2).T, parents.T, bias=True)
     np.testing.assert_allclose(whole.same[1], joint[:2, :2], atol=1e-12)
     np.testing.assert_allclose(whole.step[0], joint[:2, 2:], atol=1e-12)
-    np.testing.assert_allclose(left_out.same[1, 0], np.cov(fine[:20, 0].T, bias=True), atol=1e-12)
+    np.testing.assert_allclose(
+        left_out.same[1, 0], np.cov(fine[:20, 0, 0].T, bias=True), atol=1e-12
+    )
 
 
 def test_blocks_of_the_data_hold_whole_chains_or_runs_of_one(kit):
@@ -118,23 +123,60 @@ def test_too_few_steps_in_three_dimensions_are_refused(kit):
         renormalise(samples, kit.majority_table(8), (2, 2, 2))
 
 
+REFUSED = [
+    ("potts", (8, 8), 1.0, {"states": 4}, "logarithm of the scale"),
+    ("potts", (8, 8), 1.0, {"states": 5}, "5 states in 2 dimensions the transition is of first"),
+    ("potts", (4, 4, 4), 1.0, {"states": 3}, "3 states in 3 dimensions the transition is of first"),
+    ("ising_graph", (4, 4), 2.0, {"lattice": "kagome"}, "of its lattice kagome do not"),
+    ("ising_graph", (4, 4), 2.0, {"lattice": "triangular", "bonds": -1.0}, "bonds are negative"),
+    ("ising_graph", (4, 4), 2.0, {"lattice": "triangular", "field": 0.1}, "a field breaks"),
+    ("ising_graph", (4, 4), 2.0, {"lattice": "square", "disorder": "bimodal"}, "disorder the dist"),
+    ("ising_graph", (4, 4), 2.0, {"lattice": "square", "keep_sites": 0.7}, "disorder the dist"),
+    ("dimers", (8, 8), 1.0, {}, "bonds, not spins"),
+    ("decorated_dimers", (8, 8), 1.0, {}, "bonds, not spins"),
+    ("mazes", (8, 8), None, {}, "its sites are independent"),
+    ("tfim", (8,), None, {}, "blocks would rescale space alone"),
+    ("heisenberg", (8,), None, {}, "blocks would rescale space alone"),
+]
+
+
+def _made(name, shape, temperature, parameters):
+    family = find_family(name)
+    known = {key: parameter.default for key, parameter in family.parameters.items()}
+    return family, family.model(
+        Setup(shape, temperature, known | parameters, family.updates[0], seed=1)
+    )
+
+
+@pytest.mark.parametrize(("name", "shape", "temperature", "parameters", "reason"), REFUSED)
+def test_models_that_cannot_be_iterated_give_the_reason(
+    name, shape, temperature, parameters, reason, kit
+):
+    family, model = _made(name, shape, temperature, parameters)
+    spins, reason_given = kit.random_spins((200, 16, 16)), family.iteration(model)
+    samples = kit.InMemory(spins, model={"model": name}, iteration=reason_given)
+    with pytest.raises(InputError, match=f"samples are of the model {name}, .*{reason}"):
+        renormalise(samples, kit.majority_table(), (2, 2), blocks=8)
+
+
 @pytest.mark.parametrize(
-    ("model", "reason"),
+    ("name", "shape", "parameters"),
     [
-        ("potts", "breaks the symmetry among the states"),
-        ("blume_capel", "has no vacancies"),
-        ("ising_graph", "draw with model ising"),
-        ("dimers", "bonds, not spins"),
-        ("mazes", "its sites are independent"),
-        ("tfim", "blocks would rescale space alone"),
-        ("clock", "nothing is known here"),
+        ("ising", (4, 4, 4), {}),
+        ("potts", (4, 4), {"states": 3}),
+        ("potts", (4, 4, 4), {"states": 2}),
+        ("blume_capel", (4, 4), {"crystal_field": 1.0}),
+        ("ising_graph", (4, 4), {"lattice": "triangular"}),
     ],
 )
-def test_other_models_are_refused_with_the_reason(model, reason, kit):
-    samples = kit.InMemory(kit.random_spins((200, 16, 16)))
-    samples.model = {"model": model, "coupling": 1.0}
-    with pytest.raises(InputError, match=f"samples are of the model {model}; .*{reason}"):
-        renormalise(samples, kit.majority_table(), (2, 2), blocks=8)
+def test_models_that_can_be_iterated(name, shape, parameters):
+    family, model = _made(name, shape, 2.0, parameters)
+    assert family.iteration(model) == ""
+
+
+def test_a_source_that_names_a_model_and_no_space_is_refused():
+    with pytest.raises(InputError, match=r"the model clock, .*names a model, but not the space"):
+        check_iteration(SimpleNamespace(model={"model": "clock"}))
 
 
 @pytest.fixture(scope="module")
@@ -166,14 +208,15 @@ def test_a_narrow_lattice_is_made_of_the_first_images(kit):
     """Moments of the last level agree with those of the images they came from."""
     spins = kit.drawn((32, 32), CRITICAL_COUPLING, seed=1, records=1).configurations[:40]
     interactions = [i for i in generate_interactions(1.0) if i.parity == "even"]
-    ladder = Ladder.of((32, 32), Rule.of(kit.majority_table(), (2, 2), 1), interactions, 4)
+    rule = Rule.of(kit.majority_table(), (2, 2), 1)
+    ladder = Ladder.of((32, 32), rule, {"even": interactions}, 4)
     assert ladder.images == (1, 1, 4, 16, 4)
-    values = ladder.run(spins.numpy(), 0)
+    values = [level["even"] for level in ladder.run(spins.numpy(), 0)]
     moments = Moments.zeros(tuple(interactions), ladder.shapes, ladder.images, 2)
     moments.add(0, [level[:25] for level in values])
     moments.add(1, [level[25:] for level in values])
     whole, _ = moments.covariances()
-    parents, narrow = values[3][:, :4, 0].ravel(), values[4][..., 0].ravel()
+    parents, narrow = values[3][:, :, :4, 0].ravel(), values[4][..., 0].ravel()
     assert np.corrcoef(parents, narrow)[0, 1] > 0.5
     mean = narrow.mean() * values[3][..., 0].mean()
     assert whole.step[3, 0, 0] == pytest.approx((parents * narrow).mean() - mean)
@@ -187,7 +230,6 @@ def mcising(lattice="square", **couplings):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ({"model": "ising", "coupling": -0.44}, "coupling of -0.44 .* flip every other site"),
         (mcising(j1=-1.0), r"coupling of -1 .* flip every other site, spins\[:, .* \*= -1"),
         (mcising(j1=-1.0, j2=0.5, j3=0.1), "flip every other site"),
         (mcising("cubic", j1=-1.0, j3=-0.1), "flip every other site"),
@@ -195,23 +237,25 @@ def mcising(lattice="square", **couplings):
         (mcising(j2=-0.5), r"couplings compete \(J1 = 1, J2 = -0.5, J3 = 0\)"),
         (mcising(h=0.1), "field h = 0.1 breaks the flip of all spins"),
         (mcising("triangular"), "lattice is triangular; bring"),
-        ({"model": "potts"}, "planes of bits"),
     ],
 )
 def test_hamiltonians_that_cannot_be_iterated(model, message):
-    with pytest.raises(InputError, match=message):
-        check_model(model)
+    assert re.search(message, competing(model))
 
 
-@pytest.mark.parametrize("model", [None, {"model": "ising"}, mcising(j2=0.3), mcising("chain")])
+@pytest.mark.parametrize("model", [mcising(j2=0.3), mcising("chain")])
 def test_hamiltonians_that_can_be_iterated(model):
-    check_model(model)
+    assert competing(model) == ""
+
+
+def test_an_antiferromagnet_is_refused_with_the_way_out():
+    family, model = _made("ising", (4, 4), -1 / 0.44, {})
+    assert "coupling of -0.44 neighbours order against each other" in family.iteration(model)
 
 
 def test_the_way_out_of_an_antiferromagnet_is_right(kit):
     spins = kit.random_spins((50, 6, 8)).numpy()
     bonds = sum(spins * np.roll(spins, 1, axis) for axis in (1, 2)).sum()
-    with pytest.raises(InputError) as refusal:
-        check_model(mcising(j1=-1.0))
-    exec(re.search(r"spins\[.*?\*= -1", str(refusal.value)).group(), {"np": np, "spins": spins})
+    refusal = competing(mcising(j1=-1.0))
+    exec(re.search(r"spins\[.*?\*= -1", refusal).group(), {"np": np, "spins": spins})
     assert sum(spins * np.roll(spins, 1, axis) for axis in (1, 2)).sum() == -bonds

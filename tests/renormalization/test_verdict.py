@@ -11,6 +11,7 @@ from rsmi.lattice import states
 from rsmi.renormalization import renormalise
 from rsmi.renormalization.verdict import find_drifts
 from rsmi.sampling import CRITICAL_COUPLING
+from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 
 
 def _judged(samples, table, block=(2, 2), **options):
@@ -135,6 +136,7 @@ def test_a_chain_has_no_exponents(kit):
 
 def test_a_coupling_that_is_told_is_believed(kit):
     samples = kit.drawn((16, 16), CRITICAL_COUPLING, seed=3)
+    samples.critical = CriticalPoint(UNIVERSALITY["ising_2d"], CRITICAL_COUPLING)
     samples.model = {"model": "ising", "coupling": CRITICAL_COUPLING / 0.99}
     with pytest.raises(AnalysisError, match=r"samples say K = J/T = 0\.445138, 1\.0 % above"):
         _ = _judged(samples, kit.majority_table()).exponents

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from rsmi.errors import AnalysisError, InputError
+from rsmi.sampling import CRITICAL_COUPLING
 from rsmi.storage import SampleGrid, SampleRecipe, generate, open_samples, sample_grid, verify
 from rsmi.storage.collection import merge
 from rsmi.storage.joined import Joined
@@ -55,6 +56,9 @@ def test_seeds_are_joined_as_independent_chains(drawn):
         spins, energy = joined.read(0, 120), joined.observable("energy")
         assert torch.equal(joined.read(7, 33), spins[7:33])
         assert torch.equal(joined.take([119, 3, 40]), spins[[119, 3, 40]])
+        assert torch.equal(joined.letters(7, 33)[..., 0], (spins[7:33] > 0).to(torch.int8))
+        assert joined.space.shape == (8, 8, 1)
+        assert (joined.iteration, joined.critical.holds(CRITICAL_COUPLING)) == ("", True)
         assert "2 seeds" in joined.source
     for i, part in enumerate(parts):
         rows = np.arange(120).reshape(20, 2, 3)[:, i].ravel()

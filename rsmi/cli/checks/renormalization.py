@@ -13,6 +13,7 @@ from rsmi.cli.checks.check import Check
 from rsmi.cli.checks.values import exactly, quoted
 from rsmi.information import Estimate
 from rsmi.lattice import Hypercubic, states
+from rsmi.lattice.graphs import UnitCell
 from rsmi.learning import load_filter
 from rsmi.renormalization import (
     MCRGResult,
@@ -26,7 +27,7 @@ from rsmi.renormalization.moments import Covariances
 from rsmi.renormalization.stability import leading_eigenvalue
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
 from rsmi.sampling.exact import coarse_distribution, coupling_of, exact_window, marginal
-from rsmi.sampling.exact.criticality import ISING_2D
+from rsmi.sampling.exact.universality import ISING_2D
 
 _RING = "enumeration of a ring of 16 spins, independent program"
 _DECIMATION = "K' = ln(cosh 2K)/2 and dh'/dh = 1 + tanh 2K (Nelson and Fisher 1975)"
@@ -115,7 +116,7 @@ def _decimation() -> list[Check]:
 def _eigenvalue(parity: str) -> Estimate:
     """Leading eigenvalue of the stability matrix in the basis of one nearest interaction."""
     table = load_filter("decimation", (2,)).table()
-    basis = [i for i in generate_interactions(1.0, dimension=1) if i.parity == parity]
+    basis = [i for i in generate_interactions(1.0, UnitCell.hypercubic(1)) if i.parity == parity]
     fine = states(_LENGTH)
     coarse = coarse_grain(fine, table, (2,))
     ring = Hypercubic((_LENGTH,))

@@ -4,7 +4,11 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from torch import Tensor
+
+from rsmi.lattice import Space
 from rsmi.sampling.dimers import DecoratedDimers, DecoratedWorm, Dimers, Wilson, Worm
+from rsmi.sampling.dimers.space import dimer_letters, dimer_space
 from rsmi.sampling.families.interface import Family, Setup
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.select import Update, compiled
@@ -34,6 +38,18 @@ class DimerFamily(Family):
     def model(self, setup: Setup) -> Any:
         """The dimers at temperature T, free ones where it is infinite."""
         return _dimers(setup)
+
+    def space(self, model: Any) -> Space:
+        """Sites with the direction of their dimer."""
+        return dimer_space(model)
+
+    def letters(self, model: Any, states: Tensor) -> Tensor:
+        """Directions, with the spin where there is one."""
+        return dimer_letters(model, states)
+
+    def iteration(self, model: Any) -> str:
+        """No."""
+        return "the file holds bonds, not spins of sites, and two sites share the letter of a dimer"
 
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """K and T."""

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from rsmi.errors import InputError, nearest
+from rsmi.lattice import Space
 from rsmi.sampling.chains import observables
+from rsmi.sampling.exact.universality import CriticalPoint
 from rsmi.sampling.families.parameters import Parameter, complete
 from rsmi.sampling.interface import Sampler
 from rsmi.sampling.pair import PairInteraction
@@ -149,6 +151,26 @@ class Family(ABC):
     def critical_coupling(self, setup: Setup) -> float:
         """K of the critical point; called after `check_critical`."""
         raise NotImplementedError
+
+    @abstractmethod
+    def space(self, model: Any) -> Space:
+        """Where the letters of a configuration live, and what leaves its weight alike.
+
+        Raises:
+            InputError: for a lattice whose sites are not alike, with the reason.
+        """
+
+    @abstractmethod
+    def letters(self, model: Any, states: Tensor) -> Tensor:
+        """States as letters of the space, int8 (n, *cells, sites of a cell)."""
+
+    def iteration(self, model: Any) -> str:
+        """Why no rule can be iterated on its letters, in physical terms; empty where one can."""
+        return f"nothing is known of how a model {self.name} is rescaled"
+
+    def critical(self, model: Any) -> CriticalPoint | None:
+        """The critical point that the model is meant for; None where it is unknown."""
+        return None
 
     def pair(self, model: Any) -> PairInteraction:
         """Its energy as tables over bonds and sites of a hypercubic lattice.

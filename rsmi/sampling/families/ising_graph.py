@@ -1,5 +1,6 @@
 """The Ising model on lattices by name, with random bonds, dilution and a field."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -7,7 +8,11 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
-from rsmi.lattice.graphs import GraphLattice, graph_lattice
+from rsmi.lattice import Space
+from rsmi.lattice.alphabet import spins, vacant_spins
+from rsmi.lattice.graphs import BUILT_IN, GraphLattice, graph_lattice, unit_cell
+from rsmi.lattice.space import graph_space
+from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.families.interface import Family, Setup
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.graphs import (
@@ -20,9 +25,18 @@ from rsmi.sampling.graphs import (
     registry,
 )
 from rsmi.sampling.graphs.exact import exact_energy
+from rsmi.sampling.ising import CRITICAL_COUPLING
 from rsmi.sampling.select import Update
 
 TEMPERING = "parallel_tempering"
+_CRITICAL = {
+    "square": CRITICAL_COUPLING,
+    "triangular": math.log(3) / 4,
+    "honeycomb": math.log(2 + math.sqrt(3)) / 2,
+    "kagome": math.log(3 + 2 * math.sqrt(3)) / 4,
+}
+"""K_c of the ferromagnet: Houtappel (1950), Physica 16, 425; Kano, Naya (1953), Prog. Theor. Phys.
+10, 158."""
 DISORDER = ("none", "bimodal", "gaussian")
 
 
@@ -94,6 +108,58 @@ class IsingGraphFamily(Family):
         """Energy of the solved lattices; with parallel tempering none is shown."""
         energy = None if isinstance(model, Ladder) else exact_energy(model)
         return {} if energy is None else {"energy": energy}
+
+    def space(self, model: Any) -> Space:
+        """Spins of a lattice by its name; where bonds or sites differ, its translations are gone.
+
+        A field leaves no flip, and empty sites are letters of their own.
+        """
+        one = _one(model)
+        free = not one.fields.any()
+        alphabet = spins(flip=free) if one.present.all() else vacant_spins(flip=free)
+        alike = (one.strengths == one.strengths[0]).all() and one.present.all()
+        if not (alike and (one.fields == one.fields[0]).all()):
+            return graph_space(one.lattice, alphabet)
+        if one.lattice.name not in BUILT_IN:
+            return graph_space(one.lattice, alphabet)
+        cell = unit_cell(one.lattice.name)
+        return Space(one.shape[: len(cell.vectors)], alphabet, cell)
+
+    def letters(self, model: Any, states: Tensor) -> Tensor:
+        """0 for -1 and 1 for +1, or 0, 1, 2 for -1, 0, +1 where sites are empty."""
+        found = (states > 0).to(torch.int8) if _one(model).present.all() else states + 1
+        return found.reshape(-1, *self.space(model).shape)
+
+    def iteration(self, model: Any) -> str:
+        """Pure ferromagnets without a field, of one site in a cell."""
+        one = _one(model)
+        if isinstance(model, Ladder):
+            return "the file holds copies at several temperatures; draw one temperature alone"
+        if not one.present.all() or (one.strengths != one.strengths[0]).any():
+            return (
+                "bonds or sites differ, and with quenched disorder the distribution of couplings "
+                "flows, not couplings; draw it without disorder and dilution"
+            )
+        if one.fields.any():
+            return "a field breaks the flip of all spins, which tells even from odd; draw without"
+        if one.strengths[0] < 0:
+            return "its bonds are negative: neighbours order against each other; make them positive"
+        name = one.lattice.name
+        if name not in BUILT_IN or len(unit_cell(name).basis) != 1:
+            return (
+                "blocks are made of cells that hold one site, and those of its lattice "
+                f"{name} do not; draw on a square, cubic or triangular lattice"
+            )
+        return ""
+
+    def critical(self, model: Any) -> CriticalPoint | None:
+        """Of pure ferromagnets whose K_c is known in closed form, in units of their bonds."""
+        one = _one(model)
+        known = _CRITICAL.get(one.lattice.name)
+        pure = one.present.all() and (one.strengths == one.strengths[0]).all()
+        if known is None or not pure or one.strengths[0] <= 0 or one.fields.any():
+            return None
+        return CriticalPoint(UNIVERSALITY["ising_2d"], known / float(one.strengths[0]))
 
     def encode(self, model: Any, states: Tensor) -> Tensor:
         """Spins, -1 where there is none."""

@@ -8,8 +8,11 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
+from rsmi.lattice import Space
+from rsmi.lattice.alphabet import occupations
 from rsmi.sampling.families.interface import Family, Setup
 from rsmi.sampling.families.parameters import Parameter
+from rsmi.sampling.families.planes import up
 from rsmi.sampling.interface import Sampler
 from rsmi.sampling.maze_sampler import MazeModel, MazeSampler
 from rsmi.sampling.mazes import PERCOLATION_THRESHOLD
@@ -46,6 +49,21 @@ class MazeFamily(Family):
     def model(self, setup: Setup) -> MazeModel:
         """The law of the mazes."""
         return MazeModel(setup.shape, setup.parameters["probability"])
+
+    def space(self, model: Any) -> Space:
+        """Open and closed sites of a square; independent ones, so its border does not matter."""
+        return Space.hypercubic(model.shape, occupations())
+
+    def letters(self, model: Any, states: Tensor) -> Tensor:
+        """1 for open, 0 for closed."""
+        return up(states)
+
+    def iteration(self, model: Any) -> str:
+        """No."""
+        return (
+            "its sites are independent, so no interaction of spins flows; percolation is a matter "
+            "of clusters"
+        )
 
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """The probability; sites are independent, as at infinite temperature."""

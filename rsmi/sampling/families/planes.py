@@ -1,4 +1,4 @@
-"""States with more than two values as planes of bits, the lowest bit first."""
+"""States with more than two values as planes of bits, and spins as letters."""
 
 import torch
 from torch import Tensor
@@ -39,3 +39,12 @@ def from_planes(stored: Tensor) -> Tensor:
     bits = (stored > 0).to(torch.int8)
     weights = [bits[:, plane] << plane for plane in range(stored.shape[1])]
     return torch.stack(weights).sum(0).to(torch.int8)
+
+
+def up(spins: Tensor) -> Tensor:
+    """Spins -1 and +1, one on each cell, as the letters 0 and 1: int8 (..., 1).
+
+    >>> up(torch.tensor([[-1, 1]])).tolist()
+    [[[0], [1]]]
+    """
+    return (spins > 0).to(torch.int8)[..., None]

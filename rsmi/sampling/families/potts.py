@@ -7,15 +7,22 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
+from rsmi.lattice import Space
+from rsmi.lattice.alphabet import clock, vacant_spins
+from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.families.interface import Family, Setup
+from rsmi.sampling.families.ising import antiferromagnet
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.families.planes import from_planes, plane_count, to_planes
 from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.potts import BlumeCapel, Potts, blume_capel_registry, potts_registry
 from rsmi.sampling.potts.exact import critical_coupling
+from rsmi.sampling.potts.exact.critical import BLUME_CAPEL_TRICRITICAL
 from rsmi.sampling.select import Update
 
 _NONZERO_AND_UP = 2
+_CLASSES = {2: "ising_2d", 3: "potts3_2d", 4: "potts4_2d"}
+_TRICRITICAL = 1e-3  # that temperature and crystal field may be off
 
 
 class PottsFamily(Family):
@@ -34,6 +41,38 @@ class PottsFamily(Family):
     def model(self, setup: Setup) -> Potts:
         """The ferromagnet at K = 1 / T."""
         return Potts(setup.shape, setup.parameters["states"], self.coupling(setup))
+
+    def space(self, model: Any) -> Space:
+        """States that are all alike, on a hypercubic torus."""
+        return Space.hypercubic(model.shape, clock(model.states))
+
+    def letters(self, model: Any, states: Tensor) -> Tensor:
+        """The states."""
+        return states[..., None]
+
+    def iteration(self, model: Any) -> str:
+        """Two and three states flow as powers of the scale."""
+        if model.coupling < 0:
+            return "neighbours avoid each other's state, and blocks see no order"
+        axes = len(model.shape)
+        if model.states > (4 if axes == 2 else 2) and axes > 1:
+            return (
+                f"with {model.states} states in {axes} dimensions the transition is of first "
+                "order: correlations stay finite, and no critical point is there to be neared"
+            )
+        if model.states == 4 and axes == 2:
+            return (
+                "with 4 states corrections shrink as the logarithm of the scale only, so that no "
+                "number of steps tells how far an exponent is off"
+            )
+        return ""
+
+    def critical(self, model: Any) -> CriticalPoint | None:
+        """Up to four states on the square lattice."""
+        if len(model.shape) != 2 or model.states not in _CLASSES:
+            return None
+        universality = UNIVERSALITY[_CLASSES[model.states]]
+        return CriticalPoint(universality, critical_coupling(model.states))
 
     def pair(self, model: Any) -> PairInteraction:
         """K delta(s, s')."""
@@ -89,6 +128,27 @@ class BlumeCapelFamily(Family):
     def model(self, setup: Setup) -> BlumeCapel:
         """The model at K = 1 / T."""
         return BlumeCapel(setup.shape, self.coupling(setup), setup.parameters["crystal_field"])
+
+    def space(self, model: Any) -> Space:
+        """Spins and vacancies on a hypercubic torus."""
+        return Space.hypercubic(model.shape, vacant_spins())
+
+    def letters(self, model: Any, states: Tensor) -> Tensor:
+        """0, 1, 2 for -1, 0, +1."""
+        return (states + 1)[..., None]
+
+    def iteration(self, model: Any) -> str:
+        """Nothing against ferromagnets."""
+        return "" if model.coupling >= 0 else antiferromagnet(model.coupling)
+
+    def critical(self, model: Any) -> CriticalPoint | None:
+        """The tricritical point of the square lattice; of the lines beside it no other is known."""
+        field, _ = BLUME_CAPEL_TRICRITICAL["crystal_field"]
+        if len(model.shape) != 2 or abs(model.crystal_field - field) > _TRICRITICAL:
+            return None
+        temperature, _ = BLUME_CAPEL_TRICRITICAL["temperature"]
+        universality = UNIVERSALITY["tricritical_ising_2d"]
+        return CriticalPoint(universality, 1 / temperature, _TRICRITICAL / temperature)
 
     def pair(self, model: Any) -> PairInteraction:
         """K s s' - K D s^2."""

@@ -9,8 +9,11 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
+from rsmi.lattice import Space
+from rsmi.lattice.alphabet import spins
 from rsmi.sampling.families.interface import Engine, Family, Setup
 from rsmi.sampling.families.parameters import Parameter
+from rsmi.sampling.families.planes import up
 from rsmi.sampling.graphs.running import check_configurations
 from rsmi.sampling.quantum import (
     AmplitudeSampler,
@@ -80,6 +83,14 @@ class QuantumFamily(Family):
             )
         return ChainModel(self.chain(setup))
 
+    def space(self, model: Any) -> Space:
+        """Spins of a ring; the transverse field points along x and leaves no flip of that axis."""
+        return Space.hypercubic(model.shape, spins(flip=model.chain.flips))
+
+    def letters(self, model: Any, states: Tensor) -> Tensor:
+        """0 for -1 and 1 for +1."""
+        return up(states)
+
     def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
         """Independent draws from the exact state, or a Markov chain of the trained one."""
         self.registry[setup.update].choose(model, setup.method, device)  # before the training
@@ -87,6 +98,13 @@ class QuantumFamily(Family):
         wave = state if isinstance(state, ExactWave) else state.wave
         found = super().engine(setup, wave, workers, device)
         return replace(found, facts=energy_record(state).attributes())
+
+    def iteration(self, model: Any) -> str:
+        """No."""
+        return (
+            "the chain is one axis of a system in space and time, and blocks would rescale space "
+            "alone"
+        )
 
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """The field where there is one; temperature 0."""

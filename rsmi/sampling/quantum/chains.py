@@ -35,6 +35,11 @@ class QuantumChain(Protocol):
         """Which component of the spins a configuration shows."""
         ...
 
+    @property
+    def flips(self) -> bool:
+        """Whether turning every spin over leaves the law of the configurations as it is."""
+        ...
+
     def moves(self) -> Spins:
         """Factor +1 or -1 that each move applies to each spin, (moves, sites)."""
         ...
@@ -97,6 +102,11 @@ class TransverseIsingChain:
                 f"field is {self.field}; expected a finite number above 0 in units of J; without a "
                 "field the ground state is not unique; the chain is critical at 1"
             )
+
+    @property
+    def flips(self) -> bool:
+        """In the basis z; in the basis x the field prefers one direction."""
+        return self.basis == "z"
 
     def moves(self) -> Spins:
         """Flips of one spin in the basis z, of two neighbours in the basis x."""
@@ -172,6 +182,11 @@ class HeisenbergChain:
                 f"sites is {self.sites}; expected an even number, since Marshall's sign rule needs "
                 "two sublattices; add or remove one spin"
             )
+
+    @property
+    def flips(self) -> bool:
+        """Always: all directions of space are alike."""
+        return True
 
     def moves(self) -> Spins:
         """Flips of two neighbours; only those of opposite sign have a matrix element."""
