@@ -1,19 +1,20 @@
 """Print the coverage tables of docs/trust.md: how often stated errors and refusals are right.
 
-python benchmarks/trust.py [exponents] [information] [layers] [sources]
+python benchmarks/trust.py [exponents] [letters] [information] [layers] [sources]
 
-All of them take about three hours of one core.
+All of them take some hours of one core.
 """
 
 import sys
 
-from coverage_exponents import exponents
+from coverage_exponents import exponents, letters
 from coverage_information import information
 from coverage_layers import layers
 from coverage_sources import sources
 
 TABLES = {
     "exponents": exponents,
+    "letters": letters,
     "information": information,
     "layers": layers,
     "sources": sources,
