@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -199,11 +200,17 @@ class LetterPlan:
     def run(self, letters: NDArray[np.int8]) -> dict[Parity, NDArray[np.int64]]:
         """Measure (n, *shape) letters: (n, components, operators) of each sector."""
         counts = self.clusters(letters)
-        column = {cluster: m for m, cluster in enumerate(_clusters_of(self.operators))}
         return {
-            parity: np.stack([_component(counts[..., column[o.cluster]], o) for o in some], -1)
+            parity: np.stack(
+                [_component(counts[..., self._columns[o.cluster]], o) for o in some], -1
+            )
             for parity, some in self.operators.items()
         }
+
+    @cached_property
+    def _columns(self) -> dict[Interaction, int]:
+        """Where the counts of each cluster stand; looked up once, not for every piece of data."""
+        return {cluster: m for m, cluster in enumerate(_clusters_of(self.operators))}
 
     def clusters(self, letters: NDArray[np.int8]) -> NDArray[np.int64]:
         """Clusters of each letter, (n, q, clusters) int64."""

@@ -17,7 +17,7 @@ from rsmi.renormalization.exponents import Exponent, critical_exponents
 from rsmi.renormalization.letters import LetterRule, letter_operators
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stability import ScanEntry, scan
-from rsmi.renormalization.stream import Iterable, Progress, Source, accumulate, silent
+from rsmi.renormalization.stream import IteratedRule, Progress, Source, accumulate, silent
 from rsmi.renormalization.verdict import Told, Verdict, judge, ordered
 from rsmi.sampling import OrderReport
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
@@ -222,7 +222,7 @@ def _sectors(entries: Sequence[ScanEntry]) -> tuple[list[ScanEntry], list[ScanEn
     return even, [entry for entry in entries if entry.parity == "odd"]
 
 
-def _rule(table: Tensor, block: tuple[int, ...], alphabet: Alphabet, seed: int) -> Iterable:
+def _rule(table: Tensor, block: tuple[int, ...], alphabet: Alphabet, seed: int) -> IteratedRule:
     two = alphabet.size == 2
     rule = Rule.of(table, block, seed) if two else _letter_rule(table, block, alphabet, seed)
     if len(set(block)) != 1 or block[0] < 2:

@@ -52,7 +52,7 @@ class SectorPlan(Protocol):
         ...
 
 
-class Iterable(Protocol):
+class IteratedRule(Protocol):
     """A rule whose coarse variables are of the kind that it takes: `Rule`, `LetterRule`."""
 
     @property
@@ -81,7 +81,7 @@ def silent(done: int, total: int) -> None:
 
 def accumulate(
     samples: Source,
-    rule: Iterable,
+    rule: IteratedRule,
     bases: Mapping[Parity, Sequence[Operator]],
     *,
     levels: int,
@@ -139,7 +139,7 @@ class Ladder:
             before, of all but where the lattice is narrow.
     """
 
-    rule: Iterable
+    rule: IteratedRule
     shapes: tuple[tuple[int, ...], ...]
     sites: list[NDArray[np.int32]]
     plans: list[SectorPlan]
@@ -149,7 +149,7 @@ class Ladder:
     def of(
         cls,
         shape: tuple[int, ...],
-        rule: Iterable,
+        rule: IteratedRule,
         bases: Mapping[Parity, Sequence[Operator]],
         levels: int,
     ) -> "Ladder":
