@@ -87,7 +87,10 @@ class Output:
         )
         if self.directory is not None:
             result.write(self.directory)
-        Console(width=None if sys.stdout.isatty() else 100).print(table or result.table())
+        if table is None:
+            sys.stdout.write(f"{result.table()}\n")
+        else:
+            Console(width=None if sys.stdout.isatty() else 100).print(table)
         if self.directory is not None:
             self.say(f"{self.directory / 'result.json'}")
         return result

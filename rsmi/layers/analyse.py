@@ -65,7 +65,7 @@ def analyse_layers(
     >>> from rsmi.layers.inputs.finite import finite_inputs
     >>> both_negative = finite_inputs(torch.tensor([[-1.0], [-2.0]]))
     >>> print(analyse_layers(nn.ReLU(), both_negative)["model"].quantities["H(X|T)"])
-    0.6931471806 nats (exact)
+    0.69314718 nats (exact)
     """
     inputs = _inputs(data, labels, setting)
     chosen, rule = options or Options(), setting or Setting(inputs.kind)
