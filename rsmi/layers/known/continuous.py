@@ -3,16 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from rsmi.layers.analyse import analyse_layers
+from rsmi.layers.analyse import Options, analyse_layers
 from rsmi.layers.estimators import Estimators
-from rsmi.layers.folding.entropy import folding_entropy, folding_entropy_1d
-from rsmi.layers.folding.preimages import Abs
-from rsmi.layers.inputs.finite import finite_inputs
+from rsmi.layers.folding import Abs, folding_entropy, folding_entropy_1d
+from rsmi.layers.inputs import finite_inputs
 from rsmi.layers.known.check import BIT, Check
 from rsmi.layers.known.networks import linear_gaussian, sawtooth
-from rsmi.layers.noisy.gaussian import linear_gaussian_information
-from rsmi.layers.noisy.information import noisy_information
-from rsmi.layers.options import Options
+from rsmi.layers.noisy import linear_gaussian_information, noisy_information
 
 
 def sawtooth_checks() -> list[Check]:

@@ -5,12 +5,10 @@ from torch import nn
 
 from rsmi.information.random_maps import random_map_entropies
 from rsmi.lattice import states
-from rsmi.layers.analyse import analyse_layers
-from rsmi.layers.inputs.controls import independent_labels
-from rsmi.layers.inputs.finite import finite_inputs
+from rsmi.layers.analyse import Options, analyse_layers
+from rsmi.layers.inputs import finite_inputs, independent_labels
 from rsmi.layers.known.check import BIT, Check, bits
 from rsmi.layers.known.networks import Keep, random_maps
-from rsmi.layers.options import Options
 
 _STATES, _LAYERS, _DRAWS = 256, 8, 2000
 

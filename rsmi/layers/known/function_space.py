@@ -14,11 +14,9 @@ from torch import Tensor, nn
 
 from rsmi.information import entropy
 from rsmi.lattice import states
-from rsmi.layers.counting.entropies import label_entropy
-from rsmi.layers.counting.hashing import row_ids
-from rsmi.layers.counting.labels import dense_labels
+from rsmi.layers.counting import dense_labels, label_entropy, row_ids
 from rsmi.layers.known.check import BIT, Check
-from rsmi.layers.probe.hooks import Probe
+from rsmi.layers.probe import Probe
 
 _WIDTH, _LAYERS = 4096, 4
 

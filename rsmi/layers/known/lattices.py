@@ -5,11 +5,15 @@ import math
 from rsmi.information import entropy
 from rsmi.layers.analyse import analyse_layers
 from rsmi.layers.known.check import BIT, Check, bits
-from rsmi.layers.physics.entropies import dimer_entropy, integrated_entropy, ising_entropy
-from rsmi.layers.physics.enumerated import enumerated_dimers, enumerated_ising
-from rsmi.layers.physics.rg import rg_network, without_ties
-from rsmi.layers.physics.row_transfer import coarse_distribution
-from rsmi.layers.physics.sampled import sampled_ising
+from rsmi.layers.physics import (
+    dimer_entropy,
+    enumerated_dimers,
+    enumerated_ising,
+    integrated_entropy,
+    ising_entropy,
+    sampled_ising,
+)
+from rsmi.layers.rg import coarse_distribution, rg_network, without_ties
 from rsmi.learning import decimation, majority
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
 

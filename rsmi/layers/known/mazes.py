@@ -6,12 +6,11 @@ import torch
 
 from rsmi.lattice import states
 from rsmi.layers.analyse import analyse_layers
-from rsmi.layers.inputs.batches import Inputs
-from rsmi.layers.inputs.finite import finite_inputs
+from rsmi.layers.building import untrained
+from rsmi.layers.inputs import Inputs, finite_inputs
 from rsmi.layers.interval import Interval
 from rsmi.layers.known.check import Check, bits
 from rsmi.layers.known.maze_network import perfect_maze_network
-from rsmi.layers.network.untrained import untrained
 from rsmi.sampling.mazes import PERCOLATION_THRESHOLD, sample_mazes, solve
 
 

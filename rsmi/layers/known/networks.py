@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rsmi.layers.network.noise import with_noise
+from rsmi.layers.changes import with_noise
 
 
 class StateMap(nn.Module):
