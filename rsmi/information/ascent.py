@@ -61,9 +61,7 @@ def _joint_steps(p: Tensor, weights: Tensor, free: Tensor, action: Action) -> Te
     return free
 
 
-def _single_moves(
-    p: Tensor, weights: Tensor, free: Tensor, action: Action
-) -> tuple[Tensor, float]:
+def _single_moves(p: Tensor, weights: Tensor, free: Tensor, action: Action) -> tuple[Tensor, float]:
     """Take the best change of one free state until none gains; the end and its value."""
     value = float(_values(p, weights, free[None], action)[0])
     for _ in range(_STEPS):

@@ -175,9 +175,7 @@ class Action:
 
     def _moved(self, row: tuple[float, ...]) -> list[tuple[float, ...]]:
         old = torch.tensor(row, dtype=torch.float64)
-        return [
-            tuple(torch.zeros_like(old).index_copy_(0, p, old).tolist()) for p in self.symbols
-        ]
+        return [tuple(torch.zeros_like(old).index_copy_(0, p, old).tolist()) for p in self.symbols]
 
     @cached_property
     def _distributions(self) -> Tensor:
