@@ -15,8 +15,6 @@ from rsmi.layers.inputs.controls import independent_labels, shuffled_labels
 from rsmi.layers.inputs.finite import finite_inputs
 from rsmi.layers.inputs.samples import file_inputs, loader_inputs, sampled_inputs
 from rsmi.layers.interval import Interval
-from rsmi.layers.known.answers import known_answers
-from rsmi.layers.known.check import Check
 from rsmi.layers.network.checkpoint import load_weights
 from rsmi.layers.network.noise import GaussianNoise, with_noise
 from rsmi.layers.network.quantised import Quantise, quantise
@@ -44,7 +42,6 @@ __all__ = [
     "Autoregressive",
     "Batch",
     "Ceiling",
-    "Check",
     "Codes",
     "Estimators",
     "Finding",
@@ -77,7 +74,6 @@ __all__ = [
     "independent_labels",
     "integrated_entropy",
     "ising_entropy",
-    "known_answers",
     "linear_gaussian_information",
     "load_weights",
     "loader_inputs",

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from rsmi.information import Estimate
+from rsmi.known.networks import StateMap
 from rsmi.layers import (
     Interval,
     LayerRow,
@@ -20,7 +21,6 @@ from rsmi.layers import (
 from rsmi.layers.audit.disagreement import disagreement_findings
 from rsmi.layers.certain import Known, certain_quantities
 from rsmi.layers.interval import better
-from rsmi.layers.known.networks import StateMap
 
 BIT = math.log(2)
 
