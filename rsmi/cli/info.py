@@ -14,7 +14,7 @@ from rsmi.cli.parsing import parse
 from rsmi.cli.rules import RULE
 from rsmi.cli.sample import FILE_NAME as SAMPLES
 from rsmi.errors import InputError
-from rsmi.layers.network.checkpoint import WEIGHT_FILES, read_weights
+from rsmi.layers.building import WEIGHT_FILES, read_weights
 from rsmi.learning import TableFilter, load_filter, read_card, rule_has_digest
 from rsmi.learning.store import DEFINITION
 from rsmi.report import read_result, result_has_digest

@@ -18,9 +18,8 @@ from rsmi.layers import (
     sampled_inputs,
     with_noise,
 )
-from rsmi.layers.audit.disagreement import disagreement_findings
-from rsmi.layers.certain import Known, certain_quantities
-from rsmi.layers.interval import better
+from rsmi.layers.audit import disagreement_findings
+from rsmi.layers.interval import Known, better, certain_quantities
 
 BIT = math.log(2)
 

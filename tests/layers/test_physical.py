@@ -20,7 +20,7 @@ from rsmi.layers import (
     untrained,
     without_ties,
 )
-from rsmi.layers.physics.enumerated import boltzmann
+from rsmi.layers.physics import boltzmann
 from rsmi.learning import decimation, majority
 from rsmi.sampling import CRITICAL_COUPLING
 from rsmi.sampling.mazes import sample_mazes, solve
