@@ -198,11 +198,8 @@ class Outcome(ABC):
             ) from None
         return pandas.DataFrame([_flat(quantity) for quantity in self.quantities()])
 
-    def plot(self, **how: Any) -> "Figure":
-        """Draw what was found.
-
-        Args:
-            **how: What the drawing of this kind of result takes, see `rsmi.report.draw`.
+    def plot(self) -> "Figure":
+        """Draw what was found, see `rsmi.report.draw`.
 
         Returns:
             A `matplotlib.figure.Figure`, which a notebook shows and `savefig` writes.
@@ -210,7 +207,8 @@ class Outcome(ABC):
         Raises:
             InputError: Where there is nothing to draw.
         """
-        return _report().draw(self, **how)
+        figure: Figure = _report().draw(self)
+        return figure
 
     def __str__(self) -> str:
         return self.table()
