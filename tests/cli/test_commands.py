@@ -205,7 +205,7 @@ def test_a_run_on_letters_is_refused_before_sampling(
         "--samples.parameters.states", "3",
     )  # fmt: skip
     assert said.code == 2
-    assert "samples of 3 letters on the lattice hypercubic 2 were given; a run learns" in said.err
+    assert "samples of 3 letters on the lattice square were given; a run learns" in said.err
 
 
 def test_exponents_that_are_refused_leave_their_numbers(
