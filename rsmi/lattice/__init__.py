@@ -2,8 +2,9 @@
 
 from rsmi.lattice.alphabet import Alphabet
 from rsmi.lattice.hypercubic import Hypercubic
+from rsmi.lattice.placement import Placement, place
 from rsmi.lattice.space import Space, Symmetry
-from rsmi.lattice.states import coarse_shape, state_index, states, tile, words
+from rsmi.lattice.states import coarse_shape, state_index, states, tile, word_index, words
 from rsmi.lattice.symmetry import (
     Isometry,
     generated,
@@ -17,16 +18,19 @@ __all__ = [
     "Alphabet",
     "Hypercubic",
     "Isometry",
+    "Placement",
     "Space",
     "Symmetry",
     "Window",
     "coarse_shape",
     "generated",
     "masked_permutations",
+    "place",
     "point_group",
     "point_group_images",
     "state_index",
     "states",
     "tile",
+    "word_index",
     "words",
 ]

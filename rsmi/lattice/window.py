@@ -14,38 +14,64 @@ from rsmi.errors import InputError
 class Window:
     """A block, a buffer shell around it and an environment shell around that.
 
-    The three are masks over a patch of extent `block + 2 (buffer + environment)` per axis.
-    For a model with nearest-neighbour couplings one shell of environment carries all that the
-    whole outside knows of the block (Markov property).
+    The block is a box of cells, a disk, a ball, or a list of sites; give one of the four. For a
+    model with nearest-neighbour couplings one shell of environment carries all that the whole
+    outside knows of the block (Markov property).
 
     Args:
-        block: Extents of the visible block, in lattice spacings.
-        buffer: Width of the buffer shell, in lattice spacings; 0 for none.
-        environment: Width of the environment shell, in lattice spacings.
+        block: Extents of a box, in cells; shells around it are boxes too.
+        buffer: Width of the buffer shell, 0 for none: in cells around a box, in units of the cell
+            vectors around a disk, in bonds around a ball or a list of sites.
+        environment: Width of the environment shell, in the same units; None for all that lies
+            beyond the buffer.
+        disk: Radius of a disk around the site `at`, in units of the cell vectors.
+        ball: Radius of a ball around the site `at`, in bonds.
+        sites: The sites themselves, by number.
+        at: Site in whose cell a box begins, or in the middle of a disk or ball. It matters only
+            where the cells of a space differ; else the window is moved to every cell.
 
     Raises:
-        InputError: For extents below 1 or a negative buffer.
+        InputError: For no block or several, extents below 1, or a negative width.
 
     >>> window = Window((2, 2), buffer=1)
     >>> window.extent, window.n_visible, window.n_environment
     ((6, 6), 4, 20)
     """
 
-    block: tuple[int, ...]
-    buffer: int
-    environment: int = 1
+    block: tuple[int, ...] = ()
+    buffer: int = 1
+    environment: int | None = 1
+    disk: float | None = None
+    ball: int | None = None
+    sites: tuple[int, ...] = ()
+    at: int = 0
 
     def __post_init__(self) -> None:
-        if not self.block or min(self.block) < 1 or self.buffer < 0 or self.environment < 1:
+        kinds = (bool(self.block), self.disk is not None, self.ball is not None, bool(self.sites))
+        radius = min(self.disk or 0, self.ball or 0)
+        widths = self.buffer, 1 if self.environment is None else self.environment - 1
+        if sum(kinds) != 1 or min((*self.block, 1)) < 1 or min(*widths, radius, self.at) < 0:
             raise InputError(
-                f"window has block {list(self.block)}, buffer {self.buffer}, environment "
-                f"{self.environment}; expected block extents >= 1, buffer >= 0, environment >= 1"
+                f"{self}; expected one of block (extents >= 1, such as [2, 2]), disk, ball or "
+                "sites, with buffer >= 0 and environment >= 1, or null for all beyond"
             )
+
+    def __str__(self) -> str:
+        kinds = {
+            "block": list(self.block),
+            "disk": self.disk,
+            "ball": self.ball,
+            "sites": list(self.sites),
+        }
+        given = {name: value for name, value in kinds.items() if value not in (None, [])}
+        shown = ", ".join(f"{name} {value}" for name, value in given.items()) or "no block"
+        beyond = "all beyond" if self.environment is None else self.environment
+        return f"the window with {shown}, buffer {self.buffer}, environment {beyond}"
 
     @property
     def margin(self) -> int:
         """Distance from the block to the edge of the patch."""
-        return self.buffer + self.environment
+        return self.buffer + (1 if self.environment is None else self.environment)
 
     @property
     def extent(self) -> tuple[int, ...]:

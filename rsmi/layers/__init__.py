@@ -15,8 +15,6 @@ from rsmi.layers.estimators import Estimators
 from rsmi.layers.folding import Abs, folding_entropy, folding_entropy_1d, mean_log_jacobian
 from rsmi.layers.inputs import Batch, Inputs, finite_inputs, independent_labels, shuffled_labels
 from rsmi.layers.interval import Interval
-from rsmi.layers.known.answers import known_answers
-from rsmi.layers.known.check import Check
 from rsmi.layers.models import Autoregressive, Training
 from rsmi.layers.noisy import linear_gaussian_information, noisy_information
 from rsmi.layers.physics import (
@@ -41,7 +39,6 @@ __all__ = [
     "Autoregressive",
     "Batch",
     "Ceiling",
-    "Check",
     "Codes",
     "Estimators",
     "Finding",
@@ -76,7 +73,6 @@ __all__ = [
     "inputs_of",
     "integrated_entropy",
     "ising_entropy",
-    "known_answers",
     "linear_gaussian_information",
     "load_weights",
     "loader_inputs",

@@ -141,7 +141,7 @@ def analyse_layers(
     >>> both_negative = torch.tensor([[-1.0], [-2.0]])
     >>> report = analyse_layers(nn.ReLU(), both_negative, kind="finite")
     >>> print(report["model"].quantities["H(X|T)"])
-    0.6931471806 nats (exact)
+    0.69314718 nats (exact)
     """
     chosen = options or Options()
     inputs = inputs_of(

@@ -256,7 +256,7 @@ def folding_entropy_1d(
 
     >>> from rsmi.layers.folding import Abs
     >>> print(folding_entropy_1d([Abs()], -1.0, 1.0)[0])
-    0.6931471806 nats (exact)
+    0.69314718 nats (exact)
     """
     curves = straight_pieces(layers, low, high)
     return [Estimate(_folding(curve), 0.0, "exact") for curve in curves]

@@ -63,7 +63,7 @@ def test_symmetries_carry_the_ring_along_with_the_block() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (((0, 2), 1), "expected block extents >= 1"),
+        (((0, 2), 1), "extents >= 1"),
         (((2, 2), -1), "buffer >= 0"),
         (((2,), 1, 0), "environment >= 1"),
     ],

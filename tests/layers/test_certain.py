@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from rsmi.information import Estimate
+from rsmi.known.networks import StateMap
 from rsmi.layers import (
     Interval,
     LayerRow,
@@ -19,7 +20,6 @@ from rsmi.layers import (
 )
 from rsmi.layers.audit import disagreement_findings
 from rsmi.layers.interval import Known, better, certain_quantities
-from rsmi.layers.known.networks import StateMap
 
 BIT = math.log(2)
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from rsmi.cli.checks.check import Check
-from rsmi.cli.checks.values import exactly
 from rsmi.information import Estimate
+from rsmi.known.checking import Check, exactly
 from rsmi.lattice import Window
 from rsmi.learning import load_filter, save_filter
 from rsmi.sampling import CRITICAL_COUPLING

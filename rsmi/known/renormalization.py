@@ -9,9 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rsmi.cli.checks.check import Check
-from rsmi.cli.checks.values import exactly, quoted
 from rsmi.information import Estimate
+from rsmi.known.checking import Check, exactly, quoted
 from rsmi.lattice import Hypercubic, states
 from rsmi.lattice.graphs import UnitCell
 from rsmi.learning import load_filter

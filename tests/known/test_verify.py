@@ -2,10 +2,11 @@ import json
 
 import pytest
 
-from rsmi.cli import verify
-from rsmi.cli.checks import SECTIONS, Check, evaluate
 from rsmi.cli.main import main
+from rsmi.errors import InputError
 from rsmi.information import Estimate
+from rsmi.known import SECTIONS, Check, Verification, check
+from rsmi.known.checking import evaluate
 from rsmi.learning import load_filter
 from rsmi.sampling.swendsen_wang import bond_probability
 
@@ -21,6 +22,12 @@ def _section(name, **parts):
         "source": "arithmetic",
     }
     return {name: lambda: [Check(**(defaults | parts))]}
+
+
+def _only(monkeypatch, sections):
+    """These sections and no others."""
+    monkeypatch.setattr("rsmi.cli.verify.SECTIONS", sections)
+    monkeypatch.setattr("rsmi.known.sections.SECTIONS", sections)
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -49,7 +56,7 @@ def test_result_holds_expected_values_as_references(tmp_path, capsys):
 
 
 def test_a_wrong_coupling_is_noticed(monkeypatch, capsys):
-    monkeypatch.setattr("rsmi.cli.checks.thermodynamics.CRITICAL_COUPLING", 0.4407)
+    monkeypatch.setattr("rsmi.known.thermodynamics.CRITICAL_COUPLING", 0.4407)
     assert main(["verify", "thermodynamics"]) == 1
     streams = capsys.readouterr()
     assert "FAIL" in streams.out
@@ -71,7 +78,7 @@ def test_a_reader_that_ignores_damage_is_noticed(monkeypatch, capsys):
 
 def test_another_rule_is_noticed(monkeypatch, capsys):
     monkeypatch.setattr(
-        "rsmi.cli.checks.renormalization.load_filter",
+        "rsmi.known.renormalization.load_filter",
         lambda rule, block: load_filter("majority", block),
     )
     assert main(["verify", "renormalization"]) == 1
@@ -82,7 +89,7 @@ def test_code_that_raises_is_a_failed_check(monkeypatch, capsys, tmp_path):
     def broken():
         raise ZeroDivisionError("no kernel")
 
-    monkeypatch.setattr(verify, "SECTIONS", _section("demo", compute=broken))
+    _only(monkeypatch, _section("demo", compute=broken))
     assert main(["verify", "--out", str(tmp_path / "out")]) == 1
     streams = capsys.readouterr()
     assert "failed: demo.one ZeroDivisionError: no kernel" in streams.err
@@ -91,7 +98,7 @@ def test_code_that_raises_is_a_failed_check(monkeypatch, capsys, tmp_path):
 
 
 def test_a_section_is_added_by_registering_it(monkeypatch, capsys):
-    monkeypatch.setattr(verify, "SECTIONS", _section("demo"))
+    _only(monkeypatch, _section("demo"))
     assert main(["verify", "all"]) == 0
     assert "demo" in capsys.readouterr().out
 
@@ -118,5 +125,26 @@ def test_unknown_sections_are_refused(capsys):
 )
 def test_agreement(value, error, kind, passes):
     got = Estimate(value, error, kind, "1")
-    outcome = evaluate(Check("one", "demo", lambda: got, 1.0, 0.1, "arithmetic"))
-    assert outcome.passed is passes
+    checked = evaluate(Check("one", "demo", lambda: got, 1.0, 0.1, "arithmetic"))
+    assert checked.passed is passes
+    drawn = Verification([checked]).plot()
+    assert (max(line.get_xdata()[0] for line in drawn.axes[0].lines[1:]) <= 1) is passes
+
+
+def test_no_check_is_lost():
+    assert sum(len(section()) for section in SECTIONS.values()) == 176
+
+
+def test_a_call_gives_what_the_command_prints(capsys):
+    found = check("dimers")
+    assert found.passed
+    assert [one.check.section for one in found.checked] == ["dimers"] * len(SECTIONS["dimers"]())
+    assert main(["verify", "dimers"]) == 0
+    assert capsys.readouterr().out.strip() == found.table()
+    assert found.quantities()[0].value == 0
+    assert all(quantity.context["passed"] for quantity in found.quantities()[1:])
+
+
+def test_a_call_with_a_wrong_name_is_told_the_right_one():
+    with pytest.raises(InputError, match="unknown section 'layer'; did you mean 'layers'"):
+        check("layer")

@@ -6,9 +6,8 @@ from functools import cache, partial
 
 import torch
 
-from rsmi.cli.checks.check import Check
-from rsmi.cli.checks.values import lazily
 from rsmi.information import Estimate
+from rsmi.known.checking import Check, lazily
 from rsmi.sampling.dimers import (
     DimerBlock,
     Dimers,

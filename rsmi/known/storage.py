@@ -8,10 +8,9 @@ from pathlib import Path
 
 import torch
 
-from rsmi.cli.checks.check import Check
-from rsmi.cli.checks.values import exactly
 from rsmi.errors import InputError
 from rsmi.information import Estimate
+from rsmi.known.checking import Check, exactly
 from rsmi.sampling import Ising
 from rsmi.storage import SampleRecipe, generate, open_samples, verify
 

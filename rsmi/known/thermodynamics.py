@@ -5,8 +5,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from rsmi.cli.checks.check import Check
-from rsmi.cli.checks.values import lazily
+from rsmi.known.checking import Check, lazily
 from rsmi.sampling import CRITICAL_COUPLING
 from rsmi.sampling.exact import DensityOfStates, Thermodynamics, density_of_states, kaufman
 

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rsmi.cli.checks.check import Check
-from rsmi.cli.checks.values import exactly
 from rsmi.information import Estimate
+from rsmi.known.checking import Check, exactly
 from rsmi.sampling import (
     CRITICAL_COUPLING,
     Ising,

@@ -4,13 +4,14 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from os import PathLike, fspath
+from typing import Any, Self
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.report.plain import Plain, plain
+from rsmi.information.estimate import Estimate, Kind, format_with_error
 
-if TYPE_CHECKING:
-    from rsmi.information.estimate import Estimate, Kind
+Plain = Any
+"""None, bool, int, float, str, or lists and dicts (with text keys) of these."""
 
 KIND_WORDS = {
     "exact": "exact",
@@ -19,9 +20,6 @@ KIND_WORDS = {
     "estimate": "estimate",
 }
 """The kinds of `rsmi.information.Estimate` and how a reader sees them."""
-
-SIGNIFICANT = 8
-"""Digits shown of an exact value; `result.json` holds all of them."""
 
 REFERENCE_ERROR = "reference_error"
 """Key of a context: one standard error of a reference that is an estimate itself."""
@@ -54,7 +52,7 @@ class Quantity:
     name: str
     value: float
     error: float
-    kind: "Kind"
+    kind: Kind
     unit: str
     reference: float | None = None
     context: Mapping[str, Plain] = field(default_factory=dict)
@@ -87,7 +85,7 @@ class Quantity:
 
     @classmethod
     def of(
-        cls, name: str, estimate: "Estimate", reference: float | None = None, **context: Plain
+        cls, name: str, estimate: Estimate, reference: float | None = None, **context: Plain
     ) -> Self:
         """Name an `Estimate`; its number of observations goes into the context as `n`.
 
@@ -153,12 +151,12 @@ class Quantity:
 
     @property
     def text(self) -> str:
-        """Value with its error in brackets, or `SIGNIFICANT` digits of it, and its unit.
+        """Value with its error in brackets, or 8 digits of it, and its unit.
 
         >>> Quantity("information.learned", 0.46123, 0.0007, "lower", "nats").text
         '0.4612(7) nats'
         """
-        words = _written(self.value, self.error)
+        words = format_with_error(self.value, self.error)
         return words if self.unit == "1" else f"{words} {self.unit}"
 
     @property
@@ -169,10 +167,48 @@ class Quantity:
         >>> Quantity("a.b", 0.45, 0.01, "estimate", "nats", 0.4612, measured).reference_text
         '0.461(4)'
         """
-        return "" if self.reference is None else _written(self.reference, self.reference_error)
+        return (
+            ""
+            if self.reference is None
+            else format_with_error(self.reference, self.reference_error)
+        )
 
 
-def _written(value: float, error: float) -> str:
-    from rsmi.information.estimate import format_with_error
+def plain(value: object, where: str) -> Plain:
+    """Copy nested settings as plain JSON values.
 
-    return format_with_error(value, error) if error else f"{value:.{SIGNIFICANT}g}"
+    Paths become text, tuples become lists, numpy scalars become Python numbers. An infinite
+    number becomes the word `inf` (an infinite chain has shape `[inf]`), since JSON has none.
+
+    Args:
+        value: Settings, a context, or any part of them.
+        where: How an error message names the value.
+
+    Raises:
+        InputError: For a value that JSON cannot hold.
+
+    >>> plain({"shape": (6, math.inf)}, "config")
+    {'shape': [6, 'inf']}
+    """
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
+    return _scalar(value, where)
+
+
+def _scalar(value: object, where: str) -> Plain:
+    """Unwrap a numpy or torch number, known by its `item` method."""
+    item = getattr(value, "item", None)
+    if item is not None and getattr(value, "ndim", 0) == 0:
+        return plain(item(), where)
+    raise InputError(
+        f"{where} is a {type(value).__name__}; expected a number, text, list or dict; "
+        f"convert it before it is written"
+    )
