@@ -261,8 +261,8 @@ def _printed(name: str, report: LayerReport, ends: int, width: int) -> Iterator[
         yield _NOTE
     lines = remarks(report, _NAMED if left else None)
     if left:
-        more = f"not printed: {left} layers; choose layers (--layers), or see all with to_dict() (--out)"
-        lines = [more, *lines]
+        way_out = "choose layers (--layers), or see all with to_dict() (--out)"
+        lines = [f"not printed: {left} layers; {way_out}", *lines]
     yield "\n".join(text for line in lines for text in textwrap.wrap(line, width))
 
 
