@@ -419,9 +419,9 @@ def _hdf5_rows(path: Path, start: int, stop: int) -> NDArray[Any]:
 
 def _npz(path: Path) -> _Arrays | None:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if _has_inputs(path, file):
-                return _Arrays(*map(file.get, ("x", "y", "p")))
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            if _has_inputs(path, archive):
+                return _Arrays(*map(archive.get, ("x", "y", "p")))
     except InputError:
         raise
     except (OSError, ValueError, zipfile.BadZipFile) as error:
