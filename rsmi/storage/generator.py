@@ -1,7 +1,7 @@
 """A user's own generator of configurations, written into the same kind of file."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import count
 from typing import Protocol
 
@@ -10,14 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
+from rsmi.progress import Progress, silent
 from rsmi.sampling import Ising
 from rsmi.sampling.families import families
 from rsmi.storage.autocorrelation import autocorrelation_times
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.layout import Scalar
 from rsmi.storage.writer import SampleWriter, is_finished
-
-Progress = Callable[[int, int], None]
 
 
 class Generator(Protocol):
@@ -50,7 +49,7 @@ def write_samples(
     recipe: str = "",
     attributes: Mapping[str, Scalar] | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> None:
     """Write the configurations of a user's own generator into a sample file.
 
@@ -97,7 +96,7 @@ def write_samples(
     if resume and is_finished(path, header):
         return
     with SampleWriter.open(path, header, resume) as writer:
-        _draw(writer, generator, progress or (lambda done, total: None))
+        _draw(writer, generator, progress)
         writer.finalise(attributes or {}, autocorrelation_times(writer, writer.header.observables))
 
 
