@@ -87,7 +87,7 @@ def _print_run(directory: Path, select: Selection) -> None:
 
 
 def _print_samples(path: Path, select: Selection) -> None:
-    report = verify(path, select.temperature, select.shape, select.parameters)
+    report = verify(path, select)
     findings = list(report.checks)
     attributes = {name: str(value) for name, value in report.attributes.items()}
     if select == Selection() and str(report.attributes.get("schema")).startswith(COLLECTION):
