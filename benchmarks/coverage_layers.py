@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from rsmi.information import Estimate, entropy
+from rsmi.known.networks import StateMap
 from rsmi.layers import Interval, analyse_layers, finite_inputs, sampled_inputs
-from rsmi.layers.known.networks import StateMap
 
 CONFIDENCES = (0.68, 0.99, 0.9999)
 KINDS = ("rare value", "rare label", "letters", "fixed label", "chains")

@@ -7,7 +7,7 @@ from measurement import WORKERS, Measurement, critical_samples, seconds
 from torch import Tensor
 
 from rsmi.information import best_rule, rule_information
-from rsmi.information.assignments import all_assignments, complete, to_tables
+from rsmi.information.assignments import Action
 from rsmi.lattice import Window
 from rsmi.sampling import CRITICAL_COUPLING
 from rsmi.sampling.exact import ring_posterior
@@ -24,8 +24,9 @@ def main() -> Measurement:
     time = seconds(lambda: best_rule(posterior(path), z2="allow"), repeats=3)
 
     few = posterior(path)[:2048]
-    rules = complete(all_assignments(16, 2), 2, "allow")
-    direct = seconds(lambda: rule_information(few, to_tables(rules, 2)).max())
+    action = Action.none(16, 2)
+    rules = action.complete(action.every())
+    direct = seconds(lambda: rule_information(few, action.tables(rules)).max())
     ours = seconds(lambda: best_rule(few, z2="allow"))
     return Measurement(
         f"{time:.2f} s, {CONFIGURATIONS * WINDOWS} rings, all {len(rules)} rules",

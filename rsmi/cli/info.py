@@ -14,7 +14,7 @@ from rsmi.cli.parsing import parse
 from rsmi.cli.rules import RULE
 from rsmi.cli.sample import FILE_NAME as SAMPLES
 from rsmi.errors import InputError
-from rsmi.layers.network.checkpoint import WEIGHT_FILES, read_weights
+from rsmi.layers.building import WEIGHT_FILES, read_weights
 from rsmi.learning import TableFilter, load_filter, read_card, rule_has_digest
 from rsmi.learning.store import DEFINITION
 from rsmi.report import read_result, result_has_digest
@@ -55,7 +55,7 @@ def info(file: str, select: Selection = Selection()) -> None:  # noqa: B008, it 
     elif path.is_dir():
         _print_run(path, select)
     elif path.suffix == ".json":
-        _console().print(read_result(path).table())
+        sys.stdout.write(f"{read_result(path).table()}\n")
         _print_digest(result_has_digest(path))
     elif path.suffix in WEIGHT_FILES:
         _print_weights(path)
@@ -79,7 +79,7 @@ def _print_run(directory: Path, select: Selection) -> None:
         found = read_result(result)
         about = {"device": found.device, "time": f"{sum(found.timings.values()):.1f} s"}
         _print(f"result of {found.command}", {"seed": str(found.seed)} | about)
-        _console().print(found.table())
+        sys.stdout.write(f"{found.table()}\n")
         _print_digest(result_has_digest(result))
     else:
         _print(f"{directory} holds a run without {RESULT}: it has not ended", {})
@@ -154,11 +154,6 @@ def _print_rule(path: Path) -> None:
         up = filter.table()[:, 1].tolist()
         rows = {f"state {v}": f"{p:.4f}" for v, p in enumerate(up)}
         _print("p(h = +1 | v), bit i of the state set where spin i is up", rows)
-
-
-def _console() -> Console:
-    """As wide as the terminal, and wide enough for tables in a file."""
-    return Console(width=None if sys.stdout.isatty() else 100)
 
 
 def _print(title: str, facts: dict[str, str]) -> None:

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from rsmi.errors import InputError
-from rsmi.report import Quantity, Result
+from rsmi.information import Outcome, Quantity
+from rsmi.report import Result
 from rsmi.report.files import write_whole
 from rsmi.sampling.threads import cores
 
@@ -76,18 +77,30 @@ class Output:
 
     def finish(
         self,
-        quantities: list[Quantity],
+        found: Outcome | list[Quantity],
         seed: int | None,
         device: str = "cpu",
         table: Table | None = None,
     ) -> Result:
-        """Write `result.json`, print the same numbers as a table, or the table given."""
+        """Write `result.json`, print the same numbers as a table, or the table given.
+
+        Args:
+            found: A result object, or the numbers themselves.
+            seed: Of all random numbers.
+            device: Where it ran.
+            table: What to print instead.
+        """
+        quantities = found.quantities() if isinstance(found, Outcome) else found
         result = Result(
             self._command_line(), self.settings, seed, _describe(device), self.timings, quantities
         )
         if self.directory is not None:
             result.write(self.directory)
-        Console(width=None if sys.stdout.isatty() else 100).print(table or result.table())
+        if table is None:
+            shown = found if isinstance(found, Outcome) else result
+            sys.stdout.write(f"{shown.table()}\n")
+        else:
+            Console(width=None if sys.stdout.isatty() else 100).print(table)
         if self.directory is not None:
             self.say(f"{self.directory / 'result.json'}")
         return result

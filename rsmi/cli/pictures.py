@@ -56,7 +56,7 @@ def write_pictures(
     """
     target = directory / "figures"
     target.mkdir(exist_ok=True)
-    run = Drawn(samples, learned, flows, result.quantities, target)
+    run = Drawn(samples, learned, flows, result.numbers, target)
     pictures: dict[str, Callable[[], Figure]] = {
         "levels": lambda: _levels(run),
         "rule": lambda: _rule(run),
@@ -66,7 +66,7 @@ def write_pictures(
     for rule in flows:
         pictures[f"exponents of '{rule}'"] = partial(_exponents, run, rule)
     drawn = [figure for name, draw in pictures.items() if (figure := _tried(name, draw, say))]
-    present = {quantity.name for quantity in result.quantities}
+    present = {quantity.name for quantity in result.numbers}
     headline = [name for name in _HEADLINE if name in present]
     write_report(directory, result, drawn, headline, f"rsmi: {directory.name}")
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rsmi.information import (
     Estimate,
+    Plain,
     best_rule,
     block_sums,
     bootstrap_error,
@@ -26,10 +27,9 @@ from rsmi.learning.held_out import (
     symmetrised,
 )
 from rsmi.learning.rsmi import MAX_POSTERIOR_SITES, RSMI
-from rsmi.learning.symmetry import Symmetry
+from rsmi.learning.spin_symmetry import Symmetry
 from rsmi.learning.windowed import HeldOut
 from rsmi.report import Quantity
-from rsmi.report.plain import Plain
 from rsmi.sampling.exact import ring_posterior
 
 OPTIMA = {"impose": "optimum", "allow": "optimum_any"}

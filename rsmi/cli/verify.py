@@ -1,20 +1,12 @@
 """`rsmi verify`: known exact values, computed again by the installed code."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from rich import box
-from rich.table import Table
-from rich.text import Text
-
-from rsmi.cli.checks import SECTIONS, Outcome, evaluate
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.errors import InputError, nearest
-from rsmi.information import format_with_error
-from rsmi.report import Quantity
+from rsmi.known import SECTIONS, Checked, Verification, check
 
 DESCRIPTION = (
     "Compute known exact values again with the installed code: `rsmi verify [all]` or "
@@ -53,28 +45,16 @@ def main(arguments: Sequence[str]) -> int:
     """Parse, check, print the table; 0 if every check passed, else 1."""
     task, execution = parse("verify", Verify, _with_sections(arguments), DESCRIPTION)
     output = Output("verify", task, execution.out, execution.resume)
-    outcomes: list[Outcome] = []
-    with _one_thread():
-        for name in task.names:
-            with output.stage(name, f"Checking {name}"):
-                outcomes += [evaluate(check) for check in SECTIONS[name]()]
-    failed = [outcome for outcome in outcomes if not outcome.passed]
-    output.finish(_quantities(outcomes, len(failed)), seed=None, table=_table(outcomes))
-    output.say(f"{len(outcomes) - len(failed)} of {len(outcomes)} checks passed")
-    for outcome in failed:
-        output.say(f"failed: {outcome.check.section}.{outcome.check.name} {outcome.failure}")
-    return 1 if failed else 0
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch on one thread: on a busy machine small tensors wait for the others."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    checked: list[Checked] = []
+    for name in task.names:
+        with output.stage(name, f"Checking {name}"):
+            checked += check(name).checked
+    found = Verification(checked)
+    output.finish(found, seed=None)
+    output.say(f"{len(checked) - len(found.failed)} of {len(checked)} checks passed")
+    for failed in found.failed:
+        output.say(f"failed: {failed.name} {failed.failure}")
+    return 0 if found.passed else 1
 
 
 def _with_sections(arguments: Sequence[str]) -> list[str]:
@@ -84,42 +64,3 @@ def _with_sections(arguments: Sequence[str]) -> list[str]:
     if count == 0:
         return words
     return [f"--sections=[{','.join(words[:count])}]", *words[count:]]
-
-
-def _quantities(outcomes: Sequence[Outcome], failed: int) -> list[Quantity]:
-    summary = Quantity("verify.failed", failed, 0.0, "exact", "1", 0.0, {"checks": len(outcomes)})
-    found = [outcome.quantity() for outcome in outcomes]
-    return [summary, *(quantity for quantity in found if quantity is not None)]
-
-
-def _table(outcomes: Sequence[Outcome]) -> Table:
-    """Expected and computed values, one part for each section."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("check", overflow="fold")
-    for name in ("expected", "got", "tolerance"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("")
-    section = None
-    for outcome in outcomes:
-        if outcome.check.section != section:
-            section = outcome.check.section
-            table.add_section()
-            table.add_row(Text(section, style="bold"))
-        table.add_row(*_cells(outcome))
-    return table
-
-
-def _cells(outcome: Outcome) -> tuple[Text, ...]:
-    check = outcome.check
-    got = (
-        "error" if outcome.got is None else format_with_error(outcome.got.value, outcome.got.error)
-    )
-    verdict = Text("pass", style="green") if outcome.passed else Text("FAIL", style="bold red")
-    expected = f"{check.expected:.10g}"
-    return (
-        Text(f"  {check.name}"),
-        Text(expected),
-        Text(got),
-        Text(f"{check.tolerance:.1g}"),
-        verdict,
-    )

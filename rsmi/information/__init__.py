@@ -5,6 +5,7 @@ from rsmi.information.contrastive import infonce, infonce_ceiling, leave_one_out
 from rsmi.information.discrete import entropy, mutual_information, rule_information
 from rsmi.information.estimate import Estimate, Kind, format_with_error
 from rsmi.information.optimum import best_rule
+from rsmi.information.outcome import Outcome, Sheet, quantity_sheet
 from rsmi.information.predictive import (
     predictive_bound,
     predictive_estimate,
@@ -13,10 +14,15 @@ from rsmi.information.predictive import (
     rule_prediction,
     sampled_information,
 )
+from rsmi.information.quantity import Plain, Quantity
 
 __all__ = [
     "Estimate",
     "Kind",
+    "Outcome",
+    "Plain",
+    "Quantity",
+    "Sheet",
     "best_rule",
     "block_labels",
     "block_sums",
@@ -31,6 +37,7 @@ __all__ = [
     "predictive_estimate",
     "predictive_information",
     "predictive_sums",
+    "quantity_sheet",
     "rule_information",
     "rule_prediction",
     "sampled_information",

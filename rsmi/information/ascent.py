@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rsmi.information.assignments import Z2, complete, free_states, to_tables
+from rsmi.information.assignments import Action
 from rsmi.information.discrete import rule_information
 
 _STARTS = 64
@@ -13,7 +13,7 @@ _TINY = 1e-300
 _GAIN = 1e-12
 
 
-def ascend(posterior: Tensor, weights: Tensor, n_symbols: int, z2: Z2, seed: int) -> Tensor:
+def ascend(posterior: Tensor, weights: Tensor, action: Action, seed: int) -> Tensor:
     """Best assignment found from random starts.
 
     Joint steps that move every block state at once reach a neighbourhood fast; single moves
@@ -22,72 +22,72 @@ def ascend(posterior: Tensor, weights: Tensor, n_symbols: int, z2: Z2, seed: int
     Args:
         posterior: (n, V) float64, row e is p(v|e).
         weights: (n,) float64 summing to 1.
-        n_symbols: K.
-        z2: Symmetry imposed or not.
+        action: Group that the rule commutes with, on V states and K symbols.
         seed: Of the random starts.
 
     Returns:
-        (V,) int64 symbols.
+        (V,) int64, an assignment of the action.
     """
-    n_free = free_states(posterior.shape[1], z2)
     generator = torch.Generator().manual_seed(seed)
-    free = torch.randint(n_symbols, (_STARTS, n_free), generator=generator)
-    step = max(1, (1 << 24) // (len(posterior) * n_symbols))
+    counts = torch.tensor(action.choices)
+    chance = torch.rand(_STARTS, len(counts), generator=generator, dtype=torch.float64)
+    free = (chance * counts).long()
+    step = max(1, (1 << 24) // (len(posterior) * action.n_symbols))
     starts = [
-        _joint_steps(posterior, weights, part, n_symbols, z2)
-        for part in torch.split(free, min(step, 16))
+        _joint_steps(posterior, weights, part, action) for part in torch.split(free, min(step, 16))
     ]
     free = torch.cat(starts)
-    values = _values(posterior, weights, free, n_symbols, z2)
+    values = _values(posterior, weights, free, action)
     leaders = free[values.topk(_POLISHED).indices]
-    ends = [_single_moves(posterior, weights, leader, n_symbols, z2) for leader in leaders]
-    return complete(max(ends, key=lambda end: end[1])[0][None], n_symbols, z2)[0]
+    ends = [_single_moves(posterior, weights, leader, action) for leader in leaders]
+    return action.complete(max(ends, key=lambda end: end[1])[0][None])[0]
 
 
-def _joint_steps(p: Tensor, weights: Tensor, free: Tensor, n_symbols: int, z2: Z2) -> Tensor:
+def _joint_steps(p: Tensor, weights: Tensor, free: Tensor, action: Action) -> Tensor:
     r"""Repeat h(v) = argmax_h sum_e p(v, e) ln[p(h|e) / p(h)] for a batch of assignments.
 
     This maximises the tangent of I(H:E), which lies below the convex function itself, so no
     step lowers the information.
     """
     for _ in range(_STEPS):
-        rules = to_tables(complete(free, n_symbols, z2), n_symbols)
+        rules = action.tables(action.complete(free))
         given = torch.einsum("ev,bvh->beh", p, rules).clamp_(min=_TINY)
         marginal = torch.einsum("e,beh->bh", weights, given)
         gain = torch.einsum("ev,beh->bvh", p * weights[:, None], (given / marginal[:, None]).log())
-        if z2 == "impose":
-            gain = (gain + gain.flip(1, 2))[:, : free.shape[1]]
-        moved = gain.argmax(-1)
+        moved = action.gains(gain).argmax(-1)
         if torch.equal(moved, free):
             break
         free = moved
     return free
 
 
-def _single_moves(
-    p: Tensor, weights: Tensor, free: Tensor, n_symbols: int, z2: Z2
-) -> tuple[Tensor, float]:
+def _single_moves(p: Tensor, weights: Tensor, free: Tensor, action: Action) -> tuple[Tensor, float]:
     """Take the best change of one free state until none gains; the end and its value."""
-    value = float(_values(p, weights, free[None], n_symbols, z2)[0])
+    value = float(_values(p, weights, free[None], action)[0])
     for _ in range(_STEPS):
-        moves = _neighbours(free, n_symbols)
-        values = _values(p, weights, moves, n_symbols, z2)
+        moves = _neighbours(free, action.choices)
+        values = _values(p, weights, moves, action)
         if values.max() <= value + _GAIN:
             break
         free, value = moves[values.argmax()], float(values.max())
     return free, value
 
 
-def _neighbours(free: Tensor, n_symbols: int) -> Tensor:
-    """Every assignment that differs in one free state."""
-    shift = torch.eye(len(free), dtype=torch.int64)
-    return torch.cat([(free + k * shift) % n_symbols for k in range(1, n_symbols)])
+def _neighbours(free: Tensor, choices: tuple[int, ...]) -> Tensor:
+    """Every choice (m, orbits) that differs in one orbit."""
+    counts = torch.tensor(choices)
+    orbit = torch.arange(len(counts)).repeat_interleave(counts - 1)
+    first = (counts - 1).cumsum(0) - (counts - 1)
+    step = 1 + torch.arange(len(orbit)) - first[orbit]
+    moves = free.repeat(len(orbit), 1)
+    moves[torch.arange(len(orbit)), orbit] = (free[orbit] + step) % counts[orbit]
+    return moves
 
 
-def _values(p: Tensor, weights: Tensor, free: Tensor, n_symbols: int, z2: Z2) -> Tensor:
-    """Information of each assignment in a batch (b, free)."""
+def _values(p: Tensor, weights: Tensor, free: Tensor, action: Action) -> Tensor:
+    """Information of each rule in a batch of choices (b, orbits)."""
     parts = [
-        rule_information(p, to_tables(complete(part, n_symbols, z2), n_symbols), weights)
+        rule_information(p, action.tables(action.complete(part)), weights)
         for part in torch.split(free, 64)
     ]
     return torch.cat(parts)

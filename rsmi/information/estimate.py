@@ -8,6 +8,9 @@ from rsmi.errors import InputError
 
 Kind = Literal["exact", "lower", "upper", "estimate"]
 
+_SMALL = 1e-4
+"""Below this a number is written with a power of ten."""
+
 _KIND_TEXT = {"exact": "exact", "lower": "lower bound", "upper": "upper bound", "estimate": ""}
 
 
@@ -70,24 +73,30 @@ class Estimate:
         return round(gap / self.error, 10)
 
 
-def format_with_error(value: float, error: float) -> str:
+def format_with_error(value: float, error: float = 0.0, digits: int = 8) -> str:
     """Write a value with its standard error in brackets, to one or two digits of the error.
 
     Two digits are kept when the first one is a 1, so that rounding never changes the error
-    by more than 10 %.
+    by more than 10 %. This is how every number of the project is shown.
 
-    >>> format_with_error(0.9975, 0.0043)
-    '0.998(4)'
-    >>> format_with_error(0.9975, 0.0013)
-    '0.9975(13)'
-    >>> format_with_error(123.4, 15.0)
-    '123(15)'
-    >>> format_with_error(0.25, 0.0)
-    '0.25'
+    Args:
+        value: The number.
+        error: One standard error, >= 0.
+        digits: How many are shown of a value without error.
+
+    >>> format_with_error(0.9975, 0.0043), format_with_error(0.9975, 0.0013)
+    ('0.998(4)', '0.9975(13)')
+    >>> format_with_error(123.4, 15.0), format_with_error(0.25)
+    ('123(15)', '0.25')
+    >>> format_with_error(2.5e-14, 3e-15), format_with_error(-0.0)
+    ('2.5(3)e-14', '0')
     """
     if error == 0:
-        return f"{value:.10g}"
-    exponent = math.floor(math.log10(error))
-    digits = 1 if float(f"{error:.1e}"[:3]) >= 2 else 2
-    decimals = max(digits - 1 - exponent, 0)
+        return f"{value + 0.0:.{digits}g}"
+    size = max(abs(value), error)
+    if size < _SMALL:
+        power = math.floor(math.log10(size))
+        return f"{format_with_error(value / 10.0**power, error / 10.0**power)}e{power:03d}"
+    leading, _, exponent = f"{error:.1e}".partition("e")
+    decimals = max((leading[0] == "1") - int(exponent), 0)
     return f"{value:.{decimals}f}({round(error * 10**decimals)})"

@@ -4,15 +4,7 @@ import torch
 from torch import Tensor
 
 from rsmi.information.ascent import ascend
-from rsmi.information.assignments import (
-    Z2,
-    all_assignments,
-    check_symbols,
-    complete,
-    free_states,
-    oriented,
-    to_tables,
-)
+from rsmi.information.assignments import Z2, Action
 from rsmi.information.discrete import check_posterior, rule_information
 from rsmi.information.estimate import Estimate
 from rsmi.information.merging import merge_equal, merge_similar
@@ -26,12 +18,12 @@ def best_rule(
     posterior: Tensor,
     weights: Tensor | None = None,
     n_symbols: int = 2,
-    z2: Z2 = "impose",
+    z2: Z2 | Action = "impose",
     seed: int = 0,
 ) -> tuple[Tensor, Estimate]:
     r"""Find the coarse-graining rule with the largest I(H:E).
 
-    I(H:E) is convex in p(h|v), so some deterministic rule is best. Up to 65 536 of them are
+    I(H:E) is convex in p(h|v), so some deterministic rule is best of all. Up to 65 536 of them are
     all tried; beyond that a local search from random starts is used, whose value is a lower
     bound of the optimum.
 
@@ -39,7 +31,9 @@ def best_rule(
         posterior: (n, V) float64, row e is p(v|e).
         weights: (n,) weights of the environments; equal without.
         n_symbols: Number K of coarse symbols; a power of 2 with `impose`.
-        z2: `impose` rules odd under a global spin flip, or `allow` all.
+        z2: `impose` rules of bits odd under a global spin flip, `allow` all rules, or the action of
+            a group on states and symbols that the rule must commute with; where it leaves a state
+            alone and no symbol with it, the best rule draws one at random.
         seed: Of the random starts.
 
     Returns:
@@ -52,28 +46,27 @@ def best_rule(
     >>> posterior = torch.tensor([[0.9, 0.1], [0.1, 0.9]], dtype=torch.float64)
     >>> table, value = best_rule(posterior)
     >>> table.tolist(), str(value)
-    ([[1.0, 0.0], [0.0, 1.0]], '0.3680642072 nats (exact)')
+    ([[1.0, 0.0], [0.0, 1.0]], '0.36806421 nats (exact)')
     """
-    check_symbols(n_symbols, z2)
+    action = Action.of(z2, posterior.shape[-1], n_symbols)
     rows, w = merge_equal(posterior, check_posterior(posterior, weights))
-    n_free = free_states(posterior.shape[1], z2)
-    exhaustive = n_symbols ** (n_free - 1) <= _EXHAUSTIVE
+    exhaustive = action.n_rules <= _EXHAUSTIVE
     if exhaustive:
-        rules = complete(all_assignments(n_free, n_symbols), n_symbols, z2)
-        winner = _best_of_all(rows, w, rules, n_symbols)
+        winner = _best_of_all(rows, w, action)
     else:
-        winner = ascend(*merge_similar(rows, w, _STAGES[1]), n_symbols, z2, seed)
-    table = to_tables(oriented(winner, n_symbols), n_symbols)
+        winner = ascend(*merge_similar(rows, w, _STAGES[1]), action, seed)
+    table = action.named(winner)
     value = float(rule_information(rows, table, w))
     return table, Estimate(value, 0.0, "exact" if exhaustive else "lower")
 
 
-def _best_of_all(posterior: Tensor, weights: Tensor, rules: Tensor, symbols: int) -> Tensor:
-    """Best of the assignments (b, V), without evaluating each on every environment.
+def _best_of_all(posterior: Tensor, weights: Tensor, action: Action) -> Tensor:
+    """Best of all assignments (b, V), without evaluating each on every environment.
 
     On merged environments each rule loses at most what I(V:E) loses. Rules that stay below
     the best known value even with that loss given back are dropped, so the winner is exact.
     """
+    rules = action.complete(action.every())
     everything = torch.eye(posterior.shape[1], dtype=torch.float64)
     full = rule_information(posterior, everything, weights)
     for bins in _STAGES:
@@ -81,9 +74,9 @@ def _best_of_all(posterior: Tensor, weights: Tensor, rules: Tensor, symbols: int
             break
         merged, w = merge_similar(posterior, weights, bins)
         loss = full - rule_information(merged, everything, w)
-        values = rule_information(merged, to_tables(rules, symbols), w)
-        leader = to_tables(rules[values.argmax()], symbols)
+        values = rule_information(merged, action.tables(rules), w)
+        leader = action.tables(rules[values.argmax()])
         floor = rule_information(posterior, leader, weights)
         rules = rules[values + loss >= floor - 1e-12]
-    values = rule_information(posterior, to_tables(rules, symbols), weights)
+    values = rule_information(posterior, action.tables(rules), weights)
     return rules[values.argmax()]

@@ -4,7 +4,7 @@ from rsmi.lattice.alphabet import Alphabet
 from rsmi.lattice.hypercubic import Hypercubic
 from rsmi.lattice.placement import Placement, place
 from rsmi.lattice.space import Space, Symmetry
-from rsmi.lattice.states import coarse_shape, state_index, states, tile, words
+from rsmi.lattice.states import coarse_shape, state_index, states, tile, word_index, words
 from rsmi.lattice.symmetry import (
     Isometry,
     generated,
@@ -31,5 +31,6 @@ __all__ = [
     "state_index",
     "states",
     "tile",
+    "word_index",
     "words",
 ]

@@ -4,7 +4,7 @@ import importlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -19,6 +19,7 @@ Bond = tuple[int, int, Offset]
 _ORIGIN_2, _ORIGIN_3 = (0, 0), (0, 0, 0)
 _UNIT = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 _TINY = 1e-9
+_HYPERCUBIC = ("chain", "square", "cubic")
 
 
 def _kagome() -> list[Bond]:
@@ -58,11 +59,16 @@ class UnitCell:
 
     @classmethod
     def hypercubic(cls, dimension: int) -> "UnitCell":
-        """One site, with a bond along each axis."""
+        """One site, with a bond along each axis: chain, square, cubic, hypercubic.
+
+        >>> UnitCell.hypercubic(2).name
+        'square'
+        """
         steps = tuple(tuple(int(a == b) for b in range(dimension)) for a in range(dimension))
         vectors = tuple(tuple(map(float, step)) for step in steps)
         bonds = tuple((0, 0, step) for step in steps)
-        return cls(f"hypercubic {dimension}", vectors, ((0.0,) * dimension,), bonds)
+        name = dict(enumerate(_HYPERCUBIC, start=1)).get(dimension, "hypercubic")
+        return cls(name, vectors, ((0.0,) * dimension,), bonds)
 
     def point_group(
         self,
@@ -138,11 +144,9 @@ _FCC = (
     (1 / _ROOT_2, 1 / _ROOT_2, 0.0),
 )
 _CELLS: dict[str, UnitCell] = {
-    name: replace(UnitCell.hypercubic(dimension), name=name)
-    for dimension, name in enumerate(("chain", "square", "cubic"), start=1)
-} | {
     cell.name: cell
     for cell in (
+        *(UnitCell.hypercubic(dimension) for dimension in (1, 2, 3)),
         UnitCell(
             "triangular",
             _TRIANGULAR,

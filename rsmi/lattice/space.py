@@ -1,9 +1,10 @@
 """Spaces: where the variables of a configuration live, what they take, and what leaves it alike."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -91,6 +92,28 @@ class Space:
     def hypercubic(cls, shape: Sequence[int], alphabet: Alphabet) -> "Space":
         """One site in each cell of a hypercubic lattice of any dimension."""
         return cls(tuple(shape), alphabet, UnitCell.hypercubic(len(shape)))
+
+    @classmethod
+    def from_text(cls, text: str | Mapping[str, Any]) -> "Space":
+        """The space that a text describes, see `rsmi.lattice.text.space_of`.
+
+        >>> Space.from_text("clock(3) on triangular [8, 8]").alphabet.size
+        3
+        """
+        from rsmi.lattice.text import space_of  # which builds spaces
+
+        return space_of(text)
+
+    def to_text(self) -> str:
+        """The space as text that `from_text` reads.
+
+        >>> from rsmi.lattice.alphabet import SPIN
+        >>> Space.of("square", (4, 4), SPIN).to_text()
+        'spins on square [4, 4]'
+        """
+        from rsmi.lattice.text import space_text
+
+        return space_text(self)
 
     @property
     def sites(self) -> int:

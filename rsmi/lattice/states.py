@@ -34,7 +34,7 @@ def states(n_spins: int) -> Tensor:
     return (2 * ((numbers >> torch.arange(n_spins)) & 1) - 1).to(torch.int8)
 
 
-def words(n_letters: int, length: int) -> Tensor:
+def words(n_letters: int, length: int, start: int = 0, stop: int | None = None) -> Tensor:
     """All words of letters 0 ... q - 1, numbered with the first letter as the lowest digit.
 
     With two letters, 0 for -1 and 1 for +1, the order is that of `states`.
@@ -42,15 +42,34 @@ def words(n_letters: int, length: int) -> Tensor:
     Args:
         n_letters: q.
         length: Letters of a word.
+        start: Number of the first word.
+        stop: Number behind the last one; without it all are there.
 
     Returns:
-        (q**length, length) int64.
+        (q**length, length) int64, or those of the range.
 
     >>> words(3, 2)[:5].tolist()
     [[0, 0], [1, 0], [2, 0], [0, 1], [1, 1]]
     """
-    numbers = torch.arange(n_letters**length)[:, None]
+    numbers = torch.arange(start, n_letters**length if stop is None else stop)[:, None]
     return numbers // n_letters ** torch.arange(length) % n_letters
+
+
+def word_index(letters: Tensor, n_letters: int) -> Tensor:
+    """Number words of letters, the inverse of `words`.
+
+    Args:
+        letters: (..., length) integers 0 ... q - 1.
+        n_letters: q; q**length < 2**63.
+
+    Returns:
+        (...) int64 in [0, q**length).
+
+    >>> word_index(torch.tensor([[0, 0], [1, 0], [0, 1]]), 3).tolist()
+    [0, 1, 3]
+    """
+    powers = n_letters ** torch.arange(letters.shape[-1], device=letters.device)
+    return (letters * powers).sum(-1)
 
 
 def tile(configurations: Tensor, block: tuple[int, ...]) -> Tensor:

@@ -1,24 +1,62 @@
 """One front door: conditional entropies of chosen layers of any network."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from rsmi.errors import InputError
-from rsmi.layers.counting.entropies import label_entropy
-from rsmi.layers.findings import audit_findings
-from rsmi.layers.inputs.batches import InputKind, Inputs, input_rows, seen_kind
-from rsmi.layers.inputs.samples import file_inputs, loader_inputs, parted, sampled_inputs
-from rsmi.layers.network.selection import Selector, unwrapped
-from rsmi.layers.options import Options
-from rsmi.layers.probe.collecting import Collected, collect
-from rsmi.layers.probe.hooks import Probe
+from rsmi.layers.audit import audit_findings
+from rsmi.layers.collecting import Collected, Progress, collect
+from rsmi.layers.counting import label_entropy
+from rsmi.layers.estimators import Estimators
+from rsmi.layers.inputs import InputKind, Inputs, input_rows, seen_kind
+from rsmi.layers.models import Training
+from rsmi.layers.probe import Key, Probe
+from rsmi.layers.reading import file_inputs, loader_inputs, parted, sampled_inputs
 from rsmi.layers.report import Finding, LayerReport, LayerRow
 from rsmi.layers.rows import Rows
+from rsmi.layers.selection import Selector, unwrapped
 from rsmi.layers.setting import WITH_LABELS, LayerKind, Setting
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to measure.
+
+    Args:
+        quantities: Only these; asking for one that is infinite is refused. Without, all that
+            are defined.
+        take: As in `Probe`.
+        device: As in `Probe`.
+        autocast: As in `Probe`.
+        batch_size: Rows per forward pass, at most.
+        keep: Raw rows kept, at most, for certified values of samples, estimators and noise, 4
+            bytes per activation; 0 for none, and then only codes of 16 bytes per row are held.
+        training: Train networks on the kept rows for tighter certified values of samples.
+            Without, counts are used, and a small classifier of the labels where they leave H(Y|T)
+            open; it is fitted to one part of the kept rows and evaluated on another.
+        estimators: Columns of common estimators.
+        progress: Called with the number of rows done after each batch.
+        measured: Called with the number of layers whose quantities and estimators are done, and
+            the number of all, after each layer.
+    """
+
+    quantities: Sequence[str] | None = None
+    take: Mapping[str, Key] | None = None
+    device: torch.device | str | None = None
+    autocast: torch.dtype | None = None
+    batch_size: int = 1024
+    keep: int = 20_000
+    training: Training | None = None
+    estimators: Estimators | None = None
+    progress: Progress | None = None
+    measured: Callable[[int, int], None] | None = None
+
 
 _ROUNDING = 1e-9
 
@@ -62,10 +100,10 @@ def analyse_layers(
         InputError: For anything that cannot be measured; the message says what to do.
 
     >>> import torch
-    >>> from rsmi.layers.inputs.finite import finite_inputs
+    >>> from rsmi.layers.inputs import finite_inputs
     >>> both_negative = finite_inputs(torch.tensor([[-1.0], [-2.0]]))
     >>> print(analyse_layers(nn.ReLU(), both_negative)["model"].quantities["H(X|T)"])
-    0.6931471806 nats (exact)
+    0.69314718 nats (exact)
     """
     inputs = _inputs(data, labels, setting)
     chosen, rule = options or Options(), setting or Setting(inputs.kind)

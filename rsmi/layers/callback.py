@@ -11,14 +11,13 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor, nn
 
 from rsmi.errors import InputError
-from rsmi.layers.analyse import analyse_layers
-from rsmi.layers.counting.hashing import row_ids
-from rsmi.layers.inputs.batches import Inputs, input_rows
-from rsmi.layers.inputs.samples import parted
+from rsmi.layers.analyse import Options, analyse_layers
+from rsmi.layers.counting import row_ids
+from rsmi.layers.inputs import Inputs, input_rows
 from rsmi.layers.interval import Interval
-from rsmi.layers.network.selection import Selector
-from rsmi.layers.options import Options
+from rsmi.layers.reading import parted
 from rsmi.layers.report import Finding, LayerReport
+from rsmi.layers.selection import Selector
 from rsmi.layers.setting import Setting
 
 _AT_ONCE = 4096

@@ -15,9 +15,7 @@ from rsmi.information.binning import fixed_width_bins, range_bins
 from rsmi.information.kernel_density import kernel_density_information
 from rsmi.information.nearest_neighbour import MAX_COLUMNS, nearest_neighbour_information
 from rsmi.information.renyi import renyi_information
-from rsmi.layers.counting.entropies import count
-from rsmi.layers.counting.hashing import row_ids
-from rsmi.layers.counting.labels import Labels, Weights, dense_labels
+from rsmi.layers.counting import Labels, Weights, count, dense_labels, row_ids
 
 PAIRS = 2000  # rows for estimators that take N^2 time
 CUBES = 500  # and for the one that takes N^3

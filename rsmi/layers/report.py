@@ -4,10 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rsmi.information import Estimate
-from rsmi.layers.inputs.batches import InputKind
-from rsmi.layers.interval import Interval
-
-Value = Interval | Estimate
+from rsmi.layers.inputs import InputKind
+from rsmi.layers.interval import Interval, Value
 
 
 @dataclass(frozen=True)

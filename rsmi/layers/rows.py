@@ -10,22 +10,31 @@ import torch
 from torch import nn
 
 from rsmi.information import Estimate
-from rsmi.layers.certain import Known, certain_quantities
-from rsmi.layers.counting.entropies import label_entropy
-from rsmi.layers.counting.labels import Labels, Weights
+from rsmi.layers.changes import Quantise
+from rsmi.layers.collecting import Collected
+from rsmi.layers.counting import Labels, Weights, label_entropy
 from rsmi.layers.estimators import Estimators, KeptRows, estimator_column, estimators_refused
-from rsmi.layers.inputs.batches import Inputs
-from rsmi.layers.interval import Interval
-from rsmi.layers.network.followed import output_module
-from rsmi.layers.network.quantised import Quantise
-from rsmi.layers.network.selection import layer_names
-from rsmi.layers.noisy.draws import Draws, drawn_activations, independent_draws
-from rsmi.layers.noisy.information import is_chain, noisy_information
-from rsmi.layers.probe.collecting import Collected
-from rsmi.layers.report import LayerRow, Value
-from rsmi.layers.sandwich.kept import Kept, label_bound, quick_label_bound, upper_values
-from rsmi.layers.sandwich.sample import Sample, label_interval, sampled_quantities
-from rsmi.layers.sandwich.training import Training
+from rsmi.layers.inputs import Inputs
+from rsmi.layers.interval import Interval, Known, Value, certain_quantities
+from rsmi.layers.models import Training
+from rsmi.layers.noisy import (
+    Draws,
+    drawn_activations,
+    independent_draws,
+    is_chain,
+    noisy_information,
+)
+from rsmi.layers.report import LayerRow
+from rsmi.layers.samples import (
+    Kept,
+    Sample,
+    label_bound,
+    label_interval,
+    quick_label_bound,
+    sampled_quantities,
+    upper_values,
+)
+from rsmi.layers.selection import layer_names, output_module
 from rsmi.layers.setting import WITHOUT_LABELS, LayerKind, Setting, quantised_before
 
 _SHUFFLE_SEED = 20180101

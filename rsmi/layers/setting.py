@@ -7,11 +7,9 @@ from typing import Literal
 from torch import nn
 
 from rsmi.errors import InputError, nearest
-from rsmi.layers.inputs.batches import InputKind
-from rsmi.layers.network.followed import output_module
-from rsmi.layers.network.noise import GaussianNoise, noises
-from rsmi.layers.network.quantised import Quantise
-from rsmi.layers.network.selection import ROOT, layer_names
+from rsmi.layers.changes import GaussianNoise, Quantise, noises
+from rsmi.layers.inputs import InputKind
+from rsmi.layers.selection import ROOT, layer_names, output_module
 
 LayerKind = Literal["deterministic", "quantised", "noisy"]
 
@@ -92,7 +90,7 @@ def layer_kind(model: nn.Module, name: str) -> LayerKind:
 
     What a chain computes from a quantised layer takes finitely many values too.
 
-    >>> from rsmi.layers.network.quantised import quantise
+    >>> from rsmi.layers.changes import quantise
     >>> layer_kind(quantise(nn.Sequential(nn.Tanh()), "0", 4), "0")
     'quantised'
     """
@@ -116,7 +114,7 @@ def quantised_before(model: nn.Module, name: str) -> list[str]:
     A chain is an `nn.Sequential` with the forward pass of its own; of other modules it is not
     known what their parts see.
 
-    >>> from rsmi.layers.network.quantised import quantise
+    >>> from rsmi.layers.changes import quantise
     >>> net = quantise(nn.Sequential(nn.Tanh(), nn.Linear(2, 2), nn.ReLU()), "0", 4)
     >>> quantised_before(net, "1"), quantised_before(nn.Sequential(nn.Tanh()), "0")
     (['0'], [])

@@ -1,10 +1,11 @@
 """Results, figures and the report page: what a command leaves behind for people to read."""
 
+from rsmi.information import Quantity, Sheet
+from rsmi.report.drawing import draw
 from rsmi.report.page import Figure, write_report
-from rsmi.report.quantity import Quantity
 from rsmi.report.reading import read_result, result_has_digest
 from rsmi.report.result import SCHEMA, Result
-from rsmi.report.sheet import Sheet
+from rsmi.report.sheet import html
 
 __all__ = [
     "SCHEMA",
@@ -12,6 +13,8 @@ __all__ = [
     "Quantity",
     "Result",
     "Sheet",
+    "draw",
+    "html",
     "read_result",
     "result_has_digest",
     "write_report",

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from rsmi.information.outcome import deviation_text
+from rsmi.information.quantity import KIND_WORDS, Quantity
 from rsmi.report.glossary import entry
 from rsmi.report.markup import element, text
-from rsmi.report.quantity import KIND_WORDS, Quantity
-from rsmi.report.table import deviation
 
 
 def cards(quantities: Sequence[Quantity]) -> str:
@@ -38,7 +38,7 @@ def _comparison(quantity: Quantity) -> str:
     kind = KIND_WORDS[quantity.kind]
     if quantity.reference is None:
         return text(kind)
-    known, sigmas = text(quantity.reference_text), deviation(quantity)
+    known, sigmas = text(quantity.reference_text), deviation_text(quantity)
     if quantity.holds:
         return f"{text(kind)} of {known}"
     return f"reference {known}" + (f" ({text(sigmas)}&nbsp;&sigma;)" if sigmas else "")

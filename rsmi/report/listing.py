@@ -3,11 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from rsmi.information.outcome import DEVIATION, deviation_text
+from rsmi.information.quantity import KIND_WORDS, REFERENCE_ERROR, Plain, Quantity
 from rsmi.report.glossary import entry
 from rsmi.report.markup import element, text
-from rsmi.report.plain import Plain
-from rsmi.report.quantity import KIND_WORDS, REFERENCE_ERROR, Quantity
-from rsmi.report.table import EXPLANATION, deviation
 
 _COLUMNS = ("quantity", "value(error)", "kind", "reference", "deviation")
 _CLASSES = ("", "number value", "kind", "number right", "number right")
@@ -51,12 +50,17 @@ def _table(quantities: Sequence[Quantity]) -> str:
     )
     rows = "\n".join(_row(quantity, count) for quantity in quantities)
     body = element("thead", element("tr", head)) + element("tbody", rows)
-    note = element("p", text(f"{EXPLANATION.capitalize()}."), class_="soft")
+    note = element("p", text(f"{DEVIATION.capitalize()}."), class_="soft")
     return element("table", body, class_="listing") + (note if compared else "")
 
 
 def _row(quantity: Quantity, count: int) -> str:
-    cells = (quantity.text, KIND_WORDS[quantity.kind], quantity.reference_text, deviation(quantity))
+    cells = (
+        quantity.text,
+        KIND_WORDS[quantity.kind],
+        quantity.reference_text,
+        deviation_text(quantity),
+    )
     written = (
         element("td", text(cell), class_=classes, data_label=column)
         for cell, classes, column in zip(

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from rsmi.information import Plain, Sheet
 from rsmi.report.files import write_whole
 from rsmi.report.headline import cards
 from rsmi.report.listing import listing
 from rsmi.report.markup import element, pairs, picture, section, text
-from rsmi.report.plain import Plain
 from rsmi.report.result import Result
-from rsmi.report.sheet import Sheet, sheet
+from rsmi.report.sheet import sheet
 
 FILE_NAME = "report.html"
 
@@ -62,7 +62,7 @@ def write_report(
     sections = {
         "Tables": [sheet(table) for table in tables],
         "Figures": [_figure(figure) for figure in figures],
-        "All quantities": [listing(result.quantities)],
+        "All quantities": [listing(result.numbers)],
         "How to repeat this run": _reproduce(result),
     }
     shown = [section(title, parts) for title, parts in sections.items() if parts]

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from rsmi.digest import KEY, plain_digest
 from rsmi.errors import InputError, RsmiError
-from rsmi.report.plain import Plain
-from rsmi.report.quantity import Quantity
+from rsmi.information import Plain, Quantity
 from rsmi.report.result import FILE_NAME, SCHEMA, Result
 
 _Types = type | tuple[type, ...]

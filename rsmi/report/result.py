@@ -5,17 +5,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rsmi.digest import KEY, plain_digest
 from rsmi.errors import AnalysisError, InputError
+from rsmi.information import Outcome, Plain, Quantity
+from rsmi.information.quantity import plain
 from rsmi.report.files import write_whole
-from rsmi.report.plain import Plain, plain
-from rsmi.report.quantity import Quantity
 from rsmi.report.versions import versions
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 SCHEMA = "rsmi.result/1"
 """Name and version of the format; a change that breaks a reader raises the number."""
@@ -23,8 +19,8 @@ SCHEMA = "rsmi.result/1"
 FILE_NAME = "result.json"
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, repr=False)
+class Result(Outcome):
     """Everything one command found, with what is needed to repeat it.
 
     Args:
@@ -33,7 +29,7 @@ class Result:
         seed: Seed of all random numbers; None for a command that draws none.
         device: Where it ran, for example `cpu` or `NVIDIA H200`.
         timings: Seconds per stage.
-        quantities: The numbers.
+        numbers: The quantities, in order.
         versions: Software versions; those installed now unless given.
 
     Raises:
@@ -50,7 +46,7 @@ class Result:
     seed: int | None
     device: str
     timings: Mapping[str, float]
-    quantities: list[Quantity]
+    numbers: list[Quantity]
     versions: Mapping[str, str] = field(default_factory=versions)
 
     def __post_init__(self) -> None:
@@ -67,11 +63,11 @@ class Result:
         Raises:
             InputError: When no quantity, or more than one, has the name.
         """
-        found = [quantity for quantity in self.quantities if quantity.name == name]
+        found = [quantity for quantity in self.numbers if quantity.name == name]
         if len(found) != 1:
             raise InputError(
                 f"{len(found)} quantities are named {name!r}; expected exactly one; the result "
-                f"holds {', '.join(sorted({q.name for q in self.quantities})) or 'none'}"
+                f"holds {', '.join(sorted({q.name for q in self.numbers})) or 'none'}"
             )
         return found[0]
 
@@ -84,14 +80,19 @@ class Result:
         Raises:
             OSError: When the disk refuses; an older file is then still intact.
         """
-        contract = self._contract()
+        contract = self.to_dict()
         contract[KEY] = plain_digest(contract)
         text = json.dumps(contract, indent=2, ensure_ascii=False, allow_nan=False)
         # What no text can hold, as in a file name that is not UTF-8, stands as JSON's own escape.
         content = f"{text}\n".encode(errors="backslashreplace")
         return write_whole(Path(directory) / FILE_NAME, content)
 
-    def _contract(self) -> dict[str, Plain]:
+    def quantities(self) -> list[Quantity]:
+        """The numbers."""
+        return self.numbers
+
+    def to_dict(self) -> dict[str, Plain]:
+        """The fields of `result.json`, all but its digest."""
         return {
             "schema": SCHEMA,
             "command": self.command,
@@ -100,14 +101,5 @@ class Result:
             "versions": dict(self.versions),
             "device": self.device,
             "timings": {stage: float(seconds) for stage, seconds in self.timings.items()},
-            "quantities": [asdict(quantity) for quantity in self.quantities],
+            "quantities": [asdict(quantity) for quantity in self.numbers],
         }
-
-    def table(self) -> "Table":
-        """The quantities as a `rich` table that fits a terminal of 80 columns.
-
-        Scans (names with `.scan.`) are left to `result.json` and the figures.
-        """
-        from rsmi.report.table import quantity_table
-
-        return quantity_table([q for q in self.quantities if ".scan." not in q.name])

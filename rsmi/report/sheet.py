@@ -1,42 +1,18 @@
-"""Tables of the report page: numbers side by side, to be read, compared and copied."""
+"""Tables as HTML."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from rsmi.errors import InputError
+from rsmi.information import Sheet
 from rsmi.report.markup import element, text
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """Cells as text under named columns.
+def html(sheets: Sequence[Sheet]) -> str:
+    """Tables for a notebook, everything in them escaped.
 
-    Args:
-        title: A few words.
-        columns: Heads, the first one above the names of the rows.
-        rows: As many cells as columns, the first one being the row's name; a row of one cell is
-            a heading for those below it.
-        caption: What the numbers are, for the page.
-
-    Raises:
-        InputError: For no row, or one of another length.
-
-    >>> Sheet("Layers", ["layer", "H(X|T)"], [["tanh"], ["T1", "0.25(1)"]]).rows[1]
-    ['T1', '0.25(1)']
+    >>> html([Sheet("", ["a"], [["<b>"]])]).count("&lt;b&gt;")
+    1
     """
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    caption: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.rows or any(len(row) not in (1, len(self.columns)) for row in self.rows):
-            raise InputError(
-                f"table {self.title!r} has {len(self.rows)} rows under {len(self.columns)} "
-                "columns; expected at least one row, with a cell for every column or a single "
-                "heading"
-            )
+    return "\n".join(map(sheet, sheets)) or element("p", "no number was found")
 
 
 def sheet(content: Sheet) -> str:

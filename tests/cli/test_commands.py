@@ -51,7 +51,7 @@ def test_run_leaves_everything_behind(rsmi: Rsmi, config: Path, tmp_path: Path) 
     }  # fmt: skip
     result = read_result(out / "result.json")
     assert result.seed == 4
-    names = {quantity.name for quantity in result.quantities}
+    names = {quantity.name for quantity in result.quantities()}
     assert names >= {
         "information.learned", "information.learned.null", "information.learned.fraction",
         "information.exact.optimum", "information.majority", "exponents.y_t", "exponents.y_h",
@@ -72,7 +72,7 @@ def test_run_again_needs_resume_and_then_repeats_its_numbers(
     assert "add --resume to go on with it" in again.err
     assert rsmi(*arguments, "--resume").code == 0
     assert (out / "samples.h5").read_bytes() == samples
-    assert read_result(out / "result.json").quantities == numbers.quantities
+    assert read_result(out / "result.json").quantities() == numbers.quantities()
     other = rsmi(*arguments, "--seed", "9", "--resume")
     assert other.code == 2
     assert "holds a run with other settings" in other.err
@@ -86,7 +86,7 @@ def test_run_on_data_from_elsewhere_says_what_it_cannot_know(
     said = rsmi("run", config, "--out", tmp_path / "out", "--learning.null", "false")
     assert said.code == 0, said.err
     assert "the Hamiltonian of these samples is not known" in said.err
-    quantities = read_result(tmp_path / "out" / "result.json").quantities
+    quantities = read_result(tmp_path / "out" / "result.json").quantities()
     assert not any(".exact." in q.name for q in quantities)
     assert all(q.reference is None for q in quantities if q.name.startswith("exponents"))
 
@@ -205,7 +205,7 @@ def test_a_run_on_letters_is_refused_before_sampling(
         "--samples.parameters.states", "3",
     )  # fmt: skip
     assert said.code == 2
-    assert "samples of 3 letters on the lattice hypercubic 2 were given; a run learns" in said.err
+    assert "samples of 3 letters on the lattice square were given; a run learns" in said.err
 
 
 def test_exponents_that_are_refused_leave_their_numbers(
@@ -223,7 +223,7 @@ def test_exponents_that_are_refused_leave_their_numbers(
     result = read_result(out / "result.json")
     assert result.find("exponents.fixed_point").value == 0
     assert "y_h drifts" in str(result.find("exponents.fixed_point").context["verdict"])
-    names = {quantity.name for quantity in result.quantities}
+    names = {quantity.name for quantity in result.quantities()}
     assert names >= {"exponents.scan.y_h", "exponents.scan.drift.y_h", "exponents.scan.odd_average"}
     assert not names & {"exponents.y_t", "exponents.y_h", "exponents.nu"}
 
@@ -248,7 +248,7 @@ def test_a_run_off_criticality_writes_all_but_exponents_and_fails(
     assert "error: no fixed point with rule 'learned', 'majority': the samples say K =" in said.err
     assert "y_h drifts" in said.err
     assert (out / "report.html").exists()
-    names = {quantity.name for quantity in read_result(out / "result.json").quantities}
+    names = {quantity.name for quantity in read_result(out / "result.json").quantities()}
     assert {"information.learned", "exponents.scan.y_t", "exponents.majority.fixed_point"} <= names
     assert "exponents.y_t" not in names
 
@@ -329,7 +329,7 @@ def test_each_optimum_has_a_name_of_its_own(
     out = tmp_path / "exact"
     said = rsmi("exact", "--shape", "[6,6]", "--rules", "[optimum]", *options, "--out", out)
     assert said.code == 0, said.err
-    found = {q.name: q for q in read_result(out).quantities}
+    found = {q.name: q for q in read_result(out).quantities()}
     assert found[name].value == pytest.approx(known, abs=1e-6)
     assert found[name].context["z2"] == (options or ["", "impose"])[1]
     assert len(found) == 2
@@ -344,7 +344,7 @@ def test_information_names_the_optimum_alike(
         "--learning.learning_rate", "0.02", "--out", tmp_path / "out",
     )  # fmt: skip
     assert said.code == 0, said.err
-    found = {q.name: q for q in read_result(tmp_path / "out").quantities}
+    found = {q.name: q for q in read_result(tmp_path / "out").quantities()}
     names = {"impose": "optimum", "allow": "optimum_any"}
     assert {f"information.exact.{name}" for name in names.values()} & set(found) == {
         f"information.exact.{names[z2]}"

@@ -96,7 +96,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def numbers(out: Path, name: str) -> dict[str, float]:
     """Values of one quantity by kind."""
-    return {q.kind: q.value for q in read_result(out).quantities if q.name == name}
+    return {q.kind: q.value for q in read_result(out).quantities() if q.name == name}
 
 
 def test_every_row_of_a_finite_set_gives_exact_values(rsmi: Rsmi, here: Path) -> None:
@@ -210,7 +210,7 @@ def test_noise_and_the_untrained_control(rsmi: Rsmi, here: Path) -> None:
     )  # fmt: skip
     assert said.code == 0, said.err
     result = read_result(here / "out")
-    assert {q.context["network"] for q in result.quantities} == {"network", "untrained"}
+    assert {q.context["network"] for q in result.quantities()} == {"network", "untrained"}
     assert numbers(here / "out", "layers.encoder.1.I(X;T)").keys() == {"lower", "upper"}
     assert "not given: H(T) is infinite, since T is continuous" in said.out
 

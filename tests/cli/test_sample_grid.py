@@ -39,7 +39,7 @@ def test_a_grid_leaves_shards_a_collection_and_a_result(
     with open_samples(tmp_path / "out" / "samples.h5", temperature=2.0, shape=[6, 6]) as samples:
         assert samples.n == 160
     result = read_result(tmp_path / "out" / "result.json")
-    energies = [q for q in result.quantities if q.name == "sampling.energy"]
+    energies = [q for q in result.quantities() if q.name == "sampling.energy"]
     assert len(energies) == 4
     assert energies[0].context.items() >= {"temperature": "2.0", "shape": "[4, 4]"}.items()
     info = rsmi("info", tmp_path / "out" / "samples.h5")

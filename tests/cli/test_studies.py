@@ -82,11 +82,11 @@ def test_the_twelve_bit_study_says_what_it_saw(rsmi: Rsmi, here: Path) -> None:
     words = " ".join(said.out.split())
     text = "tanh, torch weights: untrained, H(X|T) rises from T1 to T2, 8 levels:"
     assert f"{text} {signed(Estimate(claim.value, claim.error, 'estimate'))}" in words
-    exact = [q for q in result.quantities if q.name == "layers.T1.H(X|T)"]
+    exact = [q for q in result.quantities() if q.name == "layers.T1.H(X|T)"]
     assert {(q.context["epoch"], q.context.get("levels")) for q in exact} == {
         (epoch, levels) for epoch in (0, 20) for levels in (None, 8, 2)
     }
-    names = {q.name for q in result.quantities}
+    names = {q.name for q in result.quantities()}
     assert {"layers.T2.bins(0.07).I(X;T)", "layers.T2.kernel(0.1,upper).I(X;T)"} <= names
     page = (here / "runs" / "study" / "report.html").read_text()
     assert page.count("<caption>") == 4
@@ -96,16 +96,16 @@ def test_the_ising_study_shows_rg_layers_exactly(rsmi: Rsmi, here: Path) -> None
     _, result = study(rsmi, here, ISING)
     found = {
         q.context["network"]: q
-        for q in result.quantities
+        for q in result.quantities()
         if q.name == "layers.T1.H(X|T)" and q.context["size"] == 4
     }
     assert found["decimation"].kind == "exact"
     assert found["decimation"].value == pytest.approx(2.963934, abs=1e-5)
     assert found["majority"].value > found["decimation"].value
     assert set(found) >= {"RSMI", "MLP", "CNN", "MLP untrained"}
-    kept = {q.context["network"]: q for q in result.quantities if q.name == "layers.T1.I(T;E)"}
+    kept = {q.context["network"]: q for q in result.quantities() if q.name == "layers.T1.I(T;E)"}
     compared = [kept["RSMI"], kept["decimation"]]
-    compared += [q for q in result.quantities if q.name.startswith("information.exact.")]
+    compared += [q for q in result.quantities() if q.name.startswith("information.exact.")]
     assert len(compared) == 6
     for quantity in compared:
         assert quantity.value == pytest.approx(quantity.reference, abs=1e-6)
@@ -116,7 +116,7 @@ def test_the_ising_study_shows_rg_layers_exactly(rsmi: Rsmi, here: Path) -> None
 def test_the_digits_study_has_all_variants(rsmi: Rsmi, here: Path) -> None:
     pytest.importorskip("sklearn")
     said, result = study(rsmi, here, DIGITS)
-    variants = {q.context.get("variant") for q in result.quantities}
+    variants = {q.context.get("variant") for q in result.quantities()}
     assert variants >= {"as it is", "2 levels", "epoch 1", "2 levels, untrained"}
     assert "as it is" in said.out
 

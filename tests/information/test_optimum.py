@@ -7,8 +7,9 @@ from rsmi.errors import InputError
 from rsmi.information import best_rule, rule_information
 from rsmi.information import optimum as module
 from rsmi.information.ascent import ascend
-from rsmi.information.assignments import complete, to_tables
+from rsmi.information.assignments import Action
 from rsmi.information.merging import merge_equal, merge_similar
+from rsmi.lattice import words
 
 
 def problem(seed, n_e=400, n_v=16):
@@ -23,7 +24,7 @@ def problem(seed, n_e=400, n_v=16):
 def brute_force(posterior, weights, k=2):
     n_v = posterior.shape[1]
     return max(
-        rule_information(posterior, to_tables(torch.tensor(a), k), weights).item()
+        rule_information(posterior, torch.eye(k)[list(a)], weights).item()
         for a in itertools.product(range(k), repeat=n_v)
     )
 
@@ -76,11 +77,59 @@ def test_imposed_rules_are_odd_and_oriented(n_symbols):
 def test_local_search_reaches_the_exhaustive_optimum(z2):
     posterior, weights = problem(2)
     exact = best_rule(posterior, weights, z2=z2)[1].value
-    found = complete(ascend(posterior, weights, 2, "allow", seed=0)[None], 2, "allow")
-    if z2 == "impose":
-        found = ascend(posterior, weights, 2, "impose", seed=0)[None]
-    value = rule_information(posterior, to_tables(found[0], 2), weights).item()
+    action = Action.of(z2, 16, 2)
+    table = action.tables(ascend(posterior, weights, action, seed=0))
+    value = rule_information(posterior, table, weights).item()
     assert value == pytest.approx(exact, abs=1e-12)
+
+
+def potts(letters, sites, symmetries):
+    """Permutations of words by permutations of letters, which symbols follow."""
+    every = words(letters, sites)
+    weights = letters ** torch.arange(sites)
+    states = torch.stack([(torch.tensor(p)[every] * weights).sum(1) for p in symmetries])
+    return Action(states, torch.tensor(symmetries))
+
+
+@pytest.mark.parametrize(
+    ("letters", "symmetries"),
+    [
+        (3, list(itertools.permutations(range(3)))),
+        (3, [(0, 1, 2), (2, 1, 0)]),
+        (2, [(0, 1), (1, 0)]),
+    ],
+)
+@pytest.mark.parametrize("search", ["all", "ascent"])
+def test_the_best_rule_that_commutes_with_a_group(letters, symmetries, search, monkeypatch):
+    """Brute force over rules of two sites: one symbol each, or some at random where both agree."""
+    action = potts(letters, 2, symmetries)
+    posterior, weights = problem(7, n_e=30, n_v=letters**2)
+    rows = torch.cat([posterior[:, states] for states in action.states])
+    sets = list(itertools.product((0.0, 1.0), repeat=letters))[1:]
+    spread = torch.nn.functional.normalize(torch.tensor(sets, dtype=torch.float64), p=1, dim=1)
+    single = [i for i, row in enumerate(sets) if sum(row) == 1]
+    alike = [range(len(sets)) if a == b else single for a, b in words(letters, 2).tolist()]
+    tables = spread[torch.cartesian_prod(*map(torch.tensor, map(list, alike)))]
+    for states, symbols in zip(action.states, action.symbols, strict=True):
+        tables = tables[(tables[:, states][..., symbols] == tables).flatten(1).all(1)]
+    best = rule_information(rows, tables, weights.repeat(len(symmetries))).max()
+    if search == "ascent":
+        monkeypatch.setattr(module, "_EXHAUSTIVE", 0)
+    table, value = best_rule(rows, weights.repeat(len(symmetries)), letters, action)
+    assert value.value == pytest.approx(float(best), abs=1e-12)
+    for states, symbols in zip(action.states, action.symbols, strict=True):
+        assert torch.equal(table[states][:, symbols], table)
+
+
+def test_a_state_that_the_group_leaves_alone_has_a_symbol_at_random():
+    """Two vacancies turned over are two vacancies, and no symbol of two is turned into itself."""
+    action = potts(3, 2, [(0, 1, 2), (2, 1, 0)])
+    action = Action(action.states, torch.tensor([[0, 1], [1, 0]]))
+    posterior, weights = problem(8, n_e=30, n_v=9)
+    table, _ = best_rule(posterior, weights, 2, action)
+    assert table[4].tolist() == [0.5, 0.5]
+    assert torch.equal(table[action.states[1]].flip(1), table)
+    assert (table.max(1).values == 1).sum() == 8
 
 
 def test_a_search_that_cannot_try_all_claims_a_lower_bound_only():

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from rsmi.errors import InputError
 from rsmi.information import Estimate
+from rsmi.known.networks import StateMap
 from rsmi.layers import (
     Estimators,
     Interval,
@@ -23,7 +24,6 @@ from rsmi.layers import (
     sampled_inputs,
     with_noise,
 )
-from rsmi.layers.known.networks import StateMap
 
 BIT = math.log(2)
 

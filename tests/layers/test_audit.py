@@ -23,12 +23,11 @@ from rsmi.layers import (
     shuffled_labels,
     untrained,
 )
-from rsmi.layers.audit.ceilings import Ceiling, beyond_findings, ceiling_findings
-from rsmi.layers.audit.data_processing import data_processing_findings
+from rsmi.layers.audit import Ceiling, beyond_findings, ceiling_findings, data_processing_findings
 from rsmi.layers.estimators import estimator_limits
+from rsmi.layers.functions import check_functions
 from rsmi.layers.interval import Interval
-from rsmi.layers.probe.functions import check_functions
-from rsmi.layers.probe.hooks import Probe
+from rsmi.layers.probe import Probe
 
 BIT = math.log(2)
 

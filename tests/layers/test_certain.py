@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from rsmi.information import Estimate
+from rsmi.known.networks import StateMap
 from rsmi.layers import (
     Interval,
     LayerRow,
@@ -17,10 +18,8 @@ from rsmi.layers import (
     sampled_inputs,
     with_noise,
 )
-from rsmi.layers.audit.disagreement import disagreement_findings
-from rsmi.layers.certain import Known, certain_quantities
-from rsmi.layers.interval import better
-from rsmi.layers.known.networks import StateMap
+from rsmi.layers.audit import disagreement_findings
+from rsmi.layers.interval import Known, better, certain_quantities
 
 BIT = math.log(2)
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from rsmi.errors import InputError
 from rsmi.layers import load_weights
-from rsmi.layers.network.checkpoint import read_weights
+from rsmi.layers.building import read_weights
 
 
 def fresh():

@@ -6,9 +6,18 @@ import pytest
 import torch
 
 from rsmi.errors import InputError
-from rsmi.layers.counting.entropies import conditional_entropy, count, label_entropy
-from rsmi.layers.counting.hashing import _keys, _words, collision_probability, hash_words, row_ids
-from rsmi.layers.counting.labels import dense_labels, pair
+from rsmi.layers.counting import (
+    _keys,
+    _words,
+    collision_probability,
+    conditional_entropy,
+    count,
+    dense_labels,
+    hash_words,
+    label_entropy,
+    pair,
+    row_ids,
+)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from rsmi.layers import Probe, analyse_layers, finite_inputs, quantise
 from rsmi.layers.callback import LayerCallback
-from rsmi.layers.counting.hashing import row_ids
+from rsmi.layers.counting import row_ids
 from rsmi.learning.learn import quiet_lightning
 
 

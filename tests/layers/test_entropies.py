@@ -18,7 +18,7 @@ from rsmi.layers import (
     sampled_ising,
     without_ties,
 )
-from rsmi.layers.physics.entropies import clenshaw_curtis
+from rsmi.layers.physics import clenshaw_curtis
 from rsmi.learning import majority
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
 

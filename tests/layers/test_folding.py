@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from rsmi.errors import InputError
+from rsmi.known.networks import sawtooth
 from rsmi.layers import (
     Abs,
     Estimators,
@@ -15,7 +16,6 @@ from rsmi.layers import (
     folding_entropy_1d,
     mean_log_jacobian,
 )
-from rsmi.layers.known.networks import sawtooth
 
 BIT = math.log(2)
 

@@ -18,7 +18,7 @@ from rsmi.layers import (
     quantise,
     with_noise,
 )
-from rsmi.layers.noisy.information import is_chain
+from rsmi.layers.noisy import is_chain
 
 
 def grid(values, n):

@@ -10,11 +10,11 @@ from rsmi.layers import (
     GaussianNoise,
     Quantise,
     linear_gaussian_information,
+    noisy,
     noisy_information,
     quantise,
     with_noise,
 )
-from rsmi.layers.noisy import information
 
 
 def gaussian(n, d, seed=0):
@@ -128,6 +128,6 @@ def test_inputs_that_are_rare_stay_inside():
 
 def test_errors_of_a_few_batches_miss_inputs_that_are_rare(monkeypatch):
     """The mutant: the spread of three batches, of which often none holds a rare input."""
-    monkeypatch.setattr(information, "_lower", infonce)
-    monkeypatch.setattr(information, "_upper", leave_one_out)
+    monkeypatch.setattr(noisy, "_lower", infonce)
+    monkeypatch.setattr(noisy, "_upper", leave_one_out)
     assert missed_rare_inputs() > 2

@@ -5,6 +5,7 @@ from torch import nn
 
 from rsmi.errors import InputError
 from rsmi.information import entropy
+from rsmi.known.networks import MazeNetwork, perfect_maze_network
 from rsmi.lattice import state_index
 from rsmi.layers import (
     RGLayer,
@@ -19,8 +20,7 @@ from rsmi.layers import (
     untrained,
     without_ties,
 )
-from rsmi.layers.known.maze_network import MazeNetwork, perfect_maze_network
-from rsmi.layers.physics.enumerated import boltzmann
+from rsmi.layers.physics import boltzmann
 from rsmi.learning import decimation, majority
 from rsmi.sampling import CRITICAL_COUPLING
 from rsmi.sampling.mazes import sample_mazes, solve

@@ -12,6 +12,7 @@ from rsmi.layers import (
     Codes,
     RGLayer,
     Training,
+    bounds,
     coarse_distribution,
     conditional_bound,
     conditional_entropy_bounds,
@@ -19,10 +20,9 @@ from rsmi.layers import (
     sampled_ising,
     without_ties,
 )
-from rsmi.layers.sandwich import cross_entropy
-from rsmi.layers.sandwich.codes import training_rows
-from rsmi.layers.sandwich.cross_entropy import _counts, _network
-from rsmi.layers.sandwich.sample import label_interval
+from rsmi.layers.bounds import _counts, _network
+from rsmi.layers.codes import training_rows
+from rsmi.layers.samples import label_interval
 from rsmi.learning import decimation, majority
 from rsmi.sampling import CRITICAL_COUPLING
 
@@ -263,5 +263,5 @@ def test_intervals_of_labels_keep_their_promise(drawn):
 )
 def test_errors_of_spread_alone_miss(drawn, term, monkeypatch):
     """The mutants: no cost of what was not seen, no room for shares that are not quite equal."""
-    monkeypatch.setattr(cross_entropy, term, 0.0)
+    monkeypatch.setattr(bounds, term, 0.0)
     assert missed_labels(drawn)[1] > 2

@@ -45,7 +45,7 @@ def dump(path: Path) -> str:
 
 @pytest.fixture
 def page(result: Result, tmp_path: Path) -> Path:
-    drawn = figures.information(figures.bars(result.quantities))
+    drawn = figures.information(figures.bars(result.quantities()))
     path = figures.save(drawn, tmp_path / "information.png")
     headline = ["information.learned", "information.learned.null", "exponents.y_t"]
     figure = Figure(path, "Information", "Learned and exact.")

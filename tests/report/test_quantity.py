@@ -6,8 +6,8 @@ import torch
 
 from rsmi.errors import AnalysisError, InputError
 from rsmi.information.estimate import Estimate, Kind
+from rsmi.information.quantity import plain
 from rsmi.report import Quantity
-from rsmi.report.plain import plain
 
 
 def test_of_carries_the_estimate_over() -> None:

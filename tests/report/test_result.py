@@ -84,7 +84,7 @@ def test_find_wants_exactly_one(result: Result) -> None:
     assert result.find("exponents.y_t").value == 0.9987
     with pytest.raises(InputError, match=r"0 quantities are named 'exponents\.z'"):
         result.find("exponents.z")
-    result.quantities.append(Quantity("exponents.y_t", 1.1, 0.1, "estimate", "1"))
+    result.quantities().append(Quantity("exponents.y_t", 1.1, 0.1, "estimate", "1"))
     with pytest.raises(InputError, match=r"2 quantities are named 'exponents\.y_t'"):
         result.find("exponents.y_t")
 

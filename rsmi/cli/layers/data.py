@@ -14,7 +14,7 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.information import Estimate
 from rsmi.layers import Batch, Inputs, file_inputs, finite_inputs, sampled_inputs
-from rsmi.layers.inputs.samples import has_inputs
+from rsmi.layers.reading import has_inputs
 from rsmi.storage import Selection
 
 InputKind = Literal["finite", "discrete", "continuous"]

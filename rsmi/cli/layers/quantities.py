@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 from rsmi.cli.layers.cells import Value
-from rsmi.information import Estimate
+from rsmi.information import Estimate, Plain
 from rsmi.layers import Interval, LayerReport
 from rsmi.report import Quantity
-from rsmi.report.plain import Plain
 
 
 def report_quantities(report: LayerReport, **context: Plain) -> list[Quantity]:

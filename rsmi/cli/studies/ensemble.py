@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
 from rsmi.errors import AnalysisError
+from rsmi.information import Plain
 from rsmi.report import Quantity
-from rsmi.report.plain import Plain
 
 Progress = Callable[[int, int], None]
 Tensors = dict[str, Tensor]

@@ -13,6 +13,7 @@ from rsmi.report.figures.levels import levels
 from rsmi.report.figures.rule import rule
 from rsmi.report.figures.style import save
 from rsmi.report.figures.training import Curve, training
+from rsmi.report.figures.values import values
 
 __all__ = [
     "Bar",
@@ -33,4 +34,5 @@ __all__ = [
     "save",
     "short_name",
     "training",
+    "values",
 ]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsmi.errors import InputError
+from rsmi.information import Quantity
 from rsmi.report.figures.style import BLUE, GREY, INK, VERMILLION, blank, legend, styled, words
-from rsmi.report.quantity import Quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

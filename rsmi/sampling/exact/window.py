@@ -73,7 +73,7 @@ def exact_window(
             large to solve exactly.
 
     >>> print(exact_window((math.inf,), 0.5, (2,), 1).full())
-    0.04573559542 nats (exact)
+    0.045735595 nats (exact)
     """
     _check(shape, block, buffer)
     interaction = as_interaction(model)

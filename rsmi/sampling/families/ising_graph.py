@@ -117,13 +117,11 @@ class IsingGraphFamily(Family):
         one = _one(model)
         free = not one.fields.any()
         alphabet = spins(flip=free) if one.present.all() else vacant_spins(flip=free)
-        alike = (one.strengths == one.strengths[0]).all() and one.present.all()
-        if not (alike and (one.fields == one.fields[0]).all()):
-            return graph_space(one.lattice, alphabet)
         if one.lattice.name not in BUILT_IN:
             return graph_space(one.lattice, alphabet)
-        cell = unit_cell(one.lattice.name)
-        return Space(one.shape[: len(cell.vectors)], alphabet, cell)
+        alike = (one.strengths == one.strengths[0]).all() and one.present.all()
+        cell, alike = unit_cell(one.lattice.name), alike and (one.fields == one.fields[0]).all()
+        return Space(one.shape[: len(cell.vectors)], alphabet, cell, bool(alike))
 
     def letters(self, model: Any, states: Tensor) -> Tensor:
         """0 for -1 and 1 for +1, or 0, 1, 2 for -1, 0, +1 where sites are empty."""

@@ -122,9 +122,9 @@ def _ends_only(result: Result, task: TwelveBits) -> Result:
     ends = (None, task.at[0], task.at[-1])
     kept = [
         quantity
-        for quantity in result.quantities
+        for quantity in result.numbers
         if quantity.context.get("epoch") in ends
         and "bins(" not in quantity.name
         and quantity.context.get("levels") in (None, task.levels[0])
     ]
-    return replace(result, quantities=kept)
+    return replace(result, numbers=kept)

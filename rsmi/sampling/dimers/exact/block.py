@@ -75,7 +75,7 @@ def dimer_block(model: Dimers, block: tuple[int, ...] = (2, 2), buffer: int = 1)
         InputError: another boundary, a window without environment, or a lattice that is too large.
 
     >>> print(dimer_block(Dimers((4, 4)), (1, 1), buffer=1).full())
-    0.01591627086 nats (exact)
+    0.015916271 nats (exact)
     """
     lattice = model.geometry
     _check(lattice, block, buffer)

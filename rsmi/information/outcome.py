@@ -1,0 +1,240 @@
+"""What every result object can do: give its numbers, print, become a dict or a frame, be drawn."""
+
+import importlib
+import io
+import shutil
+import sys
+import textwrap
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from rsmi.errors import InputError
+from rsmi.information.quantity import Plain, Quantity
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+    from rich.table import Table
+
+DEVIATION = (
+    "deviation: (value - reference) in standard errors of both; a bound on its side of the "
+    "reference holds"
+)
+"""What the last column of a table of quantities means."""
+
+_SHOWN = 3
+"""Quantities in a `repr`."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table as text: numbers side by side, to be read, compared and copied.
+
+    Args:
+        title: A few words.
+        columns: Heads, the first one above the names of the rows.
+        rows: As many cells as columns, the first one being the row's name; a row of one cell is
+            a heading for those below it.
+        caption: What the numbers are.
+        words: How many columns, from the left, hold words; numbers stand to the right.
+
+    Raises:
+        InputError: For no row, or one of another length.
+
+    >>> print(Sheet("", ["layer", "H(X|T)"], [["tanh"], ["T1", "0.25(1)"]]).text())
+    layer      H(X|T)
+    ─────────────────
+    tanh
+    T1        0.25(1)
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str = ""
+    words: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.rows or any(len(row) not in (1, len(self.columns)) for row in self.rows):
+            raise InputError(
+                f"table {self.title!r} has {len(self.rows)} rows under {len(self.columns)} "
+                "columns; expected at least one row, with a cell for every column or a single "
+                "heading"
+            )
+
+    def text(self, width: int | None = None) -> str:
+        """The table for a terminal or a file; names too long for it continue on the next line.
+
+        Args:
+            width: Of the widest line, in characters; that of the terminal, or 100 in a file.
+        """
+        from rich.console import Console
+
+        width, stream = width or _width(), io.StringIO()
+        Console(file=stream, width=width).print(self._laid_out())
+        lines = [*stream.getvalue().splitlines(), *textwrap.wrap(self.caption, width)]
+        return "\n".join(line.rstrip() for line in lines)
+
+    def _laid_out(self) -> "Table":
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(
+            box=box.SIMPLE_HEAD,
+            show_edge=False,
+            padding=(0, 1, 0, 0),
+            pad_edge=False,
+            # As Text, a name such as `layers.[0]` is not read as markup.
+            title=Text(self.title) if self.title else None,
+            title_justify="left",
+        )
+        for place, column in enumerate(self.columns):
+            side: Any = "left" if place < self.words else "right"
+            first = place == 0
+            # A head that is longer than the table is wide would leave no room for the rows.
+            least = 8 if first else 0
+            table.add_column(
+                Text(column), justify=side, no_wrap=not first, overflow="fold", min_width=least
+            )
+        for row in self.rows:
+            table.add_row(*map(Text, row))
+        return table
+
+
+def quantity_sheet(quantities: Sequence[Quantity], title: str = "") -> Sheet:
+    """Quantities with the known value and the deviation from it, where one is known.
+
+    Args:
+        quantities: At least one, in the order in which they are to stand.
+        title: A few words.
+
+    >>> sheet = quantity_sheet([Quantity("exponents.y_t", 0.9987, 0.0021, "estimate", "1", 1.0)])
+    >>> sheet.rows
+    [['exponents.y_t', '0.999(2)', 'estimate', '1', '-0.6']]
+    """
+    columns = ["quantity", "value(error)", "kind", "reference", "deviation"]
+    compared = any(quantity.reference is not None for quantity in quantities)
+    count = len(columns) if compared else len(columns) - 2
+    rows = [
+        [q.name, q.text, q.kind, q.reference_text, deviation_text(q)][:count] for q in quantities
+    ]
+    return Sheet(title, columns[:count], rows, DEVIATION if compared else "", words=3)
+
+
+def deviation_text(quantity: Quantity) -> str:
+    """The deviation in standard errors with its sign; empty where there is none.
+
+    >>> deviation_text(Quantity("a.b", 2.0, 0.5, "estimate", "1", 1.0))
+    '+2.0'
+    >>> deviation_text(Quantity("a.b", 0.9, 0.01, "lower", "1", 1.0))
+    'holds'
+    """
+    sigmas = quantity.deviation
+    if quantity.holds:
+        return "holds"
+    return "" if sigmas is None else f"{sigmas:+.1f}"
+
+
+class Outcome(ABC):
+    """Base of every result object: who can name its numbers can print, keep and draw them.
+
+    A subclass defines `quantities`, and `sheets` where another arrangement reads better. If it is
+    a dataclass, it takes `repr=False`, so that the short form of this class stays.
+
+    >>> class Found(Outcome):
+    ...     def quantities(self) -> list[Quantity]:
+    ...         return [Quantity("exponents.y_t", 0.9987, 0.0021, "estimate", "1", 1.0)]
+    >>> Found()
+    Found(exponents.y_t = 0.999(2))
+    >>> print(Found().table())
+    quantity       value(error)  kind      reference  deviation
+    ───────────────────────────────────────────────────────────
+    exponents.y_t  0.999(2)      estimate          1       -0.6
+    deviation: (value - reference) in standard errors of both; a bound on its side of the reference
+    holds
+    >>> Found().to_dict()["quantities"][0]["error"]
+    0.0021
+    """
+
+    @abstractmethod
+    def quantities(self) -> list[Quantity]:
+        """Every number that was found, as it stands in `result.json`."""
+
+    def sheets(self) -> list[Sheet]:
+        """The numbers as tables of text: what `table`, `print` and a notebook show.
+
+        Scans (names with `.scan.`) are left to `quantities`, `to_frame` and the figures.
+        """
+        shown = [quantity for quantity in self.quantities() if ".scan." not in quantity.name]
+        return [quantity_sheet(shown)] if shown else []
+
+    def table(self, width: int | None = None) -> str:
+        """The numbers as plain text.
+
+        Args:
+            width: Of the widest line, in characters; that of the terminal, or 100 in a file.
+        """
+        return "\n\n".join(sheet.text(width) for sheet in self.sheets()) or "no number was found"
+
+    def to_dict(self) -> dict[str, Plain]:
+        """The numbers as plain values, as `result.json` holds them."""
+        return {"quantities": [asdict(quantity) for quantity in self.quantities()]}
+
+    def to_frame(self) -> "DataFrame":
+        """The numbers as a pandas `DataFrame`: a row for each, a column for each part of a context.
+
+        Raises:
+            InputError: Where pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise InputError(
+                "a frame needs pandas, which is not installed; run `pip install pandas`, or use "
+                "to_dict(), which holds the same numbers"
+            ) from None
+        return pandas.DataFrame([_flat(quantity) for quantity in self.quantities()])
+
+    def plot(self) -> "Figure":
+        """Draw what was found, see `rsmi.report.draw`.
+
+        Returns:
+            A `matplotlib.figure.Figure`, which a notebook shows and `savefig` writes.
+
+        Raises:
+            InputError: Where there is nothing to draw.
+        """
+        figure: Figure = _report().draw(self)
+        return figure
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def __repr__(self) -> str:
+        quantities = self.quantities()
+        words = [f"{quantity.name} = {quantity.text}" for quantity in quantities[:_SHOWN]]
+        more = len(quantities) - _SHOWN
+        return f"{type(self).__name__}({', '.join(words + [f'{more} more'] * (more > 0))})"
+
+    def _repr_html_(self) -> str:
+        html: str = _report().html(self.sheets())
+        return html
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
+
+
+def _report() -> Any:
+    """The room of figures and pages, which stands above every result and is asked by name."""
+    return importlib.import_module("rsmi.report")
+
+
+def _flat(quantity: Quantity) -> dict[str, Plain]:
+    """Fields and context side by side; a context never hides a field."""
+    fields = asdict(quantity)
+    context = fields.pop("context")
+    return fields | {f"context.{k}" if k in fields else k: v for k, v in context.items()}

@@ -1,0 +1,282 @@
+"""Exact real-space mutual information: small windows, and conditionals of sampled rings."""
+
+import math
+from collections.abc import Callable
+from functools import cache, partial
+
+import torch
+from torch import Tensor
+
+from rsmi.information import (
+    Estimate,
+    block_labels,
+    entropy,
+    mutual_information,
+    sampled_information,
+)
+from rsmi.known.checking import Check, exactly
+from rsmi.lattice import Hypercubic, Window
+from rsmi.learning import load_filter
+from rsmi.learning.filters import decimation_table, plurality_table
+from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
+from rsmi.sampling.exact import (
+    WindowPosterior,
+    adjacent_columns,
+    exact_window,
+    marginal,
+    ring_posterior,
+)
+from rsmi.sampling.pair import PairInteraction
+from rsmi.sampling.potts.exact import critical_coupling
+
+_TORUS = "full enumeration of the 6x6 torus by an independent program"
+_CHAIN = "transfer matrix of the infinite chain, independent program"
+_CYLINDER = "transfer matrix of the infinite cylinder, independent program"
+_HALVES = "enumeration of the 4x4 torus by an independent program"
+
+# name: (K, {rule: nats}); `odd` is the best rule odd under the flip of all spins
+_TORUS_6X6 = {
+    "T=9/5": (
+        1 / 1.8,
+        {
+            "full": 0.675985,
+            "majority": 0.649719,
+            "odd": 0.649779,
+            "decimation": 0.589688,
+            "any": 0.651597,
+        },
+    ),
+    "critical": (
+        CRITICAL_COUPLING,
+        {
+            "full": 0.549401,
+            "majority": 0.461045,
+            "odd": 0.461566,
+            "any": 0.467434,
+            "decimation": 0.380566,
+        },
+    ),
+}
+# (K, buffer): (full, decimation, majority); decimation is the best of all 16 rules
+_CHAIN_BLOCKS = {
+    (0.1, 0): (9.949731e-3, 5.023961e-3, 3.006187e-3),
+    (0.1, 1): (9.868015e-5, 4.983017e-5, 2.983255e-5),
+    (0.5, 1): (4.573560e-2, 2.763417e-2, 2.425683e-2),
+    (0.5, 2): (9.744702e-3, 5.907536e-3, 5.199602e-3),
+}
+# circumference: (full, decimation, majority, best of all rules)
+_CYLINDERS = {
+    4: (0.38665762, 0.24874633, 0.29145589, 0.29568483),
+    6: (0.44920589, 0.28945923, 0.34646896, 0.35208859),
+}
+_POTTS = PairInteraction.equal_letters(3, critical_coupling(3))
+_TRICRITICAL = PairInteraction.products(torch.tensor([-1, 0, 1]), 1 / 0.60858, 1.96582)
+# (model, circumference, buffer): full, decimation, plurality, best rule of three symbols
+_THREE_LETTERS = {
+    ("potts3", 3, 1): (0.48061752, 0.30374315, 0.34810073, 0.35094589),
+    ("potts3", 4, 1): (0.61033871, 0.38942999, 0.46034132, 0.46380053),
+    ("potts3", 4, 2): (0.40551333, 0.26873037, 0.31600726, 0.31792256),
+    ("blume_capel", 3, 1): (0.56150857, 0.38766125, 0.42880481, 0.44360294),
+    ("blume_capel", 4, 1): (0.65420013, 0.45042121, 0.51088744, 0.52814224),
+}
+_CUTS = {4: 0.4576677327, 6: 0.6264598156}
+# name: (K, information of the halves of the 4x4 torus, entropy of the torus)
+_TORUS_4X4 = {
+    "critical": (CRITICAL_COUPLING, 0.728727, 4.482720),
+    "K=3/10": (0.3, 0.442335, 8.734064),
+}
+
+_SAMPLED = "transfer matrices on 32x32 rings, independent program, error about 1e-3"
+_KNOWN_TO = 5e-3  # five standard errors of the known values
+
+_CHAINS, _RECORDS, _THIN = 64, 16, 4
+
+# buffer: {rule: nats}
+_RINGS = {
+    1: {"full": 0.528, "majority": 0.406, "decimation": 0.337},
+    2: {"full": 0.456, "majority": 0.369, "decimation": 0.305},
+}
+
+
+def information() -> list[Check]:
+    """All checks of this section."""
+    return [*_torus(), *_chain(), *_cylinder(), *_three_letters(), *_halves(), *_rings()]
+
+
+def _check(
+    name: str, compute: Callable[[], Estimate], expected: float, tolerance: float, source: str
+) -> Check:
+    return Check(name, "information", compute, expected, tolerance, source)
+
+
+def _rule(solve: Callable[[], WindowPosterior], rule: str, block: tuple[int, ...]) -> Estimate:
+    """Information of a rule on a window that is solved when first asked for."""
+    if rule == "full":
+        return solve().full()
+    if rule in ("odd", "any"):
+        return solve().optimum(z2="impose" if rule == "odd" else "allow")[1]
+    return solve().rule(load_filter(rule, block).table())
+
+
+def _torus() -> list[Check]:
+    checks = []
+    for name, (coupling, values) in _TORUS_6X6.items():
+        solve = cache(partial(exact_window, (6, 6), coupling, (2, 2), 1))
+        checks += [
+            _check(
+                f"torus_6x6.{name}.{rule}", partial(_rule, solve, rule, (2, 2)), value, 1e-6, _TORUS
+            )
+            for rule, value in values.items()
+        ]
+    return checks
+
+
+def _chain() -> list[Check]:
+    checks = []
+    for (coupling, buffer), (full, decimation, majority) in _CHAIN_BLOCKS.items():
+        solve = cache(partial(exact_window, (math.inf,), coupling, (2,), buffer))
+        values = {"full": full, "decimation": decimation, "majority": majority, "any": decimation}
+        checks += [
+            _check(
+                f"chain.K={_fraction(coupling)}.buffer={buffer}.{rule}",
+                partial(_rule, solve, rule, (2,)),
+                value,
+                1e-6 * value,  # seven digits are known
+                _CHAIN,
+            )
+            for rule, value in values.items()
+        ]
+    return checks
+
+
+def _fraction(coupling: float) -> str:
+    """1/10 for 0.1: names of quantities hold no decimal points."""
+    return f"1/{round(1 / coupling)}"
+
+
+def _cylinder() -> list[Check]:
+    checks = []
+    for width, known in _CYLINDERS.items():
+        solve = cache(partial(exact_window, (width, math.inf), CRITICAL_COUPLING, (2, 2), 1))
+        values = dict(zip(("full", "decimation", "majority", "any"), known, strict=True))
+        checks += [
+            _check(
+                f"cylinder.w={width}.{rule}",
+                partial(_rule, solve, rule, (2, 2)),
+                value,
+                1e-8,
+                _CYLINDER,
+            )
+            for rule, value in values.items()
+        ]
+        checks.append(
+            _check(
+                f"cylinder.w={width}.halves", partial(_cut, width), _CUTS[width], 1e-9, _CYLINDER
+            )
+        )
+    return checks
+
+
+def _three_letters() -> list[Check]:
+    checks = []
+    for (model, width, buffer), known in _THREE_LETTERS.items():
+        interaction = _POTTS if model == "potts3" else _TRICRITICAL
+        solve = cache(partial(exact_window, (width, math.inf), interaction, (2, 2), buffer))
+        checks += [
+            _check(
+                f"cylinder.{model}.w={width}.buffer={buffer}.{rule}",
+                partial(_three_letter_rule, solve, rule),
+                value,
+                1e-8,
+                _CYLINDER,
+            )
+            for rule, value in zip(("full", "decimation", "plurality", "any"), known, strict=True)
+        ]
+    return checks
+
+
+def _three_letter_rule(solve: Callable[[], WindowPosterior], rule: str) -> Estimate:
+    if rule == "full":
+        return solve().full()
+    if rule == "any":
+        return solve().optimum(3, "allow")[1]
+    table = plurality_table if rule == "plurality" else decimation_table
+    return solve().rule(table(3, 4))
+
+
+def _cut(width: int) -> Estimate:
+    joint = adjacent_columns(width, CRITICAL_COUPLING)
+    return exactly(mutual_information(joint).item(), "nats")
+
+
+def _halves() -> list[Check]:
+    checks = []
+    for name, (coupling, halves, whole) in _TORUS_4X4.items():
+        checks += [
+            _check(f"torus_4x4.{name}.halves", partial(_half, coupling), halves, 1e-6, _HALVES),
+            _check(f"torus_4x4.{name}.entropy", partial(_entropy, coupling), whole, 1e-6, _HALVES),
+        ]
+    return checks
+
+
+def _half(coupling: float) -> Estimate:
+    """I(two columns : the other two) of the 4x4 torus; rows and columns are alike."""
+    lattice = Hypercubic((4, 4))
+    joint = marginal(lattice.n_sites, lattice.bonds().tolist(), coupling, keep=range(16))
+    return exactly(mutual_information(joint.reshape(256, 256)).item(), "nats")
+
+
+def _entropy(coupling: float) -> Estimate:
+    lattice = Hypercubic((4, 4))
+    joint = marginal(lattice.n_sites, lattice.bonds().tolist(), coupling, keep=range(16))
+    return exactly(entropy(joint).item(), "nats")
+
+
+def _rings() -> list[Check]:
+    """Checks of the ring contraction on the critical 32x32 torus."""
+    draw = cache(_configurations)
+    checks = []
+    for buffer, values in _RINGS.items():
+        solve = cache(partial(_posterior, draw, buffer))
+        checks += [
+            Check(
+                f"torus_32x32.buffer={buffer}.{rule}",
+                "information",
+                partial(_value, solve, rule),
+                value,
+                _KNOWN_TO,
+                _SAMPLED,
+            )
+            for rule, value in values.items()
+        ]
+    return checks
+
+
+def _configurations() -> Tensor:
+    """Critical configurations, record by record."""
+    sampler = SwendsenWang(Ising((32, 32), CRITICAL_COUPLING), seed=32)
+    state = sampler.initial(_CHAINS)
+    sampler.advance(state, 0, 200)
+    records = []
+    for record in range(_RECORDS):
+        sampler.advance(state, 200 + _THIN * record, _THIN)
+        records.append(state.clone())
+    return torch.cat(records)
+
+
+def _posterior(draw: Callable[[], Tensor], buffer: int) -> tuple[Tensor, Tensor]:
+    """Exact conditionals of every eighth window, with the block label of each."""
+    configurations = draw()
+    _, rings = Window((2, 2), buffer).cut(configurations)
+    chosen = rings[:, ::8].flatten(0, 1).contiguous()
+    labels = block_labels(len(configurations), _CHAINS).repeat_interleave(rings.shape[1] // 8)
+    return ring_posterior(chosen, CRITICAL_COUPLING, (2, 2), buffer), labels
+
+
+def _value(solve: Callable[[], tuple[Tensor, Tensor]], rule: str) -> Estimate:
+    posterior, labels = solve()
+    if rule == "full":
+        table = torch.eye(posterior.shape[1], dtype=torch.float64)
+    else:
+        table = load_filter(rule, (2, 2)).table()
+    return sampled_information(posterior, table, labels)

@@ -1,0 +1,183 @@
+"""Renormalised couplings of small rings, the 1D stability matrix, and 2D exponents."""
+
+import math
+from collections.abc import Callable
+from functools import cache, partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rsmi.information import Estimate
+from rsmi.known.checking import Check, exactly, quoted
+from rsmi.lattice import Hypercubic, states
+from rsmi.lattice.graphs import UnitCell
+from rsmi.learning import load_filter
+from rsmi.renormalization import (
+    MCRGResult,
+    coarse_grain,
+    generate_interactions,
+    measure,
+    renormalise,
+    stability_matrix,
+)
+from rsmi.renormalization.moments import Covariances
+from rsmi.renormalization.stability import leading_eigenvalue
+from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
+from rsmi.sampling.exact import coarse_distribution, coupling_of, exact_window, marginal
+from rsmi.sampling.exact.universality import ISING_2D
+
+_RING = "enumeration of a ring of 16 spins, independent program"
+_DECIMATION = "K' = ln(cosh 2K)/2 and dh'/dh = 1 + tanh 2K (Nelson and Fisher 1975)"
+_ONSAGER = "Onsager (1944), Yang (1952)"
+
+# (K, rule): nearest coupling, rangeness, m-bodyness, share of the information; as quoted
+_FLOWS = {
+    (0.1, "decimation"): ("9.934036e-3", "0e-12", "0e-12", "0.5050"),
+    (0.1, "weights=2:1"): ("1.812630e-2", "-8.190e-3", "-2.4e-6", "0.4169"),
+    (0.1, "majority"): ("3.017733e-2", "-2.0228e-2", "-2.47e-5", "0.3023"),
+    (0.5, "majority"): ("2.569855e-1", "-3.7243e-2", "-7.13e-4", "0.5304"),
+}
+_PARTS = ("nearest", "rangeness", "m-bodyness", "share")
+
+_COUPLING, _LENGTH = 0.5, 12  # of the ring that is decimated
+
+
+def renormalization() -> list[Check]:
+    """All checks of this section."""
+    return [*_flows(), *_decimation(), *_exponents()]
+
+
+def _check(
+    name: str, compute: Callable[[], Estimate], expected: float, tolerance: float, source: str
+) -> Check:
+    return Check(name, "renormalization", compute, expected, tolerance, source)
+
+
+def _flows() -> list[Check]:
+    checks = []
+    for (coupling, rule), known in _FLOWS.items():
+        flow = cache(partial(_flow, coupling, rule))
+        checks += [
+            _check(
+                f"ring.K=1/{round(1 / coupling)}.{rule}.{part}",
+                partial(_part, flow, k),
+                *quoted(known[k]),
+                _RING,
+            )
+            for k, part in enumerate(_PARTS)
+        ]
+    return checks
+
+
+def _part(flow: Callable[[], tuple[float, ...]], k: int) -> Estimate:
+    """One number of a flow that is computed when first asked for."""
+    return exactly(flow()[k])
+
+
+def _flow(coupling: float, rule: str) -> tuple[float, float, float, float]:
+    """K2(1), K2(2) / K2(1), K4(1,1,1) / K2(1) after one step, and I(H:E) / I(V:E)."""
+    table = _table(rule)
+    ring = Hypercubic((16,))
+    fine = marginal(16, ring.bonds().tolist(), coupling, keep=range(16))
+    coarse = coarse_distribution(fine, table)
+    nearest, next_nearest, four = (coupling_of(coarse, s) for s in ([0, 1], [0, 2], [0, 1, 2, 3]))
+    window = exact_window((math.inf,), coupling, (2,), 1)
+    share = window.rule(table).value / window.full().value
+    return nearest, next_nearest / nearest, four / nearest, share
+
+
+def _table(rule: str) -> Tensor:
+    """Pair rules p(h|v) = sigmoid(2 h (l1 v1 + l2 v2)) with large weights, or by name."""
+    if rule != "weights=2:1":
+        return load_filter(rule, (2,)).table()
+    field = states(2).double() @ torch.tensor([2.0, 1.0], dtype=torch.float64)
+    return torch.stack([torch.sigmoid(-2 * field), torch.sigmoid(2 * field)], 1)
+
+
+def _decimation() -> list[Check]:
+    """Eigenvalues of decimation, from every configuration of a ring with its exact weight."""
+    thermal = math.tanh(2 * _COUPLING)
+    known = {"even": thermal, "odd": 1 + thermal}
+    return [
+        _check(
+            f"decimation.{parity}.eigenvalue",
+            partial(_eigenvalue, parity),
+            value,
+            1e-12,
+            _DECIMATION,
+        )
+        for parity, value in known.items()
+    ]
+
+
+def _eigenvalue(parity: str) -> Estimate:
+    """Leading eigenvalue of the stability matrix in the basis of one nearest interaction."""
+    table = load_filter("decimation", (2,)).table()
+    basis = [i for i in generate_interactions(1.0, UnitCell.hypercubic(1)) if i.parity == parity]
+    fine = states(_LENGTH)
+    coarse = coarse_grain(fine, table, (2,))
+    ring = Hypercubic((_LENGTH,))
+    weights = marginal(_LENGTH, ring.bonds().tolist(), _COUPLING, keep=range(_LENGTH)).numpy()
+    values = [measure(spins, basis).astype(float) for spins in (fine, coarse)]
+    same = np.stack([_covariance(weights, x, x) for x in values])
+    step = _covariance(weights, values[1], values[0])[None]
+    return exactly(float(leading_eigenvalue(stability_matrix(Covariances(same, step), 0, 1))))
+
+
+def _covariance(
+    weights: NDArray[np.float64], left: NDArray[np.float64], right: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weighted covariance of the columns of two tables."""
+    a, b = left - weights @ left, right - weights @ right
+    matrix: NDArray[np.float64] = (weights[:, None] * a).T @ b
+    return matrix
+
+
+def _exponents() -> list[Check]:
+    """Majority Monte Carlo RG of a small critical lattice; its errors hold the truncation."""
+    flow = cache(_majority_flow)
+    return [
+        _check(
+            f"majority.L=32.{name}",
+            partial(_exponent, flow, name),
+            ISING_2D[name],
+            0.0,
+            _ONSAGER,
+        )
+        for name in ("y_t", "y_h")
+    ]
+
+
+def _exponent(flow: Callable[[], MCRGResult], name: str) -> Estimate:
+    return flow().exponents[name].value
+
+
+class _Drawn:
+    """Critical configurations held in memory, record by record."""
+
+    shape: tuple[int, ...] = (32, 32)
+    chains = 64
+
+    def __init__(self, records: int) -> None:
+        sampler = SwendsenWang(Ising((32, 32), CRITICAL_COUPLING), seed=7)
+        state = sampler.initial(self.chains)
+        sampler.advance(state, 0, 200)
+        kept = []
+        for record in range(records):
+            sampler.advance(state, 200 + 5 * record, 5)
+            kept.append(state.clone())
+        self._spins = torch.cat(kept)
+
+    def __len__(self) -> int:
+        return len(self._spins)
+
+    def read(self, start: int, stop: int) -> Tensor:
+        """Configurations start .. stop - 1."""
+        return self._spins[start:stop]
+
+
+def _majority_flow() -> MCRGResult:
+    table = load_filter("majority", (2, 2)).table()
+    return renormalise(_Drawn(200), table, (2, 2), levels=2, reach=1.5, workers=1)

@@ -1,1 +1,0 @@
-"""Checks that catch nonsense before it is believed."""

@@ -1,0 +1,200 @@
+"""Weights of a user's network, and its untrained control."""
+
+import io
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from rsmi.errors import InputError
+from rsmi.layers.selection import copied
+
+SAFETENSORS = ".safetensors"
+WEIGHT_FILES = (SAFETENSORS, ".pt", ".pth", ".ckpt")
+_ZIP = b"PK\x03\x04"
+_ARCHIVE = "every tensor is as it was written (CRC-32 of each member of the archive)"
+_NO_CHECKSUM = (
+    "no checksum: this format has none, so a flipped bit that leaves a finite number cannot be "
+    "seen; torch.save of torch 1.6 or later writes one"
+)
+
+
+def load_weights(model: nn.Module, path: str | os.PathLike[str], prefix: str = "") -> nn.Module:
+    """Fill a network from a checkpoint: safetensors, a state dict, or a Lightning checkpoint.
+
+    Args:
+        model: Of the architecture that was trained; changed in place.
+        path: The file.
+        prefix: What stands before the names of its weights there, such as `net.` of the attribute
+            of a LightningModule, or `module.` of DistributedDataParallel; what else the file
+            holds is left.
+
+    Returns:
+        The same network.
+
+    Raises:
+        InputError: For a missing or damaged file, one that holds pickled code, weights that do
+            not fit, or are not finite where fresh ones are.
+    """
+    state, _ = read_weights(path)
+    own = {n.removeprefix(prefix): t for n, t in state.items() if n.startswith(prefix)}
+    _check_values(model, own, path)
+    try:
+        model.load_state_dict(own)
+    except RuntimeError as error:
+        raise InputError(
+            f"the weights in {path} do not fit this network: {error}; {_offer(model, state)}"
+        ) from None
+    return model
+
+
+def _offer(model: nn.Module, state: dict[str, Tensor]) -> str:
+    """The prefixes under which a file holds the weights of this network, or what else to do."""
+    shapes = {name: t.shape for name, t in model.state_dict().items()}
+    first = next(iter(shapes), "")
+    prefixes = [name.removesuffix(first) for name in state if name.endswith(f".{first}")]
+    fitting = [
+        prefix
+        for prefix in prefixes
+        if all(f"{prefix}{n}" in state and state[f"{prefix}{n}"].shape == shapes[n] for n in shapes)
+    ]
+    if not fitting:
+        return "build the architecture that was trained"
+    return f"the file holds them under the prefix {' and '.join(map(repr, fitting))}: give prefix"
+
+
+def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], str]:
+    """Tensors by name, and one sentence that says what is known of their being as written.
+
+    Args:
+        path: safetensors, a state dict, or a Lightning checkpoint.
+
+    Raises:
+        InputError: For a missing or damaged file, or one that holds pickled code or no weights.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"there is no checkpoint {path}; give a file of weights")
+    with path.open("rb") as file:
+        archive = file.read(len(_ZIP)) == _ZIP  # all that torch looks at
+    if archive:
+        return _state(path, _verified(path)), _ARCHIVE
+    return _state(path, path), _NO_CHECKSUM
+
+
+def _verified(path: Path) -> io.BytesIO:
+    """The archive once more, of members that have their CRC-32, which torch does not look at.
+
+    Its own reader may find other bytes than Python's where the directory of the archive is damaged.
+    """
+    again = io.BytesIO()
+    try:
+        with zipfile.ZipFile(path) as old, zipfile.ZipFile(again, "w") as new:
+            for member in old.infolist():
+                if member.compress_type != zipfile.ZIP_STORED:
+                    raise zipfile.BadZipFile(f"{member.filename} is compressed")
+                new.writestr(member.filename, old.read(member))
+    except Exception as error:  # a damaged archive makes zipfile raise nearly anything
+        reason = f"{error}; or it was saved under set_crc32_options(False)"
+        raise _damaged(path, reason if "CRC" in str(error) else error) from None
+    again.seek(0)
+    return again
+
+
+def _damaged(path: Path, reason: object) -> InputError:
+    return InputError(f"the checkpoint {path} is damaged ({reason}); save it again")
+
+
+def _check_values(model: nn.Module, state: dict[str, Tensor], path: str | os.PathLike[str]) -> None:
+    """Refuse what only damage or a diverged training puts into weights.
+
+    A mask of infinities is part of some networks: what the fresh one holds there is right.
+    """
+    own = {name: tensor for name, tensor in model.state_dict().items() if not is_lazy(tensor)}
+    for name, tensor in state.items():
+        fresh = own.get(name)
+        if fresh is None or fresh.shape != tensor.shape:
+            continue  # named by load_state_dict
+        if fresh.is_floating_point() != tensor.is_floating_point():
+            raise InputError(
+                f"{path}: {name} holds {tensor.dtype}, the network has {fresh.dtype}; the file is "
+                "damaged, or of another network; save it again"
+            )
+        if not (tensor.is_floating_point() or tensor.is_complex()):
+            continue
+        wrong = int((~tensor.isfinite() & fresh.isfinite().to(tensor.device)).sum())
+        if wrong:
+            raise InputError(
+                f"{path}: {name} holds {wrong} values that are not finite; the training diverged, "
+                "or the file is damaged; give weights of a finite loss, or save them again"
+            )
+
+
+def _state(path: Path, source: Path | io.BytesIO) -> dict[str, Tensor]:
+    try:
+        if path.suffix == SAFETENSORS:
+            return load_file(path)
+        loaded = torch.load(source, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise InputError(
+            f"{path} holds pickled Python code (a whole module or custom objects; or damage made "
+            "it look so), which could do anything when loaded, so it is refused; save "
+            "model.state_dict() or safetensors"
+        ) from None
+    except Exception as error:  # a damaged pickle makes torch raise nearly anything
+        raise _damaged(path, error) from None
+    state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise InputError(f"{path} holds no weights by name; save model.state_dict()")
+    return state
+
+
+def untrained(model: nn.Module, seed: int = 0) -> nn.Module:
+    """The same architecture with fresh weights.
+
+    Args:
+        model: Left as it is.
+        seed: Of the new weights.
+
+    Raises:
+        InputError: For a module whose weights no `reset_parameters` makes anew.
+
+    >>> net = nn.Linear(2, 2)
+    >>> torch.equal(untrained(net).weight, net.weight)
+    False
+    """
+    fresh = copied(model)
+    _forget(fresh)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for module in fresh.modules():
+            # Attention has the same under a private name.
+            private = getattr(module, "_reset_parameters", None)
+            reset = getattr(module, "reset_parameters", private)
+            if callable(reset):
+                reset()
+    _check_fresh(fresh)
+    return fresh
+
+
+@torch.no_grad()
+def _forget(model: nn.Module) -> None:
+    """NaN in every weight, so that one which nobody makes anew is seen."""
+    for weight in model.parameters():
+        if weight.is_floating_point():
+            weight.fill_(torch.nan)
+
+
+def _check_fresh(model: nn.Module) -> None:
+    for name, module in model.named_modules():
+        for own, weight in module.named_parameters(recurse=False):
+            if bool(weight.isnan().any()):
+                raise InputError(
+                    f"module '{name or type(module).__name__}' has weights ({own}) that no "
+                    "reset_parameters() makes anew; build the untrained network yourself"
+                )

@@ -1,1 +1,0 @@
-"""Equal rows by hashes, and entropies by counting them."""

@@ -1,1 +1,0 @@
-"""What deterministic layers of continuous inputs forget."""

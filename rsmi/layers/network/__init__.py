@@ -1,1 +1,0 @@
-"""Choose, change and load the network that is measured."""

@@ -1,1 +1,0 @@
-"""Inputs and layers from physics whose entropies are known."""

@@ -1,1 +1,0 @@
-"""Stream activations of chosen layers and keep their codes."""

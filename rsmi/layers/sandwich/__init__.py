@@ -1,1 +1,0 @@
-"""Certified lower and upper values from samples."""
