@@ -14,7 +14,7 @@ from rsmi.layers.comparing import SeedAverage, over_seeds, scale_sweep, scale_ve
 from rsmi.layers.estimators import Estimators
 from rsmi.layers.folding import Abs, folding_entropy, folding_entropy_1d, mean_log_jacobian
 from rsmi.layers.inputs import Batch, Inputs, finite_inputs, independent_labels, shuffled_labels
-from rsmi.layers.interval import Interval
+from rsmi.layers.interval import Interval, Value
 from rsmi.layers.models import Autoregressive, Training
 from rsmi.layers.noisy import linear_gaussian_information, noisy_information
 from rsmi.layers.physics import (
@@ -29,7 +29,7 @@ from rsmi.layers.physics import (
 )
 from rsmi.layers.probe import Probe
 from rsmi.layers.reading import inputs_of, loader_inputs, sampled_inputs
-from rsmi.layers.report import Finding, LayerReport, LayerRow
+from rsmi.layers.report import Finding, LayerReport, LayerRow, value_text
 from rsmi.layers.rg import RGLayer, coarse_distribution, rg_network, without_ties
 from rsmi.layers.selection import select_layers
 from rsmi.layers.setting import Setting
@@ -54,6 +54,7 @@ __all__ = [
     "SeedAverage",
     "Setting",
     "Training",
+    "Value",
     "activation_ranges",
     "analyse_layers",
     "build_network",
@@ -89,6 +90,7 @@ __all__ = [
     "select_layers",
     "shuffled_labels",
     "untrained",
+    "value_text",
     "with_noise",
     "without_ties",
 ]

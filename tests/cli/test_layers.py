@@ -15,9 +15,6 @@ from rich.console import Console
 from safetensors.torch import save_file
 from torch import nn
 
-from rsmi.cli.layers.printing import report_table
-from rsmi.cli.layers.quantities import report_quantities
-from rsmi.cli.layers.remarks import grouped
 from rsmi.cli.progress import counting
 from rsmi.information import Estimate
 from rsmi.layers import (
@@ -29,6 +26,7 @@ from rsmi.layers import (
     quantise,
     sampled_inputs,
 )
+from rsmi.layers.report import grouped
 from rsmi.report import read_result
 
 Rsmi = Callable[..., Any]
@@ -135,9 +133,7 @@ def test_tables_are_whole_at_80_columns() -> None:
     network = quantise(nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 2)), "[12]", 3)
     options = Options(estimators=Estimators(fixed_widths=(0.07,), range_bins=(30,)))
     report = analyse_layers(network, inputs, layers="[12]", options=options)
-    stream = io.StringIO()
-    Console(file=stream, width=80).print(report_table({"network": report}))
-    text = stream.getvalue()
+    text = report.table(80)
     assert max(map(len, text.splitlines())) <= 80
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
     lines = [line for line in text.splitlines() if line.startswith("1 [5]")]
@@ -234,11 +230,7 @@ def test_command_and_function_agree_on_every_kind_of_file(
         )  # fmt: skip
         assert ran.code == 0, ran.err
         found.append(analyse_layers(network, data, labels=more[1] if more else None, **arguments))
-        written = read_result(here / f"out_{data}").quantities
-        known = report_quantities(found[-1], network="network")
-        assert [(q.name, q.value, q.error) for q in written] == [
-            (q.name, q.value, q.error) for q in known
-        ]
+        assert read_result(here / f"out_{data}").quantities() == found[-1].quantities()
     assert all(report.rows == found[0].rows for report in found)
     assert found[0].rows[0].quantities
 
@@ -302,7 +294,7 @@ def test_sixty_layers_fit_a_terminal_and_a_picture(rsmi: Rsmi, here: Path) -> No
     assert len(lines) < 100
     assert max(map(len, lines)) <= 100
     assert ".. 52 more .." in said.out
-    assert "not printed: 52 layers; choose them with --layers, or write all of them" in said.out
+    assert "not printed: 52 layers; choose layers (--layers), or see all with" in said.out
     page = (here / "out" / "report.html").read_text()
     assert all(f"{k}.1 [6]" in page for k in range(30))
 

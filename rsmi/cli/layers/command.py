@@ -1,16 +1,12 @@
 """`rsmi layers`: a user's own network, or a study named in the config."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from rsmi.cli.layers.pictures import depth_figure
-from rsmi.cli.layers.printing import report_table
-from rsmi.cli.layers.quantities import report_quantities
-from rsmi.cli.layers.sheets import page_sheets
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.cli.progress import counting
@@ -23,7 +19,8 @@ from rsmi.layers import (
     analyse_layers,
     build_network,
 )
-from rsmi.report import write_report
+from rsmi.report import DEPTH_CAPTION, Figure, write_report
+from rsmi.report.figures import save
 from rsmi.storage import Selection
 
 DESCRIPTION = (
@@ -151,26 +148,19 @@ def main(arguments: Sequence[str]) -> None:
             select=task.select,
             options=replace(options, progress=bar),
         )
-    _write(task, output, report.networks)
-
-
-def _write(task: Layers, output: Output, reports: Mapping[str, LayerReport]) -> None:
-    quantities = [
-        quantity
-        for name, report in reports.items()
-        for quantity in report_quantities(report, network=name)
-    ]
-    directory = output.directory
-    figure = None if directory is None else depth_figure(_made(directory), reports)
     device = torch.cuda.get_device_name() if task.accelerator == "cuda" else "cpu"
-    result = output.finish(quantities, task.seed, device, report_table(reports))
-    if directory is not None:
-        drawn = [] if figure is None else [figure]
-        title, tables = f"rsmi layers: {task.model}", page_sheets(reports)
-        output.say(write_report(directory, result, drawn, [], title, tables))
+    result = output.finish(report, task.seed, device)
+    if output.directory is not None:
+        figures = _figures(output.directory, report)
+        title = f"rsmi layers: {task.model}"
+        page = write_report(output.directory, result, figures, [], title, report.sheets())
+        output.say(page)
 
 
-def _made(directory: Path) -> Path:
-    target = directory / "figures"
-    target.mkdir(exist_ok=True)
-    return target
+def _figures(directory: Path, report: LayerReport) -> list[Figure]:
+    """The figure of the page; none where no quantity of any layer is defined."""
+    if not any(row.quantities for row in report.rows):
+        return []
+    path = directory / "figures" / "depth.png"
+    path.parent.mkdir(exist_ok=True)
+    return [Figure(save(report.plot(), path), "Entropy against depth", DEPTH_CAPTION)]
