@@ -6,7 +6,7 @@
 from rsmi.layers.analyse import Options, analyse_layers
 from rsmi.layers.audit import Ceiling
 from rsmi.layers.bounds import conditional_bound, conditional_entropy_bounds, entropy_bound
-from rsmi.layers.building import load_weights, untrained
+from rsmi.layers.building import activation_ranges, build_network, load_weights, untrained
 from rsmi.layers.changes import GaussianNoise, Quantise, quantise, with_noise
 from rsmi.layers.codes import Codes
 from rsmi.layers.collecting import collect
@@ -28,7 +28,7 @@ from rsmi.layers.physics import (
     sampled_ising,
 )
 from rsmi.layers.probe import Probe
-from rsmi.layers.reading import file_inputs, loader_inputs, sampled_inputs
+from rsmi.layers.reading import inputs_of, loader_inputs, sampled_inputs
 from rsmi.layers.report import Finding, LayerReport, LayerRow
 from rsmi.layers.rg import RGLayer, coarse_distribution, rg_network, without_ties
 from rsmi.layers.selection import select_layers
@@ -54,7 +54,9 @@ __all__ = [
     "SeedAverage",
     "Setting",
     "Training",
+    "activation_ranges",
     "analyse_layers",
+    "build_network",
     "coarse_distribution",
     "collect",
     "conditional_bound",
@@ -64,11 +66,11 @@ __all__ = [
     "enumerated_dimers",
     "enumerated_ising",
     "far_block_labels",
-    "file_inputs",
     "finite_inputs",
     "folding_entropy",
     "folding_entropy_1d",
     "independent_labels",
+    "inputs_of",
     "integrated_entropy",
     "ising_entropy",
     "linear_gaussian_information",

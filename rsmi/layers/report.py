@@ -1,7 +1,7 @@
 """What was measured of a network, layer by layer."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rsmi.information import Estimate
 from rsmi.layers.inputs import InputKind
@@ -66,6 +66,7 @@ class LayerReport:
         entropy_x: H(X), where it is known.
         entropy_y: H(Y), with labels.
         findings: Of the audit.
+        control: The same of the untrained network, where it was asked for.
     """
 
     rows: Sequence[LayerRow]
@@ -74,6 +75,13 @@ class LayerReport:
     entropy_x: Estimate | None
     entropy_y: Value | None
     findings: Sequence[Finding] = ()
+    control: "LayerReport | None" = None
+
+    @property
+    def networks(self) -> dict[str, "LayerReport"]:
+        """This report, and that of the untrained control, by name."""
+        reports = {"network": replace(self, control=None)}
+        return reports if self.control is None else reports | {"untrained": self.control}
 
     def __getitem__(self, layer: str) -> LayerRow:
         for row in self.rows:

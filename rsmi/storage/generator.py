@@ -1,7 +1,7 @@
 """A user's own generator of configurations, written into the same kind of file."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import count
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import SPIN
+from rsmi.progress import Progress, silent
 from rsmi.sampling import Ising
 from rsmi.sampling.families import families
 from rsmi.storage.autocorrelation import autocorrelation_times
@@ -19,8 +20,6 @@ from rsmi.storage.header import SampleHeader
 from rsmi.storage.layout import Scalar
 from rsmi.storage.letters import ENCODING, Declared, Described, described
 from rsmi.storage.writer import SampleWriter, is_finished
-
-Progress = Callable[[int, int], None]
 
 
 class Generator(Protocol):
@@ -57,7 +56,7 @@ def write_samples(
     attributes: Mapping[str, Scalar] | None = None,
     space: Described | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> None:
     """Write the configurations of a user's own generator into a sample file.
 
@@ -112,7 +111,7 @@ def write_samples(
     if resume and is_finished(path, header):
         return
     with SampleWriter.open(path, header, resume) as writer:
-        _draw(writer, generator, meaning, progress or (lambda done, total: None))
+        _draw(writer, generator, meaning, progress)
         facts = {"encoding": ENCODING} | dict(attributes or {})
         writer.finalise(facts, autocorrelation_times(writer, writer.header.observables))
 
