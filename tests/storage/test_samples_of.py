@@ -180,12 +180,12 @@ THREE = np.array([-1, 0, 1], dtype=np.int8)
         ),
         (
             np.resize([0.5, 1], (5, 8)),
-            r"holds the values 0.5, 1, in configuration 0 at \[0\]; expected spins",
+            r"0.5, 1, in configuration 0 at \[0\]; expected spins",
         ),
         (np.resize([-1, 2], (5, 8)), "holds the values -1, 2; expected spins"),
         (
             np.resize([0, 300], (5, 8)),
-            r"holds the values 0, 300, in configuration 0 at \[1\]; expected spins",
+            r"0, 300, in configuration 0 at \[1\]; expected spins",
         ),
         (
             np.resize([1, 255], (5, 8)).astype(np.uint8),
