@@ -30,7 +30,7 @@ from rsmi.layers.physics import (
 from rsmi.layers.probe import Probe
 from rsmi.layers.reading import inputs_of, loader_inputs, sampled_inputs
 from rsmi.layers.report import Finding, LayerReport, LayerRow, value_text
-from rsmi.layers.rg import RGLayer, coarse_distribution, rg_network, without_ties
+from rsmi.layers.rg import RGLayer, coarse_ising_distribution, rg_network, without_ties
 from rsmi.layers.selection import select_layers
 from rsmi.layers.setting import Setting
 
@@ -58,7 +58,7 @@ __all__ = [
     "activation_ranges",
     "analyse_layers",
     "build_network",
-    "coarse_distribution",
+    "coarse_ising_distribution",
     "collect",
     "conditional_bound",
     "conditional_entropy_bounds",

@@ -372,7 +372,8 @@ def _file(path: Path, labels: Any, said: _Said, select: Selection | None) -> Inp
             raise InputError(f"x of {path} is one number; expected (n, ...), one input per row")
         return _arrays(arrays, labels, said, str(path))
     with chosen.open(path) as samples:
-        told = not (isinstance(samples, ArraySamples) and samples.chains == 1)
+        bare = isinstance(samples, ArraySamples) and samples.chains == 1
+        told = not bare or chosen.chains is not None
         found = _samples(samples, labels, said, str(path), told)
 
     def stream(size: int) -> Iterator[Batch]:
