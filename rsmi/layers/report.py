@@ -1,9 +1,9 @@
 """What was measured of a network, layer by layer."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from rsmi.information import Estimate
+from rsmi.information import Estimate, Outcome, Quantity
 from rsmi.layers.inputs import InputKind
 from rsmi.layers.interval import Interval, Value
 
@@ -55,8 +55,8 @@ class LayerRow:
         return value
 
 
-@dataclass(frozen=True)
-class LayerReport:
+@dataclass(frozen=True, repr=False)
+class LayerReport(Outcome):
     """All layers, in the order in which the network uses them.
 
     Args:
@@ -66,6 +66,7 @@ class LayerReport:
         entropy_x: H(X), where it is known.
         entropy_y: H(Y), with labels.
         findings: Of the audit.
+        control: The same of the untrained network, where it was asked for.
     """
 
     rows: Sequence[LayerRow]
@@ -74,6 +75,13 @@ class LayerReport:
     entropy_x: Estimate | None
     entropy_y: Value | None
     findings: Sequence[Finding] = ()
+    control: "LayerReport | None" = None
+
+    @property
+    def networks(self) -> dict[str, "LayerReport"]:
+        """This report, and that of the untrained control, by name."""
+        reports = {"network": replace(self, control=None)}
+        return reports if self.control is None else reports | {"untrained": self.control}
 
     def __getitem__(self, layer: str) -> LayerRow:
         for row in self.rows:
@@ -81,30 +89,30 @@ class LayerReport:
                 return row
         raise KeyError(layer)
 
-    def estimates(self) -> Iterator[tuple[str, Estimate, dict[str, str]]]:
-        """Every number as a dotted name, an `Estimate`, and a context for `result.json`.
+    def quantities(self) -> list[Quantity]:
+        """Every number of every network; an interval is two of one name, whose kinds differ."""
+        return [
+            quantity.about(network=name)
+            for name, report in self.networks.items()
+            for quantity in report._own()
+        ]
 
-        An interval gives its lower and its upper value under one name; their kinds differ.
-        """
+    def _own(self) -> Iterator[Quantity]:
+        for name, known in (("H(X)", self.entropy_x), ("H(Y)", self.entropy_y)):
+            for end in [] if known is None else _ends(known):
+                yield Quantity.of(f"layers.{name}", end)
         for row in self.rows:
-            context = {"layer": row.name, "layer_kind": row.kind, "inputs": self.inputs}
+            about = {"layer": row.name, "layer_kind": row.kind, "inputs": self.inputs}
+            layer = f"layers.{row.name.replace(' ', '_')}"
             for name, value in row.quantities.items():
-                for estimate in _ends(value):
-                    yield f"layers.{row.name}.{name}", estimate, context
+                for end in _ends(value):
+                    yield Quantity.of(f"{layer}.{name}", end).about(**about)
             for name, estimate in row.estimators.items():
-                yield f"layers.{row.name}.{name}", estimate, {**context, "column": "estimators"}
-
-    def table(self) -> str:
-        """Plain text: a line per layer, why quantities are missing, then the findings."""
-        columns = list(dict.fromkeys(name for row in self.rows for name in row.quantities))
-        lines = [["layer", "width", *columns]]
-        for row in self.rows:
-            cells = [str(row.quantities[c]) if c in row.quantities else "-" for c in columns]
-            lines.append([row.name, str(row.width), *cells])
-        sizes = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-        text = ["  ".join(c.ljust(s) for c, s in zip(line, sizes, strict=True)) for line in lines]
-        notes = [f"{f.check}: {f.layer}: {f.text}" for f in self.findings]
-        return "\n".join(line.rstrip() for line in [*text, *self.refusals(), *notes])
+                found = Quantity.of(f"{layer}.{name}", estimate)
+                yield found.about(**about, column="estimators")
+        texts = [f"{f.check}: {f.layer}: {f.text}" for f in self.findings]
+        context = {"texts": texts}
+        yield Quantity("layers.findings", len(texts), 0.0, "exact", "1", None, context)
 
     def refusals(self, most: int | None = None) -> list[str]:
         """Why quantities and estimators are not given: a line for each reason.

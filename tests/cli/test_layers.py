@@ -15,8 +15,6 @@ from rich.console import Console
 from safetensors.torch import save_file
 from torch import nn
 
-from rsmi.cli.layers.printing import report_table
-from rsmi.cli.layers.remarks import grouped
 from rsmi.cli.progress import counting
 from rsmi.information import Estimate
 from rsmi.layers import (
@@ -28,6 +26,7 @@ from rsmi.layers import (
     sampled_inputs,
 )
 from rsmi.report import read_result
+from rsmi.report.layers import grouped
 
 Rsmi = Callable[..., Any]
 
@@ -133,9 +132,7 @@ def test_tables_are_whole_at_80_columns() -> None:
     network = quantise(nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 2)), "[12]", 3)
     options = Options(estimators=Estimators(fixed_widths=(0.07,), range_bins=(30,)))
     report = analyse_layers(network, inputs, layers="[12]", options=options)
-    stream = io.StringIO()
-    Console(file=stream, width=80).print(report_table({"network": report}))
-    text = stream.getvalue()
+    text = report.table(80)
     assert max(map(len, text.splitlines())) <= 80
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
     lines = [line for line in text.splitlines() if line.startswith("1 [5]")]
@@ -340,7 +337,6 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
         ("--model", "mine.first", *BITS, "--noise", "1", "--quantise", "2"), "give one",
     ),
     "one level": (("--model", "mine.first", *BITS, "--quantise", "1"), "at least 2 levels"),
-    "study": (("--study", "thirteen_bits"), "choose of twelve_bits, ising_phases, digits"),
     "unknown key": (("--model", "mine.first", *BITS, "--bins", "3"), "bins"),
 }  # fmt: skip
 

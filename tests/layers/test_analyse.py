@@ -284,9 +284,9 @@ def test_the_report_as_text_and_as_numbers():
     options = Options(estimators=Estimators(range_bins=(2,)))
     report = analyse_layers(quantise(network(0, 4), "3", 2), finite_inputs(x), options=options)
     text = report.table()
-    assert "H(X|T)" in text.splitlines()[0]
-    assert "nats (exact)" in text
-    names = [name for name, _, _ in report.estimates()]
+    assert "H(X) = 2.77259, all in nats" in text.splitlines()[0]
+    assert "H(X|T)" in text.splitlines()[1]
+    names = [quantity.name for quantity in report.quantities()]
     assert "layers.3.H(X|T)" in names
     assert "layers.3.range_bins(2).I(X;T)" in names
     with pytest.raises(KeyError):

@@ -2,22 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from rsmi.cli.layers.data import read_inputs
 from rsmi.cli.layers.network import build, dtype_of, quantised
-from rsmi.cli.layers.pictures import depth_figure
-from rsmi.cli.layers.printing import report_table
-from rsmi.cli.layers.quantities import report_quantities
-from rsmi.cli.layers.sheets import page_sheets
 from rsmi.cli.layers.task import Layers
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
 from rsmi.cli.progress import counting
-from rsmi.cli.studies import STUDIES, run_study, study_of
+from rsmi.cli.studies import run_study, study_of
 from rsmi.errors import InputError
 from rsmi.layers import (
     Estimators,
@@ -28,13 +23,14 @@ from rsmi.layers import (
     with_noise,
 )
 from rsmi.report import write_report
+from rsmi.report.layers import layer_figures
 
 DESCRIPTION = (
     "Conditional entropies of every layer of a network, each with a lower and an upper value. "
     "Give --data rows that the network was not trained on: of its training rows, I(T;Y) is what "
     "the network remembers of them. "
-    "`rsmi layers CONFIG` with the key `study` in the config runs a study instead: "
-    f"{', '.join(STUDIES)}."
+    "`rsmi layers CONFIG` with the key `study` in the config runs a study instead, such as "
+    "studies.twelve_bits."
 )
 
 
@@ -75,19 +71,14 @@ class Measurement:
     def run(self) -> None:
         """Measure, print, write."""
         reports = {name: self._measure(name, net) for name, net in self.networks.items()}
-        quantities = [
-            quantity
-            for name, report in reports.items()
-            for quantity in report_quantities(report, network=name)
-        ]
+        report = replace(reports["network"], control=reports.get("untrained"))
         task, directory = self.task, self.output.directory
-        figure = None if directory is None else depth_figure(_made(directory), reports)
         device = torch.cuda.get_device_name() if task.accelerator == "cuda" else "cpu"
-        result = self.output.finish(quantities, task.seed, device, report_table(reports))
+        result = self.output.finish(report, task.seed, device)
         if directory is not None:
-            drawn = [] if figure is None else [figure]
-            title, tables = f"rsmi layers: {task.model}", page_sheets(reports)
-            self.output.say(write_report(directory, result, drawn, [], title, tables))
+            drawn = layer_figures(report, directory / "figures")
+            title = f"rsmi layers: {task.model}"
+            self.output.say(write_report(directory, result, drawn, [], title, report.sheets()))
 
     def _measure(self, name: str, network: nn.Module) -> LayerReport:
         with (
@@ -133,9 +124,3 @@ def _device(task: Layers) -> str:
     if task.accelerator == "cuda" and not torch.cuda.is_available():
         raise InputError("accelerator is cuda and this machine has none; use --accelerator cpu")
     return task.accelerator
-
-
-def _made(directory: Path) -> Path:
-    target = directory / "figures"
-    target.mkdir(exist_ok=True)
-    return target

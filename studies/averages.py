@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from rsmi.cli.layers.cells import Value, cell, number
 from rsmi.information import Estimate, Plain, format_with_error
 from rsmi.layers import LayerReport, LayerRow, SeedAverage, over_seeds
 from rsmi.report import Quantity, figures
+from rsmi.report.layers import Value, cell, number
 
 Reports = Sequence[LayerReport]
 
