@@ -11,13 +11,14 @@ from torch import Tensor
 from rsmi.errors import AnalysisError, InputError
 from rsmi.lattice import Alphabet, Space, coarse_shape, words
 from rsmi.lattice.alphabet import SPIN
+from rsmi.progress import Progress, silent
 from rsmi.renormalization.coarse_grain import Rule
 from rsmi.renormalization.couplings import Operator, Parity, generate_interactions
 from rsmi.renormalization.exponents import Exponent, critical_exponents
 from rsmi.renormalization.letters import LetterRule, letter_operators
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stability import ScanEntry, scan
-from rsmi.renormalization.stream import IteratedRule, Progress, Source, accumulate, silent
+from rsmi.renormalization.stream import IteratedRule, Source, accumulate
 from rsmi.renormalization.verdict import Told, Verdict, judge, ordered
 from rsmi.sampling import OrderReport
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
