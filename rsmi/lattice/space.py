@@ -182,6 +182,19 @@ class Space:
             for letters, name in renamed
         )
 
+    def check_point_group(self) -> None:
+        """Refuse to turn a space whose cells differ.
+
+        Raises:
+            InputError: With the reason.
+        """
+        if not self.homogeneous:
+            raise InputError(
+                f"the cells of the lattice {self.cell.name} are not alike (disorder, dilution or "
+                "an open boundary), so no rotation or reflection maps it to itself; expected a "
+                "lattice of equal cells to impose its point group on; take point_group: allow"
+            )
+
     def product(self, second: Symmetry, first: Symmetry) -> Symmetry:
         """The element of `symmetries` that applies `first` and then `second`, up to a translation.
 

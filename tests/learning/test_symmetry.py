@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
-from rsmi.lattice import Space
+from rsmi.lattice import Space, Window, place
 from rsmi.lattice.alphabet import SPIN, clock, spins
 from rsmi.lattice.graphs import from_edges
 from rsmi.lattice.space import graph_space
+from rsmi.learning.equivariance import make_images
 from rsmi.learning.symmetry import DataSymmetry, _by_chain, _p_phases, _student, find_symmetry
 from rsmi.sampling import Ising, SwendsenWang
 from rsmi.sampling.families import Setup, families
@@ -248,6 +249,12 @@ def test_fields_of_random_sign_on_a_graph_are_noticed() -> None:
     fields = 0.5 + 0.2 * (-1) ** torch.arange(40)
     found = find_symmetry((up < fields).to(torch.int8), 1, space, False)
     assert found.letters == ((0, 1),)
+
+
+def test_a_space_whose_cells_differ_is_not_turned() -> None:
+    space = graph_space(from_edges([(i, (i + 1) % 9) for i in range(9)], 9), spins())
+    with pytest.raises(InputError, match=r"disorder.*take point_group: allow"):
+        make_images(place(Window(ball=1, buffer=1), space), 2, "impose", "impose")
 
 
 def test_letters_that_do_not_fit_are_named() -> None:
