@@ -202,5 +202,5 @@ def test_windows_of_other_spaces_are_refused() -> None:
         {"ball": 1, "buffer": -1},
         {"sites": (1,), "environment": 0},
     ):
-        with pytest.raises(InputError, match="expected one of block .*, disk, ball or sites"):
+        with pytest.raises(InputError, match=r"expected one of block .*, disk, ball or sites"):
             Window(**wrong)

@@ -91,6 +91,13 @@ class QuantumFamily(Family):
         """0 for -1 and 1 for +1."""
         return up(states)
 
+    def enumerate(self, model: Any) -> tuple[Tensor, Tensor]:
+        """|psi|^2 of up to 20 spins, by exact diagonalisation."""
+        wave = ExactWave.ground_state(model.chain)
+        probabilities = torch.from_numpy(wave.amplitudes) ** 2
+        letters = self.letters(model, torch.from_numpy(wave.configurations))
+        return letters, probabilities / probabilities.sum()
+
     def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
         """Independent draws from the exact state, or a Markov chain of the trained one."""
         self.registry[setup.update].choose(model, setup.method, device)  # before the training
