@@ -1,11 +1,12 @@
 """One self-contained page with everything a run found."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
-from rsmi.information import Plain, Sheet
+from rsmi.information import Outcome, Plain, Quantity, Sheet
 from rsmi.report.files import write_whole
 from rsmi.report.headline import cards
 from rsmi.report.listing import listing
@@ -29,6 +30,32 @@ class Figure:
     path: Path
     title: str
     caption: str
+
+
+class Page(Outcome):
+    """A result that is read as a page of its own: with a title, tables, and figures.
+
+    A subclass defines `quantities`, `sheets` and `figures`, and the titles.
+    """
+
+    title = ""
+    """Title of the page."""
+    headline: Sequence[str] = ()
+    """Dotted names of the quantities shown first."""
+
+    @abstractmethod
+    def figures(self, directory: Path) -> list[Figure]:
+        """Draws every figure into a directory."""
+
+    def listed(self) -> list[Quantity]:
+        """The quantities that the page lists; all of them unless a subclass leaves some out."""
+        return self.quantities()
+
+    def write(self, directory: Path, result: Result) -> Path:
+        """Draw the figures into `directory`/figures, and write `report.html`."""
+        figures = self.figures(directory / "figures")
+        listed = replace(result, numbers=self.listed())
+        return write_report(directory, listed, figures, self.headline, self.title, self.sheets())
 
 
 def write_report(

@@ -26,8 +26,8 @@ from rsmi.layers import (
     quantise,
     sampled_inputs,
 )
-from rsmi.layers.report import grouped
 from rsmi.report import read_result
+from rsmi.report.layers import grouped
 
 Rsmi = Callable[..., Any]
 
@@ -397,7 +397,6 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
         ("--model", "mine.first", *BITS, "--noise", "1", "--quantise", "2"), "give one",
     ),
     "one level": (("--model", "mine.first", *BITS, "--quantise", "1"), "at least 2 levels"),
-    "study": (("--study", "thirteen_bits"), "choose of twelve_bits, ising_phases, digits"),
     "unknown key": (("--model", "mine.first", *BITS, "--bins", "3"), "bins"),
 }  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -10,25 +9,24 @@ import torch
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.cli.progress import counting
-from rsmi.cli.studies import STUDIES, run_study, study_of
+from rsmi.cli.studies import run_study, study_of
 from rsmi.layers import (
     Estimators,
-    LayerReport,
     Options,
     Training,
     analyse_layers,
     build_network,
 )
-from rsmi.report import DEPTH_CAPTION, Figure, write_report
-from rsmi.report.figures import save
+from rsmi.report import write_report
+from rsmi.report.layers import layer_figures
 from rsmi.storage import Selection
 
 DESCRIPTION = (
     "Conditional entropies of every layer of a network, each with a lower and an upper value. "
     "Give --data rows that the network was not trained on: of its training rows, I(T;Y) is what "
     "the network remembers of them. "
-    "`rsmi layers CONFIG` with the key `study` in the config runs a study instead: "
-    f"{', '.join(STUDIES)}."
+    "`rsmi layers CONFIG` with the key `study` in the config runs a study instead, such as "
+    "studies.twelve_bits."
 )
 
 
@@ -151,16 +149,7 @@ def main(arguments: Sequence[str]) -> None:
     device = torch.cuda.get_device_name() if task.accelerator == "cuda" else "cpu"
     result = output.finish(report, task.seed, device)
     if output.directory is not None:
-        figures = _figures(output.directory, report)
+        figures = layer_figures(report, output.directory / "figures")
         title = f"rsmi layers: {task.model}"
         page = write_report(output.directory, result, figures, [], title, report.sheets())
         output.say(page)
-
-
-def _figures(directory: Path, report: LayerReport) -> list[Figure]:
-    """The figure of the page; none where no quantity of any layer is defined."""
-    if not any(row.quantities for row in report.rows):
-        return []
-    path = directory / "figures" / "depth.png"
-    path.parent.mkdir(exist_ok=True)
-    return [Figure(save(report.plot(), path), "Entropy against depth", DEPTH_CAPTION)]

@@ -3,19 +3,19 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rsmi.cli.studies.ensemble import Fit
 from rsmi.errors import InputError
+from studies.training import Fit
 
 Activation = Literal["tanh", "relu"]
 Initial = Literal["preserving", "pytorch"]
 
 
 @dataclass(frozen=True)
-class TwelveBits:
+class Settings:
     """The study.
 
     Args:
-        study: Its name.
+        study: Path of this module.
         mat: A `.mat` file of the original data (F and y); the rule of this study without.
         steepness: Makes the rule of this study smooth: p(y=1|x) is a logistic function of
             this slope; a threshold without.
@@ -36,7 +36,7 @@ class TwelveBits:
         seed: Of the first network.
     """
 
-    study: Literal["twelve_bits"] = "twelve_bits"
+    study: str = "studies.twelve_bits"
     mat: str | None = None
     steepness: float | None = None
     activations: tuple[Activation, ...] = ("tanh", "relu")
@@ -78,8 +78,8 @@ class Kind:
     """Unit function and initial weights.
 
     Args:
-        activation: As in `TwelveBits`.
-        initial: As in `TwelveBits`.
+        activation: As in `Settings`.
+        initial: As in `Settings`.
     """
 
     activation: Activation

@@ -11,29 +11,28 @@ import pytest
 import torch
 from torch import nn
 
-from rsmi.cli.studies.averages import change, rise, signed
-from rsmi.cli.studies.ensemble import Fit, Labelled, Learners, train_together
-from rsmi.cli.studies.initial import keep_variance
-from rsmi.cli.studies.ising_phases.networks import Bit, block_rule, cnn, mlp
-from rsmi.cli.studies.ising_phases.phases import enumerated, posterior, sampled
-from rsmi.cli.studies.twelve_bits.networks import network
-from rsmi.cli.studies.twelve_bits.sphere import (
-    all_patterns,
-    icosahedron,
-    label_probability,
-    power,
-    read_mat,
-)
-from rsmi.cli.studies.twelve_bits.task import Kind
 from rsmi.errors import AnalysisError
 from rsmi.information import Estimate
 from rsmi.layers import Interval, LayerReport, LayerRow
 from rsmi.report import read_result
+from studies.averages import change, rise, signed
+from studies.ising_phases.networks import Bit, block_rule, cnn, mlp
+from studies.ising_phases.phases import enumerated, posterior, sampled
+from studies.training import Fit, Labelled, Learners, keep_variance, train_together
+from studies.twelve_bits.networks import (
+    all_patterns,
+    icosahedron,
+    label_probability,
+    network,
+    power,
+    read_mat,
+)
+from studies.twelve_bits.settings import Kind
 
 Rsmi = Callable[..., Any]
 
 TWELVE = """
-study: twelve_bits
+study: studies.twelve_bits
 activations: [tanh]
 initial: [pytorch]
 widths: [8, 6]
@@ -44,14 +43,14 @@ levels: [8, 2]
 kernel_rows: 256
 """
 ISING = """
-study: ising_phases
+study: studies.ising_phases
 sizes: [4]
 seeds: 2
 fit: {epochs: 1, batch_size: 65536, learning_rate: 1.0e-6}
 """
 """So few and small steps that all networks stay odd, and none is left out."""
 DIGITS = """
-study: digits
+study: studies.digits
 levels: [2]
 noise: []
 seeds: 2
@@ -79,9 +78,8 @@ def test_the_twelve_bit_study_says_what_it_saw(rsmi: Rsmi, here: Path) -> None:
     said, result = study(rsmi, here, TWELVE)
     claim = result.find("layers.claim.untrained.tanh_pytorch")
     assert claim.context["verdict"] in ("seen", "not seen", "opposite")
-    words = " ".join(said.out.split())
-    text = "tanh, torch weights: untrained, H(X|T) rises from T1 to T2, 8 levels:"
-    assert f"{text} {signed(Estimate(claim.value, claim.error, 'estimate'))}" in words
+    number = signed(Estimate(claim.value, claim.error, "estimate"))
+    assert f"{number} {claim.context['verdict']}" in said.out.replace("\N{NO-BREAK SPACE}", " ")
     exact = [q for q in result.quantities() if q.name == "layers.T1.H(X|T)"]
     assert {(q.context["epoch"], q.context.get("levels")) for q in exact} == {
         (epoch, levels) for epoch in (0, 20) for levels in (None, 8, 2)
@@ -142,6 +140,50 @@ def test_studies_refuse_settings(change: str, words: str, rsmi: Rsmi, here: Path
     said = rsmi("layers", "study.yaml")
     assert said.code == 2, said.err
     assert words in said.err
+
+
+def test_a_study_that_is_nowhere_teaches_where_they_are(rsmi: Rsmi, here: Path) -> None:
+    """As with an installed wheel, whose user has no clone."""
+    (here / "study.yaml").write_text("study: twelve_bits\n")
+    said = rsmi("layers", "study.yaml")
+    assert said.code == 2
+    assert "there is no study 'twelve_bits' (No module named 'twelve_bits')" in said.err
+    assert "stand beside its configs and are not installed: run them in a clone" in said.err
+    (here / "studies").mkdir()
+    (here / "studies" / "twelve_bits.py").touch()
+    assert "did you mean 'studies.twelve_bits'?" in rsmi("layers", "study.yaml").err
+
+
+def test_a_module_that_is_no_study_is_told_what_one_has(rsmi: Rsmi, here: Path) -> None:
+    said = rsmi("layers", "--study", "json.decoder", "--out", "out")
+    assert said.code == 2
+    assert "json.decoder is no study: it has no Settings and no run" in said.err
+
+
+def test_a_study_of_ones_own_is_a_module(
+    rsmi: Rsmi, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(here)
+    (here / "own_study.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from rsmi.report import Page, Quantity\n"
+        "@dataclass(frozen=True)\n"
+        "class Settings:\n"
+        "    study: str = 'own_study'\n"
+        "    seed: int = 3\n"
+        "class Found(Page):\n"
+        "    title = 'One number'\n"
+        "    def quantities(self):\n"
+        "        return [Quantity('layers.study.one', 1.0, 0.1, 'estimate', '1')]\n"
+        "    def figures(self, directory):\n"
+        "        return []\n"
+        "def run(settings, output, workers):\n"
+        "    return Found()\n"
+    )
+    said = rsmi("layers", "--study", "own_study", "--out", "out")
+    assert said.code == 0, said.err
+    assert read_result(here / "out").find("layers.study.one").value == 1.0
+    assert "One number" in (here / "out" / "report.html").read_text()
 
 
 def test_original_data_are_read(tmp_path: Path) -> None:

@@ -1,15 +1,19 @@
-r"""Patterns on twelve points of a sphere, and a rotation-invariant rule that labels them."""
+"""The networks, and every pattern on twelve points of a sphere with the rule that labels it."""
 
 import math
+from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from rsmi.errors import InputError
 from rsmi.lattice import states
+from studies.training import Labelled, keep_variance
+from studies.twelve_bits.settings import Kind, Settings
 
 _POINTS = 12
 _DEGREE_WEIGHTS = (1.0, 0.5)
@@ -111,3 +115,48 @@ def read_mat(path: str) -> tuple[Tensor, Tensor]:
 
 def _two_valued(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
     return bool(np.isin(x, (-1, 0, 1)).all() and np.isin(y, (0, 1)).all())
+
+
+_UNITS = {"tanh": nn.Tanh, "relu": nn.ReLU}
+
+
+def network(widths: Sequence[int], kind: Kind) -> nn.Sequential:
+    """Linear layers and unit functions `T1`, `T2` ..., then two logits.
+
+    >>> [name for name, _ in network((3, 2), Kind("tanh", "pytorch")).named_children()]
+    ['linear1', 'T1', 'linear2', 'T2', 'logits']
+    """
+    layers: list[tuple[str, nn.Module]] = []
+    for place, (before, after) in enumerate(zip((12, *widths), widths, strict=False), start=1):
+        layers += [
+            (f"linear{place}", nn.Linear(before, after)),
+            (f"T{place}", _UNITS[kind.activation]()),
+        ]
+    whole = nn.Sequential(OrderedDict([*layers, ("logits", nn.Linear(widths[-1], 2))]))
+    if kind.initial == "pytorch":
+        return whole
+    return keep_variance(whole, "relu" if kind.activation == "relu" else "linear")
+
+
+def patterns(task: Settings) -> Labelled:
+    """Every pattern in a fixed random order; one with two possible labels has two rows.
+
+    The order makes every part of the rows a fair sample of the patterns.
+    """
+    if task.mat is not None:
+        x, p = read_mat(task.mat)
+    else:
+        x = all_patterns()
+        p = label_probability(x, task.steepness)
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(1))
+    x, y, weights = _rows(x[order], p[order])
+    even = bool((weights == weights[0]).all())
+    return Labelled(x, y, None if even else weights)
+
+
+def _rows(x: Tensor, p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    weights = torch.cat([1 - p, p])
+    labels = torch.arange(2).repeat_interleave(len(x))
+    met = weights > 0
+    order = torch.argsort(torch.arange(len(x)).repeat(2)[met], stable=True)
+    return x.repeat(2, 1)[met][order], labels[met][order], weights[met][order]

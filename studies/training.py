@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
 from rsmi.errors import AnalysisError
-from rsmi.information import Plain
-from rsmi.report import Quantity
+from rsmi.information import Plain, Quantity
+from rsmi.progress import Progress, silent
 
-Progress = Callable[[int, int], None]
 Tensors = dict[str, Tensor]
 
 _NEAR = 0.95
@@ -64,7 +63,7 @@ def train_together(
     data: Labelled,
     fit: Fit,
     at: Sequence[int],
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> dict[int, list[nn.Module]]:
     """Minimise the cross entropy of the labels for all seeds at once.
 
@@ -99,8 +98,7 @@ def train_together(
             )
         if epoch in at:
             kept[epoch] = team.members()
-        if progress:
-            progress(epoch, fit.epochs)
+        progress(epoch, fit.epochs)
     return kept
 
 
@@ -214,3 +212,26 @@ def _fresh(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make()
+
+
+def keep_variance(network: nn.Sequential, unit: Literal["linear", "relu"]) -> nn.Sequential:
+    """Draw normal weights and put biases to zero, in place.
+
+    The variance is 1/fan-in for units that are linear at 0, such as tanh, and 2/fan-in for ReLU
+    (He et al. 2015, arXiv:1502.01852). With torch's default, 1/(3 fan-in), the signal shrinks
+    with every layer, and an untrained network looks forgetful to whoever reads it with a finite
+    resolution.
+
+    Args:
+        network: Fresh.
+        unit: What its units are like.
+
+    Returns:
+        The network.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity=unit)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    return network

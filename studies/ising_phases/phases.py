@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rsmi.cli.studies.ensemble import Labelled
 from rsmi.information import Estimate
 from rsmi.layers import Inputs, enumerated_ising, ising_entropy, sampled_inputs, sampled_ising
 from rsmi.sampling import Ising
 from rsmi.sampling.exact import kaufman
+from studies.training import Labelled
 
 _CHAINS = 64
 

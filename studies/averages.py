@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from rsmi.information import Estimate, Plain, format_with_error
-from rsmi.layers import LayerReport, LayerRow, SeedAverage, Value, over_seeds, value_text
+from rsmi.layers import LayerReport, LayerRow, SeedAverage, over_seeds
 from rsmi.report import Quantity, figures
+from rsmi.report.layers import Value, cell, number
 
 Reports = Sequence[LayerReport]
 
@@ -61,7 +62,7 @@ def averaged_cell(reports: Reports, layer: str, name: str) -> str:
 
 def _single(value: Value) -> str:
     if isinstance(value, Estimate) or value.is_exact:
-        return value_text(value)
+        return cell(value)
     error = max(value.lower.error, value.upper.error)
     return _bracketed(value.middle, 0.5 * abs(value.width), error)
 
@@ -74,7 +75,7 @@ def _bracketed(middle: float, half: float, error: float) -> str:
     """
     if half > max(error, _OPEN):
         return f"{middle - half:.2f}..{middle + half:.2f}"
-    return format_with_error(middle, error + half if half > _OPEN else error)
+    return number(Estimate(middle, error + half if half > _OPEN else error, "estimate"))
 
 
 def averaged_quantities(reports: Reports, **context: Plain) -> list[Quantity]:

@@ -1,73 +1,51 @@
-"""Training, measurement and the page."""
+"""Phase classifiers on Ising configurations beside RG layers of the same widths."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-import torch
-from rich.text import Text
 from torch import Tensor, nn
 
-from rsmi.cli.layers.printing import printed, stacked
-from rsmi.cli.output import Output
-from rsmi.cli.parsing import Execution, parse
-from rsmi.cli.studies.averages import averaged_quantities
-from rsmi.cli.studies.ensemble import Learners, train_together
-from rsmi.cli.studies.ising_phases.found import Lattice
-from rsmi.cli.studies.ising_phases.networks import block_rule, cnn, mlp, rg_layers
-from rsmi.cli.studies.ising_phases.phases import Phases, enumerated, sampled
-from rsmi.cli.studies.ising_phases.pictures import pictures
-from rsmi.cli.studies.ising_phases.rules import Rules
-from rsmi.cli.studies.ising_phases.sheets import sheet_of
-from rsmi.cli.studies.ising_phases.task import IsingPhases
-from rsmi.cli.studies.run import default_out, published
 from rsmi.layers import LayerReport, analyse_layers
+from rsmi.progress import Watcher
 from rsmi.report import Quantity
+from studies.averages import averaged_quantities
+from studies.ising_phases.networks import Rules, block_rule, cnn, mlp, rg_layers
+from studies.ising_phases.pages import Found, Lattice
+from studies.ising_phases.phases import Phases, enumerated, sampled
+from studies.ising_phases.settings import Settings
+from studies.training import Learners, train_together
 
-DESCRIPTION = "Phase classifiers on Ising configurations beside RG layers of the same widths."
+__all__ = ["Settings", "run"]
 
-_HEADLINE = ["information.exact.full", "information.exact.optimum"]
 Networks = Mapping[str, Sequence[nn.Module]]
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Parse and run."""
-    task, execution = parse("layers", IsingPhases, arguments, DESCRIPTION)
-    Study(task, execution, default_out(arguments, execution.out)).run()
+def run(settings: Settings, output: Watcher, workers: int) -> Found:
+    """Train and measure on all lattices, one after the other."""
+    return Study(settings, output).run()
 
 
 class Study:
-    """All lattices, one after the other.
+    """Training and measurement.
 
     Args:
         task: Settings.
-        execution: Threads.
-        out: Directory for everything.
+        output: Who watches.
     """
 
-    def __init__(self, task: IsingPhases, execution: Execution, out: str) -> None:
-        self.task = task
-        torch.set_num_threads(execution.workers)
-        self.output = Output("layers", task, out, execution.resume)
+    def __init__(self, task: Settings, output: Watcher) -> None:
+        self.task, self.output = task, output
         self.quantities: list[Quantity] = []
 
-    def run(self) -> None:
+    def run(self) -> Found:
         """Carry out all steps."""
         with self.output.stage("rules", "Solving for the rule of largest mutual information"):
             rules = Rules.solved()
         self.quantities += rules.quantities
         lattices = [self._lattice(size, rules) for size in self.task.sizes]
-        tables = [sheet_of(lattice, self.task.temperatures) for lattice in lattices]
-        table = stacked([part for sheet in tables for part in (printed(sheet), Text())])
-        result = self.output.finish(self.quantities, self.task.seed, table=table)
-        most = tuple(result.find(f"information.exact.{n}").value for n in ("optimum", "full"))
-        published(
-            self.output,
-            result,
-            "What phase classifiers and RG layers forget",
-            tables,
-            partial(pictures, lattices, (most[0], most[1])),
-            _HEADLINE,
-        )
+        known = {quantity.name: quantity.value for quantity in rules.quantities}
+        most = (known["information.exact.optimum"], known["information.exact.full"])
+        return Found(lattices, self.task.temperatures, most, self.quantities)
 
     def _lattice(self, size: int, rules: Rules) -> Lattice:
         phases = self._phases(size)
@@ -124,7 +102,7 @@ class Study:
         lattice.reports[name] = reports
         about = {"size": lattice.size, "network": name}
         self.quantities += (
-            reports[0].named(name, size=lattice.size)
+            [quantity.about(**about) for quantity in reports[0].quantities()]
             if len(reports) == 1
             else averaged_quantities(reports, **about)
         )

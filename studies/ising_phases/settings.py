@@ -3,16 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rsmi.cli.studies.ensemble import Fit
 from rsmi.errors import InputError
+from studies.training import Fit
 
 
 @dataclass(frozen=True)
-class IsingPhases:
+class Settings:
     """The study: T1 is one bit per 2 x 2 block, T2 one bit for the lattice.
 
     Args:
-        study: Its name.
+        study: Path of this module.
         temperatures: A cold and a warm one, in units of J; which one is the label.
         sizes: Extents of the lattices: 4 is enumerated, 6 is sampled.
         samples: Configurations at each temperature for sampled lattices, a multiple of 64.
@@ -21,7 +21,7 @@ class IsingPhases:
         seed: Of the first network and of the sampler.
     """
 
-    study: Literal["ising_phases"] = "ising_phases"
+    study: str = "studies.ising_phases"
     temperatures: tuple[float, float] = (2.0, 2.6)
     sizes: tuple[Literal[4, 6], ...] = (4, 6)
     samples: int = 32768
