@@ -1,7 +1,7 @@
 """Results, figures and the report page: what a command leaves behind for people to read."""
 
 from rsmi.information import Quantity, Sheet
-from rsmi.report.drawing import draw, sheets
+from rsmi.report.drawing import draw
 from rsmi.report.page import Figure, Page, write_report
 from rsmi.report.reading import read_result, result_has_digest
 from rsmi.report.result import SCHEMA, Result
@@ -18,6 +18,5 @@ __all__ = [
     "html",
     "read_result",
     "result_has_digest",
-    "sheets",
     "write_report",
 ]

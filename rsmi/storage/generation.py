@@ -15,7 +15,7 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.progress import Progress, silent
 from rsmi.sampling import EquilibrationReport, equilibrate, sample_blocks
-from rsmi.sampling.families import Engine
+from rsmi.sampling.families import Engine, Family
 from rsmi.sampling.select import AUTO
 from rsmi.storage.autocorrelation import autocorrelation_times
 from rsmi.storage.header import SampleHeader
@@ -103,6 +103,7 @@ class Drawing:
             seed=recipe.seed,
             recipe=recipe.to_yaml(),
             observables=family.units(model),
+            space=_space(family, model),
         )
         return cls(recipe, model, header)
 
@@ -144,6 +145,14 @@ class Drawing:
         if not set(wanted) <= set(found):
             found = found | self.recipe.family.observables(self.model, states)
         return {name: found[name].numpy() for name in wanted}
+
+
+def _space(family: Family, model: Any) -> str:
+    """The space of a model as text; empty where its sites are not alike."""
+    try:
+        return family.space(model).to_text()
+    except InputError:
+        return ""
 
 
 def _engine(drawing: Drawing, workers: int, device: str) -> Engine:

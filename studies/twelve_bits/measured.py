@@ -7,8 +7,15 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from rsmi.cli.layers.network import ranges
-from rsmi.layers import Estimators, Inputs, LayerReport, Options, analyse_layers, quantise
+from rsmi.layers import (
+    Estimators,
+    Inputs,
+    LayerReport,
+    Options,
+    activation_ranges,
+    analyse_layers,
+    quantise,
+)
 from studies.averages import Reports, layer_names
 from studies.twelve_bits.settings import Kind, Settings
 
@@ -86,7 +93,7 @@ class Measurer:
         )
 
     def _rounded(self, net: nn.Module, levels: int) -> nn.Module:
-        own = ranges(net, _LAYERS, self.inputs)
+        own = activation_ranges(net, self.inputs, _LAYERS)
         fixed = {
             name: _BOUNDED[type(unit)]
             for name, unit in net.named_children()

@@ -93,7 +93,11 @@ def potts(letters, sites, symmetries):
 
 @pytest.mark.parametrize(
     ("letters", "symmetries"),
-    [(3, list(itertools.permutations(range(3)))), (3, [(0, 1, 2), (2, 1, 0)]), (2, [(0, 1), (1, 0)])],
+    [
+        (3, list(itertools.permutations(range(3)))),
+        (3, [(0, 1, 2), (2, 1, 0)]),
+        (2, [(0, 1), (1, 0)]),
+    ],
 )
 @pytest.mark.parametrize("search", ["all", "ascent"])
 def test_the_best_rule_that_commutes_with_a_group(letters, symmetries, search, monkeypatch):
