@@ -2,10 +2,9 @@
 
 from rsmi.information import Quantity, Sheet
 from rsmi.report.drawing import draw
-from rsmi.report.page import Figure, Page, write_report
+from rsmi.report.page import Figure, Page, html, write_report
 from rsmi.report.reading import read_result, result_has_digest
 from rsmi.report.result import SCHEMA, Result
-from rsmi.report.sheet import html
 
 __all__ = [
     "SCHEMA",
