@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from rsmi.information import Estimate, Plain, format_with_error
 from rsmi.layers import LayerReport, LayerRow, SeedAverage, over_seeds
 from rsmi.report import Quantity, figures
-from rsmi.report.layers import Value, cell, number
 
 Reports = Sequence[LayerReport]
 

@@ -285,7 +285,7 @@ def test_the_report_as_text_and_as_numbers():
     report = analyse_layers(quantise(network(0, 4), "3", 2), finite_inputs(x), options=options)
     text = report.table()
     assert text.startswith("network: 16 rows, finite inputs, H(X) = 2.7725887, all in nats")
-    assert "H(X|T)" in text.splitlines()[2]
+    assert "H(X|T)" in text.splitlines()[1]
     names = [quantity.name for quantity in report.quantities()]
     assert "layers.3.H(X|T)" in names
     assert "layers.3.range_bins(2).I(X;T)" in names

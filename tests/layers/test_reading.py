@@ -178,7 +178,7 @@ def test_rows_of_a_chain_are_asked_about_in_every_form(tmp_path):
 
 
 def test_independent_rows_pass_and_chains_do_not():
-    """No false alarm of 400 draws of rows of many kinds; chains that stay are seen."""
+    """No false alarm in 400 draws of rows of many kinds; chains that stay are seen."""
     rng = np.random.default_rng(7)
     for n in (50, 400, 3000):
         for _ in range(50):

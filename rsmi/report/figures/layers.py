@@ -39,6 +39,18 @@ def short_name(name: str, letters: int = _LETTERS) -> str:
     return f"{name[:head]}..{name[head + 2 - letters :]}"
 
 
+def short_name(name: str, letters: int = 20) -> str:
+    """A name with its middle left out, where it is long.
+
+    >>> short_name("encoder.layers.10.attention.out_proj"), short_name("encoder.0")
+    ('encode..ion.out_proj', 'encoder.0')
+    """
+    if len(name) <= letters:
+        return name
+    head = letters // 3
+    return f"{name[:head]}..{name[head + 2 - letters :]}"
+
+
 @dataclass(frozen=True)
 class Depth:
     """One quantity of one network, layer by layer.

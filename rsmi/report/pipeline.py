@@ -8,9 +8,12 @@ from typing import Literal
 
 import torch
 
+from rsmi.information import Quantity
 from rsmi.learning.learn import Learned
 from rsmi.renormalization import MCRGResult, ScanEntry, coarse_grain
-from rsmi.report import Figure, Quantity, Result, figures, write_report
+from rsmi.report import figures
+from rsmi.report.page import Figure, write_report
+from rsmi.report.result import Result
 from rsmi.storage import Samples
 
 _HEADLINE = (
