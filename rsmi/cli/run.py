@@ -9,6 +9,7 @@ from rsmi.cli.exponents import iterate_rule, quantities, references
 from rsmi.cli.learning import Source, check_memory_of_learning, train_rule
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
+from rsmi.cli.pictures import write_pictures
 from rsmi.cli.rules import named_tables, rule_name
 from rsmi.cli.sample import describe, draw
 from rsmi.cli.settings import Run
@@ -19,7 +20,6 @@ from rsmi.learning import TableFilter, load_filter
 from rsmi.learning.learn import Learned
 from rsmi.renormalization import MCRGResult, check_iteration, copies
 from rsmi.report import Quantity
-from rsmi.report.pipeline import write_pictures
 from rsmi.storage import SampleRecipe, Samples, Selection, check_lattice
 
 DESCRIPTION = "Run the whole pipeline of a config and write result.json, report.html and figures."

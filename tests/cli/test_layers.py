@@ -26,6 +26,7 @@ from rsmi.layers import (
     quantise,
     sampled_inputs,
 )
+from rsmi.layers.report import grouped
 from rsmi.report import read_result
 
 Rsmi = Callable[..., Any]
