@@ -1,18 +1,18 @@
-"""How each kind of result is arranged and drawn; `rsmi.information.Outcome` finds it here."""
+"""How each kind of result is drawn; `rsmi.information.Outcome.plot` finds it here."""
 
 import importlib
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
 from rsmi.errors import InputError
-from rsmi.information import Outcome, Sheet, quantity_sheet
+from rsmi.information import Outcome
 from rsmi.report.figures import values
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ROOMS = {"rsmi.layers": "rsmi.report.layers"}
-"""Room of a kind of result -> the module that registers how it is shown, imported when needed."""
+"""Room of a kind of result -> the module that registers how it is drawn, imported when needed."""
 
 
 def draw(outcome: Outcome) -> "Figure":
@@ -28,16 +28,6 @@ def draw(outcome: Outcome) -> "Figure":
     return drawn(outcome)
 
 
-def sheets(outcome: Outcome) -> list[Sheet]:
-    """Arrange a result: as its kind is arranged, or in one table of its quantities.
-
-    Args:
-        outcome: Any result object.
-    """
-    _import_kind(outcome)
-    return arranged(outcome)
-
-
 @singledispatch
 def drawn(outcome: Outcome) -> "Figure":
     """A kind of result registers its figure here."""
@@ -47,13 +37,6 @@ def drawn(outcome: Outcome) -> "Figure":
             f"this {type(outcome).__name__} holds no number, so there is nothing to draw"
         )
     return values(quantities)
-
-
-@singledispatch
-def arranged(outcome: Outcome) -> list[Sheet]:
-    """A kind of result registers its tables here."""
-    shown = [quantity for quantity in outcome.quantities() if ".scan." not in quantity.name]
-    return [quantity_sheet(shown)] if shown else []
 
 
 def _import_kind(outcome: Outcome) -> None:

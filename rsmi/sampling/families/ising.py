@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from torch import Tensor
-
 from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import SPIN
@@ -12,7 +10,6 @@ from rsmi.sampling.exact.enumeration import all_values
 from rsmi.sampling.exact.kaufman import kaufman
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.families.interface import CRITICAL, Example, Family, Setup
-from rsmi.sampling.families.planes import up
 from rsmi.sampling.ising import CRITICAL_COUPLING, CRITICAL_COUPLING_3D, Ising
 from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.registry import registry
@@ -47,10 +44,6 @@ class IsingFamily(Family):
     def space(self, model: Any) -> Space:
         """Spins of a hypercubic torus."""
         return Space.hypercubic(model.shape, SPIN)
-
-    def letters(self, model: Any, states: Tensor) -> Tensor:
-        """0 for -1 and 1 for +1."""
-        return up(states)
 
     def iteration(self, model: Any) -> str:
         """Nothing against ferromagnets."""

@@ -13,7 +13,6 @@ from rsmi.lattice import Space
 from rsmi.lattice.alphabet import spins
 from rsmi.sampling.families.interface import Engine, Example, Family, Setup
 from rsmi.sampling.families.parameters import Parameter
-from rsmi.sampling.families.planes import up
 from rsmi.sampling.graphs.running import check_configurations
 from rsmi.sampling.quantum import (
     AmplitudeSampler,
@@ -88,10 +87,6 @@ class QuantumFamily(Family):
     def space(self, model: Any) -> Space:
         """Spins of a ring; the transverse field points along x and leaves no flip of that axis."""
         return Space.hypercubic(model.shape, spins(flip=model.chain.flips))
-
-    def letters(self, model: Any, states: Tensor) -> Tensor:
-        """0 for -1 and 1 for +1."""
-        return up(states)
 
     def enumerate(self, model: Any) -> tuple[Tensor, Tensor]:
         """|psi|^2 of up to 20 spins, by exact diagonalisation."""

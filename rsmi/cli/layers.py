@@ -8,7 +8,6 @@ import torch
 
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
-from rsmi.cli.progress import counting
 from rsmi.cli.studies import run_study, study_of
 from rsmi.layers import (
     Estimators,
@@ -133,7 +132,7 @@ def main(arguments: Sequence[str]) -> None:
     output = Output("layers", task, execution.out, execution.resume)
     with (
         output.stage("layers", f"Measuring the layers of {task.model}"),
-        counting(output.console, "inputs") as bar,
+        output.counting("inputs") as bar,
     ):
         report = analyse_layers(
             network,
