@@ -72,7 +72,7 @@ def main(arguments: Sequence[str]) -> None:
     family = find_family(task.model)
     temperature = CRITICAL if family.has_temperature else None
     temperature = temperature if task.temperature is None else task.temperature
-    model = family.named(shape, temperature, task.parameters)
+    model = family.built(shape, temperature, task.parameters)
     space, window = family.space(model), _window(task)
     letters, finite = space.alphabet.size, all(map(math.isfinite, shape))
     n_visible = place(window, space).n_visible if finite else math.prod(window.block)
