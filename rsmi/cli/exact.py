@@ -56,9 +56,10 @@ def main(arguments: Sequence[str]) -> None:
     """Parse and run."""
     task, execution = parse("exact", Exact, arguments, DESCRIPTION)
     shape = [math.inf if extent == "inf" else extent for extent in task.shape]
-    interaction = find_family(task.model).interaction(shape, task.temperature, task.parameters)
-    letters = interaction.n_letters
-    rules = _rules(letters) if task.rules is None else task.rules
+    family = find_family(task.model)
+    model = family.built(shape, task.temperature, task.parameters)
+    interaction, letters = family.pair(model), family.space(model).alphabet
+    rules = _rules(letters.size) if task.rules is None else task.rules
     block = block_for(task.block, task.shape)
     tables = named_tables([rule for rule in rules if rule != OPTIMUM], block, letters)
     output = Output("exact", task, execution.out, execution.resume)
@@ -66,8 +67,8 @@ def main(arguments: Sequence[str]) -> None:
     with output.stage("exact", f"Solving {task.model} {size} at temperature {task.temperature}"):
         solved = exact_window(shape, interaction, block, task.buffer)
         quantities = [Quantity.of("information.exact.full", solved.full())]
-        symbols = letters if task.symbols is None else task.symbols
-        odd = letters == 2 and symbols & (symbols - 1) == 0
+        symbols = letters.size if task.symbols is None else task.symbols
+        odd = letters.size == 2 and symbols & (symbols - 1) == 0
         z2: Z2 = task.z2 or ("impose" if odd else "allow")
         quantities += [_judge(solved, name, tables, symbols, z2) for name in named(rules)]
     output.finish(quantities, seed=None)

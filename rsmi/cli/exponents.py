@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from torch import Tensor
-
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
 from rsmi.cli.progress import counting
-from rsmi.cli.rules import load_rule, rule_name
+from rsmi.cli.rules import rule_name
 from rsmi.cli.settings import Exponents
 from rsmi.information import Estimate
+from rsmi.lattice import Space
+from rsmi.lattice.alphabet import SPIN
+from rsmi.learning import Rule
 from rsmi.renormalization import (
     SYMBOLS,
     Average,
@@ -19,6 +20,7 @@ from rsmi.renormalization import (
     ScanEntry,
     Verdict,
     check_iteration,
+    find_rule,
     over_steps,
     renormalise,
 )
@@ -36,8 +38,9 @@ class ExponentsTask:
         data: A file of configurations: of this project, of mcising, or `.npy`/`.npz`.
         select: Which of its samples, where it is a collection or an mcising file.
         rule: `majority`, of letters other than two `plurality`, of spins with vacancies also
-            `vacancy_majority`, or the directory of a trained rule; one that copies spins, as
-            `decimation` does, has no fixed point and is refused.
+            `vacancy_majority`, or the directory of a trained rule (with --trust where it holds a
+            network of somebody's own); one that copies spins, as `decimation` does, has no fixed
+            point and is refused.
         block: Extents of the block of a rule known by name; 2 along each axis without.
         levels: Coarse-graining steps, two or more where the lattice allows them; all without a
             number.
@@ -58,47 +61,21 @@ class ExponentsTask:
 
 def main(arguments: Sequence[str]) -> None:
     """Parse and run."""
-    task, execution = parse("exponents", ExponentsTask, arguments, DESCRIPTION)
+    task, execution = parse("exponents", ExponentsTask, arguments, DESCRIPTION, rules=True)
     settings = Exponents((task.rule,), task.levels, task.reach, task.blocks)
     with task.select.open(task.data) as samples:
         check_iteration(samples)
-        table, block = load_rule(task.rule, task.block, samples.space)
+        space = samples.space or Space.hypercubic(samples.shape, SPIN)
+        rule = find_rule(task.rule, space, task.block, trust=execution.trust)
         output = Output("exponents", task, execution.out, execution.resume)
-        rule = task.rule
-        found = iterate_rule(samples, table, block, settings, task.seed, execution, output, rule)
-        reference = references(samples, output)
-    output.finish(quantities(found, rule_name(task.rule), "exponents", reference), task.seed)
+        found = iterate_rule(samples, rule, settings, task.seed, execution, output, task.rule)
+    output.finish(quantities(found, rule_name(task.rule), "exponents"), task.seed)
     found.verdict.check()
-
-
-def references(samples: Samples, output: Output) -> Mapping[str, float]:
-    """Known exponents of the samples' model; says why there are none."""
-    point, coupling = samples.critical, (samples.model or {}).get("coupling")
-    at = point is not None and coupling is not None and point.holds(float(coupling))
-    known = point.universality.values() if at and point is not None else {}
-    if samples.model is None:
-        output.say(
-            "nothing is known of the Hamiltonian of these samples: what stands below are critical "
-            "exponents only if they were drawn at a critical point; the flow can refute that (see "
-            "the verdict) but not prove it, least of all on a small lattice"
-        )
-    if samples.model is not None and not known:
-        output.say(
-            f"{_describe(samples.model)} is not at a critical point known here, so no exact values "
-            "stand beside these; away from criticality they are no critical exponents"
-        )
-    return known
-
-
-def _describe(model: Mapping[str, str | float]) -> str:
-    name, *facts = (f"{key} {value}" if key != "model" else value for key, value in model.items())
-    return f"the model {name} at {', '.join(map(str, facts))}"
 
 
 def iterate_rule(
     samples: Samples,
-    table: Tensor,
-    block: tuple[int, ...],
+    rule: Rule,
     settings: Exponents,
     seed: int,
     execution: Execution,
@@ -112,8 +89,7 @@ def iterate_rule(
     ):
         found = renormalise(
             samples,
-            table,
-            block,
+            rule,
             levels=settings.levels,
             reach=settings.reach,
             seed=seed,
@@ -128,14 +104,14 @@ def iterate_rule(
     for parity in found.interactions:
         output.say(f"{SYMBOLS[parity]} over the steps: {over_steps(found.scan, parity)}")
     output.say(f"verdict: {found.verdict.text}")
+    if found.remark:
+        output.say(found.remark)
     return found
 
 
-def quantities(
-    found: MCRGResult, rule: str, prefix: str, reference: Mapping[str, float]
-) -> list[Quantity]:
+def quantities(found: MCRGResult, rule: str, prefix: str) -> list[Quantity]:
     """Exponents with their errors if the verdict allows them, the verdict, and the scan behind."""
-    verdict, final = found.verdict, []
+    verdict, reference, final = found.verdict, found.known, []
     if verdict.fixed_point:
         final = [
             Quantity.of(

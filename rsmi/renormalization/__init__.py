@@ -4,7 +4,13 @@ from rsmi.renormalization.coarse_grain import coarse_grain
 from rsmi.renormalization.couplings import Interaction, generate_interactions
 from rsmi.renormalization.exponents import SYMBOLS, Exponent
 from rsmi.renormalization.measure import measure
-from rsmi.renormalization.monte_carlo_rg import MCRGResult, check_iteration, renormalise
+from rsmi.renormalization.monte_carlo_rg import (
+    MCRGResult,
+    check_iteration,
+    find_rule,
+    known_exponents,
+    renormalise,
+)
 from rsmi.renormalization.stability import ScanEntry, over_steps, stability_matrix
 from rsmi.renormalization.verdict import Average, Drift, Verdict, copies
 
@@ -20,7 +26,9 @@ __all__ = [
     "check_iteration",
     "coarse_grain",
     "copies",
+    "find_rule",
     "generate_interactions",
+    "known_exponents",
     "measure",
     "over_steps",
     "renormalise",

@@ -1,24 +1,26 @@
 """The whole analysis of one rule: from samples to critical exponents."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.lattice import Alphabet, Space, coarse_shape, words
+from rsmi.lattice import Alphabet, Space, Window, coarse_shape, place
 from rsmi.lattice.alphabet import SPIN
-from rsmi.renormalization.coarse_grain import Rule
+from rsmi.learning import CLASSICAL, Rule, load_rule
+from rsmi.renormalization.coarse_grain import BitRule, LetterRule, WideRule
 from rsmi.renormalization.couplings import Operator, Parity, generate_interactions
-from rsmi.renormalization.exponents import Exponent, critical_exponents
-from rsmi.renormalization.letters import LetterRule, letter_operators
+from rsmi.renormalization.exponents import Exponent, exponents_of
+from rsmi.renormalization.letters import letter_operators
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stability import ScanEntry, scan
 from rsmi.renormalization.stream import IteratedRule, Progress, Source, accumulate, silent
-from rsmi.renormalization.verdict import Told, Verdict, judge, ordered
+from rsmi.renormalization.verdict import Told, Verdict, copies, judge, ordered
 from rsmi.sampling import OrderReport
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.threads import cores
@@ -41,6 +43,8 @@ class MCRGResult:
         blocks: Independent blocks of the data behind the jackknife errors.
         order: How much the configurations remember of each other.
         omega: Exponent of corrections that shrink slowly; None where they shrink as b**-2.
+        known: Exact exponents of the samples' model, by name; empty where none are known.
+        remark: Why there are none.
     """
 
     shapes: tuple[tuple[int, ...], ...]
@@ -51,23 +55,26 @@ class MCRGResult:
     blocks: int
     order: OrderReport
     omega: float | None
+    known: Mapping[str, float] = field(default_factory=dict)
+    remark: str = ""
 
     @property
     def exponents(self) -> dict[str, Exponent]:
-        """Final numbers by name, see `critical_exponents`.
+        """Final numbers by name, see `exponents_of`.
 
         Raises:
             AnalysisError: If there is no fixed point, with the reasons.
         """
         self.verdict.check()
-        return critical_exponents(*_sectors(self.scan), len(self.shapes[0]), self.omega)
+        return exponents_of(*_sectors(self.scan), len(self.shapes[0]), self.omega)
 
 
 def renormalise(
     samples: Source,
-    table: Tensor,
-    block: Sequence[int],
+    rule: Rule | str | os.PathLike[str],
     *,
+    block: Sequence[int] | None = None,
+    trust: bool = False,
     levels: int | None = None,
     reach: float = 2.0,
     n_even: int | None = None,
@@ -86,9 +93,12 @@ def renormalise(
 
     Args:
         samples: Configurations at the critical point, of a space with one site in each cell.
-        table: (q**n_v, q) float64 p(h|v), alike under every symmetry of the q letters; row and
-            column as in `rsmi.lattice.words`. With two letters odd under the flip of all spins.
-        block: Extents of the block in cells, all equal.
+        rule: A rule that gives the letters that it takes, alike under their symmetries; the name
+            of one; or the directory of a trained one. Where its table would not fit in memory its
+            network is asked for every block.
+        block: Extents of the block of a rule known by name, in cells, all equal; 2 without.
+        trust: Whether code of a trained rule of somebody's own may run, see
+            `rsmi.learning.load_rule`.
         levels: Steps; without it as many as leave a lattice at least 2 sites wide, in three
             dimensions 4. A single step is accepted only where the lattice cannot give two.
         reach: Largest distance between two spins of an interaction, in lattice constants.
@@ -110,24 +120,100 @@ def renormalise(
     """
     space = _space(samples)
     order = check_source(samples)  # what its axes are comes before what a block is
-    rule = _rule(table, tuple(block), space.alphabet, seed)
+    chosen = find_rule(rule, space, block, trust=trust)
+    iterated = _iterated(chosen, space, seed)
     critical = getattr(samples, "critical", None)
     omega = _omega(critical, space)
-    shapes = _shapes(space.cells, rule.block, levels, slow=omega is not None)
+    shapes = _shapes(space.cells, chosen.block, levels, slow=omega is not None)
     bases = _bases(reach, space, {"even": n_even, "odd": n_odd})
     _check_amount(len(samples), samples.chains, max(map(len, bases.values())), blocks)
     blocks = min(blocks, order.blocks)
     steps, threads = len(shapes) - 1, workers or cores()
     rows = _rows(samples, space)
     moments = accumulate(
-        rows, rule, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
+        rows, iterated, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
     )
-    scans = _scans(moments, rule.block[0])
-    found = critical_exponents(scans["even"], scans["odd"], len(space.cells), omega)
+    scans = _scans(moments, chosen.block[0])
+    found = exponents_of(scans["even"], scans["odd"], len(space.cells), omega)
     told = Told.of(samples, critical, omega)
-    verdict = judge(scans, moments, found, table, space.alphabet, told)
+    verdict = judge(scans, moments, found, copies(chosen), told)
     used, entries = len(moments["even"].count), scans["even"] + scans["odd"]
-    return MCRGResult(shapes, bases, entries, verdict, order.n, used, order, omega)
+    known, remark = known_exponents(samples)
+    return MCRGResult(shapes, bases, entries, verdict, order.n, used, order, omega, known, remark)
+
+
+def find_rule(
+    rule: Rule | str | os.PathLike[str],
+    space: Space,
+    block: Sequence[int] | None = None,
+    *,
+    trust: bool = False,
+) -> Rule:
+    """A rule for boxes of a space, by itself, by name or from its directory.
+
+    Args:
+        rule: As in `renormalise`.
+        space: Where its letters live.
+        block: Extents of the block of a rule known by name, 2 along each axis without; checked for
+            any other.
+        trust: As in `renormalise`.
+
+    Raises:
+        InputError: For an unknown or damaged rule, one for other letters or another block, or a
+            block that is no box.
+    """
+    if not isinstance(rule, Rule) and rule in CLASSICAL:
+        extents = (2,) * len(space.cells) if block is None else tuple(block)
+        return load_rule(rule, place(Window(extents, buffer=0), space))
+    found = rule if isinstance(rule, Rule) else load_rule(rule, trust=trust)
+    if block is not None and tuple(block) != found.block:
+        raise InputError(
+            f"the rule has block {list(found.block)}, asked for was {list(block)}; leave the block "
+            "out, or choose another rule"
+        )
+    names, letters = found.alphabet.names, space.alphabet.names
+    if names != letters:
+        raise InputError(
+            f"the rule is for the letters {', '.join(names)}, those of the samples are "
+            f"{', '.join(letters)}; use a rule for these letters"
+        )
+    if len(found.block) != len(space.cells):
+        raise InputError(
+            f"the lattice {list(space.cells)} has {len(space.cells)} axes, the block of the rule "
+            f"is {list(found.block) or f'{found.n_sites} sites that are no box'}; only boxes with "
+            f"one extent for each axis tile it, such as {[2] * len(space.cells)}"
+        )
+    if found.n_sites != math.prod(found.block) * space.sites:
+        raise InputError(
+            f"the rule is for {found.n_sites} sites in a block of {list(found.block)} cells, of "
+            f"which each has {space.sites} on the lattice {space.cell.name}"
+        )
+    return found
+
+
+def known_exponents(samples: object) -> tuple[Mapping[str, float], str]:
+    """Exact exponents of the samples' model, and a remark where there are none."""
+    point, model = getattr(samples, "critical", None), getattr(samples, "model", None)
+    coupling = (model or {}).get("coupling")
+    if point is not None and coupling is not None and point.holds(float(coupling)):
+        return point.universality.values(), ""
+    return {}, _NOTHING_KNOWN if model is None else _OFF.format(model=_described(model))
+
+
+_NOTHING_KNOWN = (
+    "nothing is known of the Hamiltonian of these samples: what stands below are critical "
+    "exponents only if they were drawn at a critical point; the flow can refute that (see the "
+    "verdict) but not prove it, least of all on a small lattice"
+)
+_OFF = (
+    "{model} is not at a critical point known here, so no exact values stand beside these; away "
+    "from criticality they are no critical exponents"
+)
+
+
+def _described(model: Mapping[str, str | float]) -> str:
+    name, *facts = (f"{key} {value}" if key != "model" else value for key, value in model.items())
+    return f"the model {name} at {', '.join(map(str, facts))}"
 
 
 def check_iteration(samples: object) -> None:
@@ -222,56 +308,57 @@ def _sectors(entries: Sequence[ScanEntry]) -> tuple[list[ScanEntry], list[ScanEn
     return even, [entry for entry in entries if entry.parity == "odd"]
 
 
-def _rule(table: Tensor, block: tuple[int, ...], alphabet: Alphabet, seed: int) -> IteratedRule:
-    two = alphabet.size == 2
-    rule = Rule.of(table, block, seed) if two else _letter_rule(table, block, alphabet, seed)
+def _iterated(rule: Rule, space: Space, seed: int) -> IteratedRule:
+    """A rule made ready for its loop, if it takes letters to letters alike under symmetries."""
+    alphabet, block = space.alphabet, rule.block
     if len(set(block)) != 1 or block[0] < 2:
         raise InputError(
             f"block {list(block)} does not rescale all directions alike; exponents need equal "
             "extents of at least 2, such as [2, 2]"
         )
-    if two and not torch.allclose(table, table.flip(0, 1), atol=1e-6):
+    if rule.n_symbols != alphabet.size:
         raise InputError(
-            "the rule is not odd under the flip of all spins, p(h|v) != p(-h|-v), so it mixes the "
-            "even and odd sectors; learn it with z2: impose, or use (table + table.flip(0, 1)) / 2"
-        )
-    return rule
-
-
-def _letter_rule(
-    table: Tensor, block: tuple[int, ...], alphabet: Alphabet, seed: int
-) -> LetterRule:
-    """A rule that takes letters to letters and commutes with their symmetries."""
-    q, n_v = alphabet.size, math.prod(block)
-    rule = LetterRule.of(table, q, block, seed)
-    if table.shape[1] != q:
-        raise InputError(
-            f"the rule has {table.shape[1]} symbols per block, the samples {q} letters "
+            f"the rule has {rule.n_symbols} symbols per block, the samples {alphabet.size} letters "
             f"({', '.join(alphabet.names)}); a rule can be iterated only if its output is again "
             "one of the letters"
         )
-    spelled = words(q, n_v)
-    for p in alphabet.symmetries:
-        renamed = torch.tensor(p)[spelled] @ (q ** torch.arange(n_v))
-        if not torch.allclose(table[renamed][:, list(p)], table, atol=1e-6):
+    _check_symmetry(rule, alphabet)
+    if not rule.fits_table:
+        return WideRule.of(rule, seed)
+    if alphabet.size == 2:
+        return BitRule.of(rule.table(), block, seed)
+    return LetterRule.of(rule.table(), alphabet.size, block, seed)
+
+
+def _check_symmetry(rule: Rule, alphabet: Alphabet) -> None:
+    """Refuse a rule that mixes the sectors."""
+    letters, close = rule.some_words(), 1e-6 if rule.fits_table else 1e-4
+    with torch.no_grad():
+        p = rule.log_prob(letters).exp()
+        for symmetry in map(list, alphabet.symmetries[1:]):
+            image = rule.log_prob(torch.tensor(symmetry)[letters]).exp()
+            if torch.allclose(image[:, symmetry], p, atol=close):
+                continue
+            if alphabet.size == 2:
+                raise InputError(_NOT_ODD)
             raise InputError(
                 "the rule is not alike under the symmetry of the letters that takes "
-                f"{', '.join(alphabet.names)} to {', '.join(alphabet.names[a] for a in p)}, "
-                "p(gh|gv) != p(h|v), so it mixes the sectors; average it over the symmetries, or "
+                f"{', '.join(alphabet.names)} to {', '.join(alphabet.names[a] for a in symmetry)}, "
+                "p(gh|gv) != p(h|v), so it mixes the sectors; learn it with symmetry: impose, or "
                 "use plurality"
             )
-    return rule
+
+
+_NOT_ODD = (
+    "the rule is not odd under the flip of all spins, p(h|v) != p(-h|-v), so it mixes the even and "
+    "odd sectors; learn it with symmetry: impose, or use (table + table.flip(0, 1)) / 2"
+)
 
 
 def _shapes(
     shape: tuple[int, ...], block: tuple[int, ...], levels: int | None, *, slow: bool
 ) -> tuple[tuple[int, ...], ...]:
     """Lattice shapes of all levels; as deep as possible where the depth is left open."""
-    if len(shape) != len(block):
-        raise InputError(
-            f"the lattice {list(shape)} has {len(shape)} axes, the block {list(block)} has "
-            f"{len(block)}; give one extent for each axis, such as {[2] * len(shape)}"
-        )
     shapes = _tilings(shape, block, 4 if levels is None and len(shape) >= 3 else 2)
     possible = len(shapes) - 1
     wanted = max(possible, 1) if levels is None else levels

@@ -10,13 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import fdtrc, stdtrit
-from torch import Tensor
 from torch.nn import functional as F
 
 from rsmi.errors import AnalysisError
 from rsmi.information.estimate import Estimate
-from rsmi.lattice import Alphabet, words
-from rsmi.lattice.alphabet import SPIN
+from rsmi.learning.rules import Rule
 from rsmi.renormalization.couplings import Parity
 from rsmi.renormalization.exponents import SYMBOLS, Change, Exponent, changes, choose
 from rsmi.renormalization.moments import Moments
@@ -206,8 +204,7 @@ def judge(
     scans: Mapping[Parity, Sequence[ScanEntry]],
     moments: Mapping[Parity, Moments],
     exponents: Mapping[str, Exponent],
-    table: Tensor,
-    alphabet: Alphabet,
+    copied: str | None,
     told: Told,
 ) -> Verdict:
     """Look for every sign that a flow does not rest.
@@ -226,7 +223,7 @@ def judge(
     shape = moments["even"].shapes[0]
     reasons = [
         told.off_critical(shape),
-        copies(table, alphabet),
+        copied,
         ordered(moments["even"]),
         _forbidden(odd, chance),
         _not_rescaled(moved, scans["odd"][0], len(moments["odd"].count), slow),
@@ -387,7 +384,7 @@ def _not_rescaled(moved: Estimate, first: ScanEntry, blocks: int, slow: bool) ->
     )
 
 
-def copies(table: Tensor, alphabet: Alphabet = SPIN) -> str | None:
+def copies(rule: Rule) -> str | None:
     """Why a rule whose mean of h is (nearly) linear in v has no fixed point; None if it is not.
 
     ```
@@ -400,23 +397,23 @@ def copies(table: Tensor, alphabet: Alphabet = SPIN) -> str | None:
     by b^(2 d - 2 y_h). Decimation is such a rule, on whichever site, and any mixture of those.
 
     Args:
-        table: (q**n_v, q) float64 p(h|v).
-        alphabet: The q letters.
+        rule: With as many symbols as letters.
 
     >>> from rsmi.learning import decimation, majority
-    >>> (copies(decimation((2, 2)).table()) or "")[:34]
+    >>> (copies(decimation((2, 2))) or "")[:34]
     'the rule copies spins of its block'
-    >>> copies(majority((2, 2)).table()) is None
+    >>> copies(majority((2, 2))) is None
     True
     """
-    q = alphabet.size
-    mean = table.double() @ alphabet.values.double()
+    letters, q = rule.some_words(), rule.alphabet.size
+    with torch.no_grad():
+        mean = rule.log_prob(letters).exp().double() @ rule.alphabet.values.double()
     mean = mean - mean.mean(0)
-    spelled = F.one_hot(words(q, round(math.log(len(table), q))), q).double()
-    of_site = torch.einsum("rsa,rd->sad", spelled, mean) * q / len(mean)  # E[h|letter of a site]
-    total = float(mean.square().sum(1).mean())
-    linear = float(of_site.square().sum()) / q
-    curved = 1 - linear / total if total else 0.0
+    sites = F.one_hot(letters, q)[..., 1:].flatten(1).double()
+    sites = sites - sites.mean(0)
+    linear = sites @ torch.linalg.lstsq(sites, mean).solution
+    total = float(mean.square().sum())
+    curved = 1 - float(linear.square().sum()) / total if total else 0.0
     if curved > _LEAST_CURVATURE:
         return None
     return (

@@ -57,8 +57,8 @@ def test_every_tiling_holds_every_site_once():
     ("shape", "table", "message"),
     [
         ((6, 9), torch.full((16, 2), 0.5), "cannot be tiled"),
-        ((8, 8), torch.full((8, 2), 0.5), r"has shape \[8, 2\]; expected \[16, 2\]"),
-        ((8, 8), torch.full((16, 4), 0.25), "learn it with n_hidden = 1"),
+        ((8, 8), torch.full((8, 2), 0.5), r"blocks of \[2, 2\] has 8 rows; expected 2\^4"),
+        ((8, 8), torch.full((16, 4), 0.25), "only if its output is again one spin"),
         ((8, 8), torch.full((16, 2), 0.6), "sum to 1"),
     ],
 )

@@ -184,10 +184,8 @@ class Family(ABC):
             "transfer matrices; take ising, potts or blume_capel, or draw samples"
         )
 
-    def interaction(
-        self, shape: Sequence[float], temperature: object, parameters: object
-    ) -> PairInteraction:
-        """Bonds and sites of the model that a user names, on a lattice that may be infinite.
+    def built(self, shape: Sequence[float], temperature: object, parameters: object) -> Any:
+        """The model that a user names, on a lattice that may be infinite.
 
         Args:
             shape: extents; those that are infinite only say that there is such an axis.
@@ -195,12 +193,22 @@ class Family(ABC):
             parameters: as in a recipe.
 
         Raises:
-            InputError: as for a recipe, or where `pair` refuses.
+            InputError: as for a recipe.
         """
         finite = tuple(int(extent) if math.isfinite(extent) else 2 for extent in shape)
         chosen = complete(self.name, self.parameters, parameters)
         at = self.check_temperature(temperature, tuple(shape))
-        return self.pair(self.model(Setup(finite, at, chosen, self.updates[0], seed=0)))
+        return self.model(Setup(finite, at, chosen, self.updates[0], seed=0))
+
+    def interaction(
+        self, shape: Sequence[float], temperature: object, parameters: object
+    ) -> PairInteraction:
+        """Bonds and sites of the model that a user names, see `built`.
+
+        Raises:
+            InputError: as for a recipe, or where `pair` refuses.
+        """
+        return self.pair(self.built(shape, temperature, parameters))
 
     def sites(self, model: Any) -> int:
         """Number of sites, by which totals are divided."""
