@@ -94,7 +94,7 @@ def measure(layers: int, width: int, n: int) -> Cost:
 
     def report(count: int) -> None:
         inputs = Inputs("discrete", partial(_stream, count), None, None, count)
-        options = Options(keep=0, batch_size=_BATCH, progress=partial(_tell, count))
+        options = Options(keep=0, batch_size=_BATCH, progress=_tell)
         analyse_layers(network, inputs, layers=nn.Tanh, options=options)
 
     report(2 * _BATCH)  # compiles and fills what is filled once
@@ -128,9 +128,9 @@ def _forward(network: "nn.Module", n: int, batches: int = 16) -> float:
     return (time.process_time() - start) * n / (batches * _BATCH)
 
 
-def _tell(count: int, done: int) -> None:
+def _tell(done: int, count: int, what: str) -> None:
     tenth = max(count // 10, 1)
-    if done // tenth > (done - _BATCH) // tenth and count > 50_000:
+    if done // tenth > (done - _BATCH) // tenth and what == "inputs" and count > 50_000:
         sys.stderr.write(f"{done} of {count} rows\n")
 
 

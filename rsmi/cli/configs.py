@@ -14,6 +14,8 @@ _MOST_BYTES, _MOST_CHARACTERS, _MOST_VALUES = 1 << 20, 10_000, 100_000
 
 _WORDS = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:bool")
 """What YAML takes the words null, true, on and so on for."""
+SPACE = "space"
+"""Short for `select.space`."""
 
 
 def with_config(arguments: Sequence[str], command: str, options: Mapping[str, Option]) -> list[str]:
@@ -31,6 +33,8 @@ def with_config(arguments: Sequence[str], command: str, options: Mapping[str, Op
     for name, value, words in _words(arguments):
         if name == CONFIG and value is not None:
             found += [f"--{CONFIG}", _text(Path(value), command, options)]
+        elif value is not None and name == SPACE and SPACE not in options:
+            found.append(f"--select.{SPACE}={value}")
         elif value is not None and name in options:
             _check_value(name, value)
             found.append(f"--{name}={options[name].written(value)}")

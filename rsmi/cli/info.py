@@ -13,7 +13,7 @@ from rsmi.cli.output import CONFIG_NAME
 from rsmi.cli.parsing import parse
 from rsmi.cli.rules import RULE
 from rsmi.cli.sample import FILE_NAME as SAMPLES
-from rsmi.errors import InputError
+from rsmi.errors import InputError, shortened
 from rsmi.layers.building import WEIGHT_FILES, read_weights
 from rsmi.learning import describe_rule, load_rule, read_card, rule_has_digest
 from rsmi.learning.store import DEFINITION
@@ -87,9 +87,9 @@ def _print_run(directory: Path, select: Selection) -> None:
 
 
 def _print_samples(path: Path, select: Selection) -> None:
-    report = verify(path, select.temperature, select.shape, select.parameters)
+    report = verify(path, select)
     findings = list(report.checks)
-    attributes = {name: str(value) for name, value in report.attributes.items()}
+    attributes = {name: shortened(str(value)) for name, value in report.attributes.items()}
     if select == Selection() and str(report.attributes.get("schema")).startswith(COLLECTION):
         _print(report.source, _facts(report) | attributes)
     else:
@@ -135,8 +135,18 @@ def _facts(samples: FileReport | Samples) -> dict[str, str]:
     return {
         "configurations": f"{samples.n} in {samples.chains} chain{'s' * (samples.chains != 1)}",
         "lattice": " x ".join(map(str, samples.shape)) or "several",
+        **({} if isinstance(samples, FileReport) else {"space": _space(samples)}),
         "model": "unknown" if samples.model is None else _pairs(samples.model),
     }
+
+
+def _space(samples: Samples) -> str:
+    """Letters and lattice as text, or why there are none."""
+    try:
+        space = samples.space
+    except InputError as error:
+        return f"none: {error}"
+    return "unknown" if space is None else shortened(space.to_text())
 
 
 def _print_title(path: Path) -> dict[str, str]:

@@ -27,7 +27,7 @@ from rsmi.learning.held_out import (
     symmetrised,
 )
 from rsmi.learning.rsmi import MAX_POSTERIOR_SITES, RSMI
-from rsmi.learning.symmetry import Symmetry
+from rsmi.learning.spin_symmetry import Symmetry
 from rsmi.learning.windowed import HeldOut
 from rsmi.report import Quantity
 from rsmi.sampling.exact import ring_posterior

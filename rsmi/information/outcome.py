@@ -72,7 +72,7 @@ class Sheet:
         """
         from rich.console import Console
 
-        width, stream = width or _width(), io.StringIO()
+        width, stream = width or text_width(), io.StringIO()
         Console(file=stream, width=width).print(self._laid_out())
         lines = [*stream.getvalue().splitlines(), *textwrap.wrap(self.caption, width)]
         return "\n".join(line.rstrip() for line in lines)
@@ -224,7 +224,8 @@ class Outcome(ABC):
         return html
 
 
-def _width() -> int:
+def text_width() -> int:
+    """Letters in a line of the terminal, or 100 in a file."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
 
 

@@ -1,7 +1,7 @@
 """Spaces: where the variables of a configuration live, what they take, and what leaves it alike."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -25,7 +25,7 @@ class Symmetry:
     Args:
         source: (n_sites,) int64, the site that comes to each site.
         letters: (q,) int64, what becomes of each letter.
-        name: The matrix of the lattice and the permutation of the letters.
+        name: Where the cell at (x, y) goes, and what becomes of the letters.
     """
 
     source: Tensor
@@ -175,15 +175,36 @@ class Space:
     @cached_property
     def symmetries(self) -> tuple[Symmetry, ...]:
         """Every element of the point group with every permutation of the letters alone."""
+        renamed = [(torch.tensor(p), self._renaming(p)) for p in self.alphabet.symmetries]
         return tuple(
-            Symmetry(
-                element.source,
-                torch.tensor(letters)[element.letters],
-                f"{element.name} {letters}",
-            )
+            Symmetry(element.source, letters[element.letters], element.name + name)
             for element in self.point_group
-            for letters in self.alphabet.symmetries
+            for letters, name in renamed
         )
+
+    def product(self, second: Symmetry, first: Symmetry) -> Symmetry:
+        """The element of `symmetries` that applies `first` and then `second`, up to a translation.
+
+        Raises:
+            KeyError: For maps that are no elements.
+        """
+        source = first.source[second.source[self._corner]]
+        return self._elements_by_image[self._image(source, second.letters[first.letters])]
+
+    def generated(self, elements: Iterable[Symmetry]) -> tuple[Symmetry, ...]:
+        """The group that some elements of `symmetries` generate, in the order of these.
+
+        >>> from rsmi.lattice.alphabet import SPIN
+        >>> square = Space.of("square", (5, 5), SPIN)
+        >>> [element.name for element in square.generated(square.point_group[4:5])]
+        ['(x, y) -> (x, y)', '(x, y) -> (-x, y)']
+        """
+        identity = self.symmetries[0]
+        generators = {self.product(g, identity) for g in elements}
+        group = new = {identity}
+        while new := {self.product(g, h) for g in generators for h in new} - group:
+            group = group | new
+        return tuple(g for g in self.symmetries if self.product(g, identity) in group)
 
     def distances(self, start: Sequence[int], farthest: int) -> Tensor:
         """Number of bonds from a set of sites to every site, (n_sites,) int64.
@@ -238,6 +259,32 @@ class Space:
         """(n_cells, d) coordinates of the cells, in their order."""
         return np.indices(self.cells, dtype=np.int64).reshape(len(self.cells), -1).T
 
+    @cached_property
+    def _corner(self) -> Tensor:
+        """Sites whose images tell an element: those of the first cell, one in each next cell."""
+        steps = np.eye(len(self.cells), dtype=np.int64)
+        beside = self.numbers(steps, 0) if self.homogeneous else np.empty(0, dtype=np.int64)
+        return torch.from_numpy(np.concatenate([np.arange(self.sites), beside]))
+
+    @cached_property
+    def _elements_by_image(self) -> dict[bytes, Symmetry]:
+        found: dict[bytes, Symmetry] = {}
+        for element in self.symmetries:
+            found.setdefault(self._image(element.source[self._corner], element.letters), element)
+        return found
+
+    def _image(self, source: Tensor, letters: Tensor) -> bytes:
+        """What elements have in common that differ by a translation."""
+        cell, site = np.divmod(source.numpy(), self.sites)
+        places = np.stack(np.unravel_index(cell, self.cells), 1)
+        relative = (places - places[0]) % np.array(self.cells)
+        return b"".join(part.tobytes() for part in (relative, site, letters.numpy()))
+
+    def _renaming(self, letters: tuple[int, ...]) -> str:
+        names = self.alphabet.names
+        moved = [f"{names[a]} -> {names[b]}" for a, b in enumerate(letters) if a != b]
+        return "".join(f", {step}" for step in moved)
+
     def _elements(self) -> Iterator[tuple[NDArray[np.int64], list[int], NDArray[np.int64]]]:
         """Matrix, image of each site of a cell, and the cell it comes to."""
         extents = np.array(self.cells)
@@ -254,7 +301,21 @@ class Space:
             target = torch.from_numpy(self.numbers(self._places @ matrix + step[site], goes))
             source[target] = torch.from_numpy(self.numbers(self._places, site))
         letters = torch.tensor(self.alphabet.turned(matrix))
-        return Symmetry(source, letters, str(matrix.tolist()))
+        return Symmetry(source, letters, _arrow(matrix))
+
+
+def _arrow(matrix: NDArray[np.int64]) -> str:
+    """Where the cell at (x, y) goes.
+
+    >>> _arrow(np.array([[0, 1], [-1, 1]]))
+    '(x, y) -> (-y, x + y)'
+    """
+    names = "xyz" if len(matrix) < 4 else [f"x{axis}" for axis in range(len(matrix))]
+    sums = []
+    for column in matrix.T:
+        terms = [f" {'-' if c < 0 else '+'} {n}" for c, n in zip(column, names, strict=False) if c]
+        sums.append("".join(terms).removeprefix(" + ").replace(" - ", "-", terms[0][1] == "-"))
+    return f"({', '.join(names[: len(matrix)])}) -> ({', '.join(sums)})"
 
 
 def graph_space(lattice: GraphLattice, alphabet: Alphabet) -> Space:

@@ -6,7 +6,7 @@
 from rsmi.layers.analyse import Options, analyse_layers
 from rsmi.layers.audit import Ceiling
 from rsmi.layers.bounds import conditional_bound, conditional_entropy_bounds, entropy_bound
-from rsmi.layers.building import load_weights, untrained
+from rsmi.layers.building import activation_ranges, build_network, load_weights, untrained
 from rsmi.layers.changes import GaussianNoise, Quantise, quantise, with_noise
 from rsmi.layers.codes import Codes
 from rsmi.layers.collecting import collect
@@ -14,7 +14,7 @@ from rsmi.layers.comparing import SeedAverage, over_seeds, scale_sweep, scale_ve
 from rsmi.layers.estimators import Estimators
 from rsmi.layers.folding import Abs, folding_entropy, folding_entropy_1d, mean_log_jacobian
 from rsmi.layers.inputs import Batch, Inputs, finite_inputs, independent_labels, shuffled_labels
-from rsmi.layers.interval import Interval
+from rsmi.layers.interval import Interval, Value
 from rsmi.layers.models import Autoregressive, Training
 from rsmi.layers.noisy import linear_gaussian_information, noisy_information
 from rsmi.layers.physics import (
@@ -28,8 +28,8 @@ from rsmi.layers.physics import (
     sampled_ising,
 )
 from rsmi.layers.probe import Probe
-from rsmi.layers.reading import file_inputs, loader_inputs, sampled_inputs
-from rsmi.layers.report import Finding, LayerReport, LayerRow
+from rsmi.layers.reading import inputs_of, loader_inputs, sampled_inputs
+from rsmi.layers.report import Finding, LayerReport, LayerRow, value_text
 from rsmi.layers.rg import RGLayer, coarse_distribution, rg_network, without_ties
 from rsmi.layers.selection import select_layers
 from rsmi.layers.setting import Setting
@@ -54,7 +54,10 @@ __all__ = [
     "SeedAverage",
     "Setting",
     "Training",
+    "Value",
+    "activation_ranges",
     "analyse_layers",
+    "build_network",
     "coarse_distribution",
     "collect",
     "conditional_bound",
@@ -64,11 +67,11 @@ __all__ = [
     "enumerated_dimers",
     "enumerated_ising",
     "far_block_labels",
-    "file_inputs",
     "finite_inputs",
     "folding_entropy",
     "folding_entropy_1d",
     "independent_labels",
+    "inputs_of",
     "integrated_entropy",
     "ising_entropy",
     "linear_gaussian_information",
@@ -87,6 +90,7 @@ __all__ = [
     "select_layers",
     "shuffled_labels",
     "untrained",
+    "value_text",
     "with_noise",
     "without_ties",
 ]

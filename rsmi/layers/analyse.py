@@ -1,32 +1,39 @@
 """One front door: conditional entropies of chosen layers of any network."""
 
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from rsmi.errors import InputError
+from rsmi.information import Estimate
 from rsmi.layers.audit import audit_findings
-from rsmi.layers.collecting import Collected, Progress, collect
+from rsmi.layers.building import activation_ranges, untrained
+from rsmi.layers.changes import quantise, with_noise
+from rsmi.layers.collecting import Collected, collect, correlated_distance
 from rsmi.layers.counting import label_entropy
 from rsmi.layers.estimators import Estimators
-from rsmi.layers.inputs import InputKind, Inputs, input_rows, seen_kind
+from rsmi.layers.inputs import InputKind, Inputs
 from rsmi.layers.models import Training
 from rsmi.layers.probe import Key, Probe
-from rsmi.layers.reading import file_inputs, loader_inputs, parted, sampled_inputs
+from rsmi.layers.reading import inputs_of
 from rsmi.layers.report import Finding, LayerReport, LayerRow
 from rsmi.layers.rows import Rows
 from rsmi.layers.selection import Selector, unwrapped
 from rsmi.layers.setting import WITH_LABELS, LayerKind, Setting
+from rsmi.storage import Selection
+
+_ROUNDING = 1e-9
+
+Layers = Selector | Sequence[Selector] | None
+Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to measure.
+    """How to measure, and what of.
 
     Args:
         quantities: Only these; asking for one that is infinite is refused. Without, all that
@@ -41,9 +48,18 @@ class Options:
             Without, counts are used, and a small classifier of the labels where they leave H(Y|T)
             open; it is fitted to one part of the kept rows and evaluated on another.
         estimators: Columns of common estimators.
-        progress: Called with the number of rows done after each batch.
-        measured: Called with the number of layers whose quantities and estimators are done, and
-            the number of all, after each layer.
+        quantise: Levels of each unit; a copy of the network that computes with so many in the
+            layers chosen is measured.
+        range: Lowest and highest level; without, what each layer takes on the data.
+        noise: Standard deviation of Gaussian noise; a copy with it in the layers chosen is
+            measured.
+        untrained: Whether the same architecture with fresh weights is measured too.
+        seed: Of fresh weights and of noise.
+        progress: Called with what is done, how much there is (0 where that is not known), and
+            whether these are `inputs` (after each batch) or `layers`.
+
+    Raises:
+        InputError: For options that exclude each other, or a number out of range.
     """
 
     quantities: Sequence[str] | None = None
@@ -54,21 +70,41 @@ class Options:
     keep: int = 20_000
     training: Training | None = None
     estimators: Estimators | None = None
+    quantise: int | None = None
+    range: tuple[float, float] | None = None
+    noise: float | None = None
+    untrained: bool = False
+    seed: int = 0
     progress: Progress | None = None
-    measured: Callable[[int, int], None] | None = None
 
-
-_ROUNDING = 1e-9
-
-Data = Inputs | Tensor | Iterable[Any] | str | os.PathLike[str]
+    def __post_init__(self) -> None:
+        if self.quantise is not None and self.noise is not None:
+            raise InputError(
+                "both quantise and noise were given; a layer is either quantised or noisy: give one"
+            )
+        if self.range is not None and self.quantise is None:
+            raise InputError("range was given without quantise; give the number of levels too")
+        for name, least in (("keep", 0), ("batch_size", 1)):
+            if getattr(self, name) < least:
+                raise InputError(
+                    f"{name} is {getattr(self, name)}; expected a whole number of at least {least}"
+                )
+        if self.estimators and self.keep < 1:
+            raise InputError(
+                "estimators work on rows kept, and keep is 0; give keep, such as 20000"
+            )
 
 
 def analyse_layers(
-    model: nn.Module,
-    data: Data,
+    network: nn.Module,
+    data: Any,
     *,
-    layers: Selector | Sequence[Selector] | None = None,
+    layers: Layers = None,
     labels: Any = None,
+    kind: InputKind | None = None,
+    entropy: Estimate | float | None = None,
+    chains: int | Literal["independent"] | None = None,
+    select: Selection | None = None,
     setting: Setting | None = None,
     options: Options | None = None,
 ) -> LayerReport:
@@ -82,16 +118,18 @@ def analyse_layers(
     The network and the data are left as they are, and so are all random numbers.
 
     Args:
-        model: Any network.
-        data: `Inputs` (see `finite_inputs`, `sampled_inputs`, `loader_inputs`), a file, samples
-            (a tensor or array; a tuple of these and their labels; a dict of what the network
-            takes, labels among it), or a DataLoader: floats are taken as continuous unless the
-            setting says otherwise.
+        network: Any network.
+        data: A path, `Samples`, an array or tensor, a tuple of it and labels, a dict of what the
+            network takes, a DataLoader, or `Inputs`; all of them in `inputs_of`.
         layers: As in `select_layers`. Without, layers that cannot be measured are left out, and
             named in the findings.
-        labels: (n,) integers >= 0, with a tensor, array or tuple of inputs.
+        labels: As in `inputs_of`.
+        kind: As in `inputs_of`: `finite` where the rows are every input there is.
+        entropy: As in `inputs_of`.
+        chains: As in `inputs_of`.
+        select: As in `inputs_of`.
         setting: Kinds of inputs and layers, where they cannot be seen.
-        options: How to measure.
+        options: How to measure: quantised, with noise, beside an untrained control ...
 
     Returns:
         One row per layer, in the order of use, with the findings of the audit.
@@ -100,31 +138,61 @@ def analyse_layers(
         InputError: For anything that cannot be measured; the message says what to do.
 
     >>> import torch
-    >>> from rsmi.layers.inputs import finite_inputs
-    >>> both_negative = finite_inputs(torch.tensor([[-1.0], [-2.0]]))
-    >>> print(analyse_layers(nn.ReLU(), both_negative)["model"].quantities["H(X|T)"])
+    >>> both_negative = torch.tensor([[-1.0], [-2.0]])
+    >>> report = analyse_layers(nn.ReLU(), both_negative, kind="finite")
+    >>> print(report["model"].quantities["H(X|T)"])
     0.69314718 nats (exact)
     """
-    inputs = _inputs(data, labels, setting)
-    chosen, rule = options or Options(), setting or Setting(inputs.kind)
-    network = unwrapped(model)
-    found, left_out = _stream(network, inputs, layers, rule, chosen)
-    builder = Rows(network, inputs, found, rule, chosen.training, chosen.estimators)
+    chosen = options or Options()
+    inputs = inputs_of(
+        data,
+        labels,
+        kind=kind or (setting.inputs if setting else None),
+        entropy=entropy,
+        chains=chains,
+        select=select,
+    )
+    rule = setting or Setting(inputs.kind)
+    if rule.inputs != inputs.kind:
+        raise InputError(
+            f"the setting says {rule.inputs} inputs, and they are {inputs.kind}; make them agree"
+        )
+    report = _measured(network, inputs, layers, rule, chosen)
+    if not chosen.untrained:
+        return report
+    fresh = untrained(network, chosen.seed)
+    return replace(report, control=_measured(fresh, inputs, layers, rule, chosen))
+
+
+def _measured(
+    network: nn.Module, inputs: Inputs, layers: Layers, rule: Setting, options: Options
+) -> LayerReport:
+    """One network: as it is, quantised, or noisy."""
+    network = _changed(unwrapped(network), inputs, layers, options)
+    found, left_out = _stream(network, inputs, layers, rule, options)
+    builder = Rows(network, inputs, found, rule, options.training, options.estimators)
     rows = []
     for place, name in enumerate(found.layers, 1):
-        rows.append(_only(builder.row(name), chosen.quantities))
-        if chosen.measured:
-            chosen.measured(place, len(found.layers))
+        rows.append(_only(builder.row(name), options.quantities))
+        if options.progress:
+            options.progress(place, len(found.layers), "layers")
     findings = [*audit_findings(builder, rows, found.rounding), *left_out]
     return LayerReport(rows, inputs.kind, len(found.x), inputs.entropy, builder.entropy_y, findings)
 
 
+def _changed(network: nn.Module, inputs: Inputs, layers: Layers, options: Options) -> nn.Module:
+    if options.noise is not None:
+        return with_noise(network, layers, options.noise, options.seed)
+    if options.quantise is None:
+        return network
+    if options.range is not None:
+        return quantise(network, layers, options.quantise, options.range)
+    found = activation_ranges(network, inputs, layers, options.device)
+    return quantise(network, list(found), options.quantise, found)
+
+
 def _stream(
-    network: nn.Module,
-    inputs: Inputs,
-    layers: Selector | Sequence[Selector] | None,
-    rule: Setting,
-    options: Options,
+    network: nn.Module, inputs: Inputs, layers: Layers, rule: Setting, options: Options
 ) -> tuple[Collected, list[Finding]]:
     """Codes of all layers, and those layers that nobody chose and that have none."""
     with Probe(
@@ -137,9 +205,10 @@ def _stream(
             inputs,
             batch_size=options.batch_size,
             keep=_rows_to_keep(options, inputs.kind),
-            progress=options.progress,
+            progress=_told(options.progress, inputs.n or 0),
         )
     _check_entropy(inputs, found)
+    _check_independence(inputs, found)
     return found, [Finding("left out", *one) for one in probe.left_out.items()]
 
 
@@ -155,6 +224,22 @@ def _check_entropy(inputs: Inputs, found: Collected) -> None:
         )
 
 
+def _check_independence(inputs: Inputs, found: Collected) -> None:
+    """Ask for the chains of rows that nobody called independent, where they are seen not to be."""
+    distance = correlated_distance(found.means) if inputs.assumed else None
+    if distance is not None:
+        raise InputError(
+            f"rows at a distance of {distance} are alike, as those of a Markov chain are and "
+            "independent ones are not; say of how many chains the rows are (chains=1, --chains 1; "
+            "of c interleaved ones row i is of chain i mod c), or that they are independent and "
+            "only stand in some order (chains='independent')"
+        )
+
+
+def _told(progress: Progress | None, total: int) -> Callable[[int], None] | None:
+    return None if progress is None else lambda done: progress(done, total, "inputs")
+
+
 def _kinds(rule: Setting, network: nn.Module, probe: Probe) -> dict[str, LayerKind]:
     """Kinds of the layers, where they are known."""
     kinds = {}
@@ -166,37 +251,6 @@ def _kinds(rule: Setting, network: nn.Module, probe: Probe) -> dict[str, LayerKi
     return kinds
 
 
-def _inputs(data: Data, labels: Any, setting: Setting | None) -> Inputs:
-    if isinstance(data, Inputs | str | os.PathLike):
-        if labels is not None:
-            raise InputError("labels were given beside inputs that bring their own; leave them out")
-        inputs = data if isinstance(data, Inputs) else file_inputs(data)
-    else:
-        inputs = _samples(data, labels, setting.inputs if setting else None)
-    if setting and setting.inputs != inputs.kind:
-        raise InputError(
-            f"the setting says {setting.inputs} inputs, the data are {inputs.kind}; make them agree"
-        )
-    return inputs
-
-
-def _samples(data: Any, labels: Any, kind: InputKind | None) -> Inputs:
-    """Samples in memory, or batches of a loader."""
-    if kind == "finite":
-        raise InputError(
-            "a tensor of samples was declared a finite set; pass finite_inputs(x, labels, "
-            "weights) with every input once"
-        )
-    if not isinstance(data, Tensor | np.ndarray | tuple | Mapping):
-        if labels is not None:
-            raise InputError(
-                "labels were given beside batches that bring their own; leave them out"
-            )
-        return loader_inputs(data, kind=kind)
-    x, y = parted(data if labels is None else (data, labels))
-    return sampled_inputs(x, y, kind=kind or seen_kind(*input_rows(x)))
-
-
 def _check_quantities(
     rule: Setting, kinds: Mapping[str, LayerKind], quantities: Sequence[str] | None
 ) -> None:
@@ -206,8 +260,6 @@ def _check_quantities(
 
 
 def _rows_to_keep(options: Options, kind: InputKind) -> int:
-    if options.estimators and options.keep < 1:
-        raise InputError("estimators work on rows kept, and keep is 0; give keep, such as 20000")
     needed = kind != "finite" or options.estimators
     return options.keep if needed else 0
 

@@ -1,10 +1,14 @@
-"""Weights of a user's network, and its untrained control."""
+"""A user's own network: imported by name, filled with weights, and its untrained control."""
 
+import importlib
 import io
 import os
 import pickle
+import sys
 import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import load_file
@@ -12,16 +16,119 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from rsmi.errors import InputError
-from rsmi.layers.selection import copied
+from rsmi.layers.changes import seeded
+from rsmi.layers.inputs import Inputs
+from rsmi.layers.probe import Probe, device_of
+from rsmi.layers.selection import Selector, copied
 
 SAFETENSORS = ".safetensors"
 WEIGHT_FILES = (SAFETENSORS, ".pt", ".pth", ".ckpt")
+_AT_ONCE = 1024
 _ZIP = b"PK\x03\x04"
 _ARCHIVE = "every tensor is as it was written (CRC-32 of each member of the archive)"
 _NO_CHECKSUM = (
     "no checksum: this format has none, so a flipped bit that leaves a finite number cannot be "
     "seen; torch.save of torch 1.6 or later writes one"
 )
+
+
+def build_network(
+    path: str,
+    init_args: Mapping[str, Any] | None = None,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    prefix: str = "",
+    dtype: Literal["float32", "float64"] | None = None,
+    device: torch.device | str = "cpu",
+    seed: int = 0,
+) -> nn.Module:
+    """Make a network that is named by a dotted path, and fill it with weights.
+
+    Args:
+        path: Of a class or function, such as `mynet.Net`; importable from here.
+        init_args: Its arguments by name.
+        weights: Checkpoint without code, see `load_weights`; fresh weights without.
+        prefix: As in `load_weights`.
+        dtype: What it computes in; without, what it was made in.
+        device: Where it computes.
+        seed: Of fresh weights.
+
+    Raises:
+        InputError: For a path that cannot be imported, arguments that do not fit, something
+            that is no network, an unusable checkpoint, or a device that this machine has not.
+
+    >>> build_network("torch.nn.Linear", {"in_features": 2, "out_features": 1}).weight.shape
+    torch.Size([1, 2])
+    """
+    make, arguments = _imported(path), dict(init_args or {})
+    try:
+        with seeded(seed):
+            network = make(**arguments)
+    except Exception as error:  # code of the user's, which may raise anything
+        raise InputError(
+            f"{path} cannot be made with the arguments {arguments}: {type(error).__name__}: "
+            f"{error}; give them by name (init_args={{...}}, --init_args.NAME VALUE)"
+        ) from None
+    if not isinstance(network, nn.Module):
+        raise InputError(
+            f"{path} gives a {type(network).__name__}; expected a torch.nn.Module or a function "
+            "that returns one"
+        )
+    if weights is not None:
+        load_weights(network, weights, prefix)
+    return network.to(device_of(device), None if dtype is None else getattr(torch, dtype))
+
+
+def _imported(path: str) -> Callable[..., Any]:
+    module, _, name = path.rpartition(".")
+    if not module:
+        raise InputError(
+            f"model is {path!r}; expected a dotted path such as mynet.Net, importable from here"
+        )
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except AttributeError:
+        raise InputError(f"there is no {name} in {module}; check the path (--model)") from None
+    except Exception as error:  # code of the user's, which may raise anything
+        raise InputError(
+            f"{module} cannot be imported from {os.getcwd()}: {type(error).__name__}: {error}"
+        ) from None
+    if not callable(found):
+        raise InputError(f"{path} is a {type(found).__name__}; expected a class or a function")
+    return found
+
+
+def activation_ranges(
+    network: nn.Module,
+    inputs: Inputs,
+    layers: Selector | Sequence[Selector] | None = None,
+    device: torch.device | str | None = None,
+) -> dict[str, tuple[float, float]]:
+    """Lowest and highest activation of each layer, for `quantise`; a constant one is widened.
+
+    Args:
+        network: Any network.
+        inputs: What is sent through it once.
+        layers: As in `select_layers`.
+        device: As in `Probe`.
+
+    >>> from rsmi.layers.inputs import finite_inputs
+    >>> activation_ranges(nn.ReLU(), finite_inputs(torch.tensor([[-1.0], [2.0]])))
+    {'model': (0.0, 2.0)}
+    """
+    found: dict[str, tuple[float, float]] = {}
+    with Probe(network, layers, device=device) as probe:
+        for batch in inputs.stream(_AT_ONCE):
+            for called, t in probe(batch.x, batch.layout).items():
+                name = called.split(":")[0]
+                low, high = found.get(name, (torch.inf, -torch.inf))
+                found[name] = (min(low, float(t.min())), max(high, float(t.max())))
+    return {
+        name: (low, high) if low < high else (low - 0.5, low + 0.5)
+        for name, (low, high) in found.items()
+    }
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike[str], prefix: str = "") -> nn.Module:
@@ -170,8 +277,7 @@ def untrained(model: nn.Module, seed: int = 0) -> nn.Module:
     """
     fresh = copied(model)
     _forget(fresh)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         for module in fresh.modules():
             # Attention has the same under a private name.
             private = getattr(module, "_reset_parameters", None)

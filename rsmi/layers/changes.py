@@ -1,9 +1,11 @@
 """Quantised and noisy networks: layers whose entropies are finite."""
 
 import math
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -158,6 +160,29 @@ def with_noise(
 def noises(model: nn.Module) -> list[GaussianNoise]:
     """All the noise of a network, that of its layers and that which is a layer."""
     return [m for m in with_output_modules(model) if isinstance(m, GaussianNoise)]
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Random numbers of torch, numpy and Python from a seed inside, and as they were afterwards.
+
+    >>> before = torch.random.get_rng_state()
+    >>> with seeded(1):
+    ...     weight = nn.Linear(2, 2).weight
+    >>> torch.equal(before, torch.random.get_rng_state())
+    True
+    """
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002, users draw from it
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    try:
+        with torch.random.fork_rng(list(devices)):
+            torch.manual_seed(seed)
+            random.seed(seed)
+            np.random.seed(seed % 2**32)  # noqa: NPY002
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """One pass over the inputs: codes of every layer's activations, never the activations.
 
-Memory: 16 bytes per row and layer for the codes, 32 bytes per row for input, label and weight,
-one batch of activations, and `keep` rows of raw activations where estimators want them.
+Memory: 16 bytes per row and layer for the codes, 40 bytes per row for input, its mean, label and
+weight, one batch of activations, and `keep` rows of raw activations where estimators want them.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -71,6 +72,9 @@ class GrowingArray:
 _CHECKED = frozenset(2 * 4**k for k in range(16))
 """Batches that are sent among rows of the first one too."""
 
+_BALANCED = 0.05
+_FALSE_ALARM = 1e-6
+
 Progress = Callable[[int], None]
 
 
@@ -129,6 +133,7 @@ class Collected:
         kept_x: Their inputs, (rows, ...).
         layout: Of several tensors in each of them.
         rounding: Share of rows that rounding changes, by layer, see `check_functions`.
+        means: (n,) mean of the numbers of each input.
     """
 
     x: Labels
@@ -140,6 +145,7 @@ class Collected:
     kept_x: Tensor
     layout: Layout | None
     rounding: dict[str, float]
+    means: NDArray[np.float64]
 
     def counted(self, name: str) -> Counted:
         """Entropies of one layer by counting."""
@@ -210,6 +216,7 @@ class _State:
         self._stride = -(-expected // keep) if expected and keep else 1
         self._layouts: list[Layout | None] = []
         self._x = GrowingArray(2, np.int64, expected)
+        self._means = GrowingArray(1, np.float64, expected)
         self._y = GrowingArray(1, np.int64, expected)
         self._weights = GrowingArray(1, np.float64, expected)
         self._labelled: set[bool] = set()
@@ -220,6 +227,7 @@ class _State:
         n = len(batch.x)
         self._check_layout(batch.layout)
         self._x.append(row_ids(batch.x).numpy())
+        self._means.append(batch.x.reshape(n, -1).double().mean(1, keepdim=True).cpu().numpy())
         y = torch.zeros(n) if batch.y is None else batch.y
         self._y.append(y.cpu().numpy()[:, None])
         self._labelled.add(batch.y is not None)
@@ -283,7 +291,43 @@ class _State:
             torch.cat(self._kept_x) if self._kept_x else torch.zeros(0),
             self._layouts[0],
             rounding,
+            self._means.array[:, 0],
         )
+
+
+def correlated_distance(means: NDArray[np.float64]) -> int | None:
+    r"""At which distance rows are surely correlated, which independent ones are not.
+
+    Whether a mean, or its square about the median, is in the upper half is a coin for every row.
+    With shares p and 1 - p of the two sides, :math:`S_k = \sum_i (b_i - p)(b_{i+k} - p)` is two
+    sums of independent terms, so that Bernstein's inequality says which :math:`S_k` independent
+    rows exceed at no distance k up to n/2 but once in a million times.
+
+    Args:
+        means: (n,) one number of each row, in their order.
+
+    Returns:
+        The distance of the largest excess, or None. Where nearly all numbers are equal nothing
+        can be seen.
+
+    >>> rows = np.random.default_rng(0).normal(size=4000)
+    >>> correlated_distance(rows), correlated_distance(np.repeat(rows, 4))
+    (None, 1)
+    """
+    n = len(means)
+    found, ratio = None, 1.0
+    for values in (means, (means - np.median(means)) ** 2):
+        bits = values > np.median(values)
+        p = float(bits.mean())
+        if n < 2 or not _BALANCED < p < 1 - _BALANCED:
+            continue
+        steps = np.fft.rfft(bits - p, 2 * n)
+        sums = np.fft.irfft(np.abs(steps) ** 2, 2 * n)[1 : n // 2 + 1]
+        variance, log = n * (p * (1 - p)) ** 2, math.log(2 * n / _FALSE_ALARM)
+        limit = 2 * (log / 3 + math.sqrt(log**2 / 9 + log * variance))
+        if sums.max() > ratio * limit:
+            found, ratio = 1 + int(sums.argmax()), float(sums.max() / limit)
+    return found
 
 
 def filled(x: Tensor, size: int) -> Tensor:

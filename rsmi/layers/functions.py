@@ -107,6 +107,7 @@ class _Pass:
 def _passed(probe: Probe, x: Tensor, layout: Layout | None, causes: bool = False) -> _Pass:
     """Send a batch; to find causes, what goes into the modules is watched too."""
     found = _Pass()
+    probe.settle(x, layout)
 
     def add(name: str, side: str, values: Any) -> None:
         if causes or side == "output":

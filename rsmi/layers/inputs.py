@@ -74,6 +74,8 @@ class Inputs:
         chains: Samples are interleaved from so many Markov chains (their order matters for
             errors); None for independent samples.
         n: Number of rows, where it is known beforehand.
+        assumed: Whether nobody said that the samples are independent; rows that are seen not to
+            be are then refused.
     """
 
     kind: InputKind
@@ -81,6 +83,7 @@ class Inputs:
     entropy: Estimate | None = None
     chains: int | None = None
     n: int | None = None
+    assumed: bool = False
 
 
 def slices(
@@ -155,19 +158,21 @@ def _exactly(t: Tensor, dtype: torch.dtype) -> Tensor:
     return t.to(dtype)
 
 
-def check_labels(x: Tensor, labels: Any) -> Tensor | None:
-    """The labels as int64, where they are one integer >= 0 per input.
+def check_labels(n: int, labels: Any) -> Tensor | None:
+    """The labels as int64, where they are one whole number >= 0 for each of n inputs.
 
     Raises:
         InputError: Else.
     """
     if labels is None:
         return None
-    y = _tensor(np.asarray(labels) if isinstance(labels, Sequence) else labels, "labels")
-    if y.shape != x.shape[:1] or y.is_floating_point() or bool((y < 0).any()):
+    if isinstance(labels, Sequence) or hasattr(labels, "to_numpy"):
+        labels = np.asarray(labels)
+    y = _tensor(labels, "labels")
+    if y.shape != (n,) or bool((y < 0).any()) or not torch.equal(y.long().to(y.dtype), y):
         raise InputError(
-            f"labels of shape {list(y.shape)} and dtype {y.dtype} for {len(x)} inputs; "
-            f"expected ({len(x)},) integers >= 0, one per input"
+            f"labels of shape {list(y.shape)} and dtype {y.dtype} for {n} inputs; "
+            f"expected ({n},) whole numbers >= 0, one per input"
         )
     return y.long()
 
@@ -183,7 +188,7 @@ def rows_at(inputs: Inputs, rows: NDArray[np.int64]) -> Tensor:
     return torch.cat(parts)[torch.from_numpy(place)]
 
 
-def finite_inputs(x: Any, labels: Any = None, weights: Tensor | None = None) -> Inputs:
+def finite_inputs(x: Any, labels: Any = None, weights: Any = None) -> Inputs:
     """Every input of a finite set: entropies of layers are then exact, without sampling error.
 
     Args:
@@ -203,18 +208,19 @@ def finite_inputs(x: Any, labels: Any = None, weights: Tensor | None = None) -> 
     """
     rows, layout = input_rows(x)
     w = _weights(len(rows), weights)
-    y = check_labels(rows, labels)
+    y = check_labels(len(rows), labels)
     h = label_entropy(dense_labels(row_ids(rows).numpy()), w.numpy())
     known = Estimate(h, 0.0, "exact")
     return Inputs("finite", lambda size: slices(rows, y, w, size, layout), known, n=len(rows))
 
 
-def _weights(n: int, weights: Tensor | None) -> Tensor:
+def _weights(n: int, given: Any) -> Tensor:
     if n == 0:
         raise InputError("there are no inputs; expected at least one row")
-    if weights is None:
+    if given is None:
         return torch.full((n,), 1 / n, dtype=torch.float64)
-    if weights.shape != (n,) or not bool((weights >= 0).all()) or float(weights.sum()) <= 0:
+    weights = _tensor(given, "weights")
+    if weights.shape != (n,) or not bool((weights >= 0).all()) or not 0 < weights.sum() < math.inf:
         raise InputError(
             f"weights of shape {list(weights.shape)} for {n} inputs; expected ({n},) "
             "probabilities >= 0 with a positive sum"

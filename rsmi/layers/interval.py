@@ -27,6 +27,7 @@ from rsmi.information import Estimate
 SIGMAS = 3.0
 """Standard errors from which on two values disagree and are not only scattered."""
 _ROUNDING = 1e-9
+_ZERO = 1e-12
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ class Interval:
 
     @classmethod
     def exact(cls, value: float, n: int | None = None) -> Self:
-        """A value without any error, in nats; rounding below zero is cut off."""
-        estimate = Estimate(max(value, 0.0), 0.0, "exact", n=n)
+        """A value without any error, in nats; what is rounding about zero is zero."""
+        estimate = Estimate(value if value > _ZERO else 0.0, 0.0, "exact", n=n)
         return cls(estimate, estimate)
 
     @classmethod

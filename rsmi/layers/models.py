@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rsmi.errors import InputError
+from rsmi.layers.changes import seeded
 from rsmi.layers.counting import Labels
 
 _BACK_OFF = 0.5  # observations that the marginal counts for, beside those of one condition
@@ -122,6 +123,7 @@ class Autoregressive(nn.Module):
         levels: Values of a site.
         context: Real numbers that the distribution may depend on; 0 for none.
         hidden: Units of each hidden layer.
+        seed: Of the weights.
 
     Raises:
         InputError: For no site or fewer than two levels.
@@ -134,7 +136,9 @@ class Autoregressive(nn.Module):
     1.0
     """
 
-    def __init__(self, sites: int, levels: int, context: int = 0, hidden: int = 128) -> None:
+    def __init__(
+        self, sites: int, levels: int, context: int = 0, hidden: int = 128, seed: int = 0
+    ) -> None:
         super().__init__()
         if sites < 1 or levels < 2:
             raise InputError(f"{sites} sites of {levels} levels; expected >= 1 and >= 2")
@@ -144,10 +148,11 @@ class Autoregressive(nn.Module):
         inner = torch.arange(hidden) % (sites if context else max(sites - 1, 1))
         inner = inner if context else inner + 1
         out = _repeat(sites, levels) + 1
-        self.first = MaskedLinear(inner[:, None] >= into)
-        self.second = MaskedLinear(inner[:, None] >= inner)
-        self.last = MaskedLinear(out[:, None] > inner)
-        self.direct = MaskedLinear(out[:, None] > into)
+        with seeded(seed):
+            self.first = MaskedLinear(inner[:, None] >= into)
+            self.second = MaskedLinear(inner[:, None] >= inner)
+            self.last = MaskedLinear(out[:, None] > inner)
+            self.direct = MaskedLinear(out[:, None] > into)
 
     def forward(self, symbols: Tensor, context: Tensor | None = None) -> Tensor:
         """Logits (n, sites, levels) for symbols (n, sites) int64 and a context (n, c)."""
@@ -205,11 +210,9 @@ def fit(symbols: Tensor, levels: int, context: Tensor | None, training: Training
     Returns:
         The model in evaluation mode.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(training.seed)
-        width = 0 if context is None else context.shape[1]
-        model = Autoregressive(symbols.shape[1], levels, width, training.hidden)
-        _train(model, symbols, context, training)
+    width = 0 if context is None else context.shape[1]
+    model = Autoregressive(symbols.shape[1], levels, width, training.hidden, training.seed)
+    _train(model, symbols, context, training)
     return model.eval()
 
 
@@ -233,8 +236,9 @@ def _train(
     optimiser = torch.optim.Adam(model.parameters(), options.rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, steps, pct_start=0.2)
     best, state = float("inf"), model.state_dict()
+    generator = torch.Generator().manual_seed(options.seed)
     for _ in range(options.epochs):
-        for rows in torch.randperm(cut).split(batch):
+        for rows in torch.randperm(cut, generator=generator).split(batch):
             loss = -model.log_prob(symbols[rows], None if context is None else context[rows]).mean()
             optimiser.zero_grad()
             loss.backward()

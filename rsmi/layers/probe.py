@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from rsmi.errors import InputError, RsmiError
-from rsmi.layers.changes import GaussianNoise, fixed_randomness
+from rsmi.layers.changes import GaussianNoise, fixed_randomness, noises
 from rsmi.layers.inputs import Layout
 from rsmi.layers.selection import Selector, layer_names, output_module, select_layers, unwrapped
+
+_SHORT = (torch.uint8, torch.int8, torch.int16)
 
 Key = str | int | Callable[[Any], Tensor]
 
@@ -22,8 +24,10 @@ class Probe:
 
     The network is put into evaluation mode inside and back into its own mode afterwards, its
     noise begins at its seeds, and no random number that is drawn outside changes. It works on
-    copies of the inputs, floats in the data type of its first floating parameter. A layer that
-    is called several times in one forward pass is recorded each time, as `relu`, `relu:2` ...
+    copies of the inputs: floats in the data type of its first floating parameter; whole numbers
+    as int64 where the network takes them, else in that data type too, which must hold every one
+    of them. A layer that is called several times in one forward pass is recorded each time, as
+    `relu`, `relu:2` ...
 
     Args:
         model: Any network; what its forward pass returns does not matter.
@@ -63,10 +67,12 @@ class Probe:
         self.left_out: dict[str, str] = {}
         self.layers = select_layers(self.model, layers)
         self.take = dict(take or {})
-        self.device = _device(device) if device else _device_of(self.model)
+        self.device = device_of(device) if device else _place_of(self.model)
         self.autocast = autocast
         self._seen: dict[str, Tensor | str] = {}
         self._names: list[str] | None = None
+        self._whole: bool | None = None
+        self._refusal = ""
         self._inside = ExitStack()
         self._check_take()
         for name, module in list(self.layers.items()):
@@ -108,7 +114,6 @@ class Probe:
         if batch.is_floating_point() and bool(batch.isnan().any()):
             bad = int(batch.isnan().reshape(len(batch), -1).any(1).sum())
             raise InputError(f"{bad} of {len(batch)} inputs have NaN; leave these rows out")
-        self._seen = {}
         self.forward(batch, layout)
         seen = {n: v for n, v in self._seen.items() if n.split(":")[0] in self.layers}
         for name, value in seen.items():
@@ -145,29 +150,62 @@ class Probe:
         Raises:
             InputError: With what the network raised.
         """
-        rows = batch.to(self.device, copy=True)
-        given = self._converted(rows if layout is None else layout.split(rows))
-        arguments, named = _arguments(self.model, given)
+        self.settle(batch, layout)
+        self._seen = {}
+        given = self._given(batch, layout)
         try:
-            with self._precision():
-                self.model(*arguments, **named)
+            self._called(given)
         except RsmiError:
             raise
         except Exception as error:  # code of the user's, which may raise anything
             raise InputError(
                 f"the network raised {type(error).__name__} for inputs of {_shapes(given)}: "
-                f"{error}; give inputs of the shape, data type and device it takes"
+                f"{error}{self._refusal}; give inputs of the shape, data type and device it takes"
             ) from None
+
+    @torch.no_grad()
+    def settle(self, batch: Tensor, layout: Layout | None = None) -> None:
+        """See, by one forward pass, whether the network takes whole numbers as they are.
+
+        Args:
+            batch: As for a call; nothing happens but for the first whole numbers of one tensor.
+            layout: As for a call.
+        """
+        counts = layout is None and not batch.is_floating_point() and batch.dtype != torch.bool
+        if self._whole is not None or not counts:
+            return
+        try:
+            self._called(self._given(batch, layout))
+            self._whole = True
+        except RsmiError:  # of activations, and not of the data type
+            self._whole = True
+        except Exception as error:  # code of the user's, which may raise anything
+            self._refusal = f" (and {type(error).__name__} for int64: {error})"
+            self._whole = False
+        for noise in noises(self.model):
+            noise.reseed(noise.seed)
+
+    def _called(self, given: Any) -> None:
+        arguments, named = _arguments(self.model, given)
+        with self._precision():
+            self.model(*arguments, **named)
+
+    def _given(self, batch: Tensor, layout: Layout | None) -> Any:
+        rows = batch.to(self.device, copy=True)
+        return self._converted(rows if layout is None else layout.split(rows))
 
     def _converted(self, given: Any) -> Any:
         if isinstance(given, dict):
             return {name: self._converted(value) for name, value in given.items()}
         if isinstance(given, tuple):
             return tuple(map(self._converted, given))
-        if not given.is_floating_point():
-            return given
         own = (p.dtype for p in self.model.parameters() if p.is_floating_point())
-        return given.to(next(own, given.dtype))
+        if given.is_floating_point():
+            return given.to(next(own, given.dtype))
+        if self._whole is False:
+            return _real(given, next(own, torch.get_default_dtype()))
+        # Arithmetic of eight bits would wrap.
+        return given.long() if given.dtype in _SHORT else given
 
     def _hook(self, name: str) -> Any:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -245,7 +283,12 @@ def _evaluation(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def _device(name: torch.device | str) -> torch.device:
+def device_of(name: torch.device | str) -> torch.device:
+    """A device by its name.
+
+    Raises:
+        InputError: For one that there is not, or not on this machine.
+    """
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -255,7 +298,7 @@ def _device(name: torch.device | str) -> torch.device:
     return device
 
 
-def _device_of(model: nn.Module) -> torch.device:
+def _place_of(model: nn.Module) -> torch.device:
     for tensor in chain(model.parameters(), model.buffers()):
         return tensor.device
     return torch.device("cpu")
@@ -270,6 +313,18 @@ def _arguments(model: nn.Module, given: Any) -> tuple[tuple[Any, ...], dict[str,
     if isinstance(given, tuple) and _takes(model, given, {}):
         return given, {}
     return (given,), {}
+
+
+def _real(whole: Tensor, dtype: torch.dtype) -> Tensor:
+    """Whole numbers in the data type of a network, where it holds every one of them."""
+    real = whole.to(dtype)
+    if not torch.equal(real.to(torch.int64), whole.long()):
+        raise InputError(
+            f"integers up to {int(whole.abs().max())} do not fit {str(dtype)[6:]}, which this "
+            "network takes, so that different inputs would become one; number the inputs anew "
+            "from 0, or make the network compute in float64 (network.double(), --dtype float64)"
+        )
+    return real
 
 
 def _takes(model: nn.Module, arguments: tuple[Any, ...], named: dict[str, Tensor]) -> bool:

@@ -1,11 +1,32 @@
-"""What was measured of a network, layer by layer."""
+"""What was measured of a network, layer by layer: numbers, tables, and what to know of them."""
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from rsmi.information import Estimate
+from rsmi.information import Estimate, Outcome, Plain, Quantity, Sheet, format_with_error
+from rsmi.information.outcome import text_width
 from rsmi.layers.inputs import InputKind
 from rsmi.layers.interval import Interval, Value
+
+FORGOTTEN = ("H(X|T)", "H(Y|T)", "H(X|T,Y)")
+KEPT = ("H(T)", "I(X;T)", "I(T;Y)")
+_NOTE = "estimates depend on their scale and are not comparable with the values above"
+_MANY = 20
+"""More layers than this are not all printed as text."""
+_ENDS = 8
+_AT_ONCE = 5
+"""Layers beside each other in a table of estimates."""
+_NAMED = 2
+"""Layers of many, and values of each, that one remark names as text."""
+_LETTERS = 20
+_SPLIT = {
+    "ceiling": (" nats is within ", "within "),
+    "beyond": (" nats exceeds ", "exceeds "),
+    "rounding": (" of rows ", "rows "),
+    "data processing": (", which no ", "no "),
+}
+"""Where a finding turns from one layer's number to what is common to all, and how that begins."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +76,8 @@ class LayerRow:
         return value
 
 
-@dataclass(frozen=True)
-class LayerReport:
+@dataclass(frozen=True, repr=False)
+class LayerReport(Outcome):
     """All layers, in the order in which the network uses them.
 
     Args:
@@ -66,6 +87,7 @@ class LayerReport:
         entropy_x: H(X), where it is known.
         entropy_y: H(Y), with labels.
         findings: Of the audit.
+        control: The same of the untrained network, where it was asked for.
     """
 
     rows: Sequence[LayerRow]
@@ -74,6 +96,13 @@ class LayerReport:
     entropy_x: Estimate | None
     entropy_y: Value | None
     findings: Sequence[Finding] = ()
+    control: "LayerReport | None" = None
+
+    @property
+    def networks(self) -> dict[str, "LayerReport"]:
+        """This report, and that of the untrained control, by name."""
+        reports = {"network": replace(self, control=None)}
+        return reports if self.control is None else reports | {"untrained": self.control}
 
     def __getitem__(self, layer: str) -> LayerRow:
         for row in self.rows:
@@ -81,30 +110,44 @@ class LayerReport:
                 return row
         raise KeyError(layer)
 
-    def estimates(self) -> Iterator[tuple[str, Estimate, dict[str, str]]]:
-        """Every number as a dotted name, an `Estimate`, and a context for `result.json`.
+    def quantities(self) -> list[Quantity]:
+        """Every number; an interval is two quantities of one name, whose kinds differ."""
+        return [q for name, one in self.networks.items() for q in one.named(name)]
 
-        An interval gives its lower and its upper value under one name; their kinds differ.
+    def named(self, network: str, **context: Plain) -> list[Quantity]:
+        """The numbers of this network alone.
+
+        Args:
+            network: Its name, in the context of every number.
+            **context: What else stands there.
         """
-        for row in self.rows:
-            context = {"layer": row.name, "layer_kind": row.kind, "inputs": self.inputs}
-            for name, value in row.quantities.items():
-                for estimate in _ends(value):
-                    yield f"layers.{row.name}.{name}", estimate, context
-            for name, estimate in row.estimators.items():
-                yield f"layers.{row.name}.{name}", estimate, {**context, "column": "estimators"}
+        return list(_quantities(self, {**context, "network": network}))
 
-    def table(self) -> str:
-        """Plain text: a line per layer, why quantities are missing, then the findings."""
-        columns = list(dict.fromkeys(name for row in self.rows for name in row.quantities))
-        lines = [["layer", "width", *columns]]
-        for row in self.rows:
-            cells = [str(row.quantities[c]) if c in row.quantities else "-" for c in columns]
-            lines.append([row.name, str(row.width), *cells])
-        sizes = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-        text = ["  ".join(c.ljust(s) for c, s in zip(line, sizes, strict=True)) for line in lines]
-        notes = [f"{f.check}: {f.layer}: {f.text}" for f in self.findings]
-        return "\n".join(line.rstrip() for line in [*text, *self.refusals(), *notes])
+    def sheets(self) -> list[Sheet]:
+        """For each network what its layers forget and keep, and what estimators print."""
+        found = []
+        for name, report in self.networks.items():
+            about = f"{described(report)}. {'; '.join(remarks(report))}."
+            shown = _known(report.rows, (*FORGOTTEN, *KEPT))
+            if shown:
+                found.append(layer_sheet(report.rows, shown, name, about))
+            if any(row.estimators for row in report.rows):
+                title, caption = f"{name}: estimates", f"In nats; {_NOTE}."
+                found.append(_estimator_sheet(report.rows, title, caption))
+        return found
+
+    def table(self, width: int | None = None) -> str:
+        """Plain text: of many layers the first and the last, then what to know of the numbers.
+
+        Args:
+            width: As in `Outcome.table`.
+        """
+        reports = self.networks
+        ends = _ENDS // len(reports)
+        return "\n\n".join(
+            "\n\n".join(_printed(name, report, ends, width or text_width()))
+            for name, report in reports.items()
+        )
 
     def refusals(self, most: int | None = None) -> list[str]:
         """Why quantities and estimators are not given: a line for each reason.
@@ -123,6 +166,171 @@ class LayerReport:
         ]
 
 
+def _quantities(report: LayerReport, about: Mapping[str, Plain]) -> Iterator[Quantity]:
+    for name, value in (("H(X)", report.entropy_x), ("H(Y)", report.entropy_y)):
+        for end in _ends(value):
+            yield Quantity.of(f"layers.{name}", end, **about)
+    for row in report.rows:
+        base = f"layers.{row.name}".replace(" ", "_")
+        own = {"layer": row.name, "layer_kind": row.kind, "inputs": report.inputs}
+        context = {**about, **own}
+        for name, value in row.quantities.items():
+            for end in _ends(value):
+                yield Quantity.of(f"{base}.{name}", end, **context)
+        for name, estimate in row.estimators.items():
+            yield Quantity.of(f"{base}.{name}", estimate, **context, column="estimators")
+    texts = [f"{f.check}: {f.layer}: {f.text}" for f in report.findings]
+    found = {**about, "texts": texts}
+    yield Quantity("layers.findings", len(texts), 0.0, "exact", "1", None, found)
+
+
+def _ends(value: Value | None) -> list[Estimate]:
+    """The numbers of a value: none, one, or lower and upper."""
+    if value is None:
+        return []
+    if isinstance(value, Estimate):
+        return [value]
+    return [value.lower] if value.is_exact else [value.lower, value.upper]
+
+
+def value_text(value: Value) -> str:
+    """`lower..upper`, one number where it is exact, or one side with its sign.
+
+    >>> value_text(Interval.exact(0.5)), value_text(Estimate(1.25, 0.02, "lower"))
+    ('0.5', '>= 1.25(2)')
+    """
+    if isinstance(value, Estimate):
+        sign = {"lower": ">= ", "upper": "<= "}.get(value.kind, "")
+        return sign + format_with_error(value.value, value.error)
+    ends = [format_with_error(end.value, end.error) for end in (value.lower, value.upper)]
+    return ends[0] if value.is_exact else "..".join(ends)
+
+
+def described(report: LayerReport) -> str:
+    """The inputs in one line, with H(X) and H(Y) where they are known."""
+    known = [f"{report.n} rows, {report.inputs} inputs"]
+    for name, value in (("H(X)", report.entropy_x), ("H(Y)", report.entropy_y)):
+        if value is not None:
+            known.append(f"{name} = {value_text(value)}")
+    return ", ".join([*known, "all in nats"])
+
+
+def layer_sheet(
+    rows: Sequence[LayerRow], shown: Sequence[str], title: str = "", caption: str = ""
+) -> Sheet:
+    """One line per layer, one column per quantity."""
+    lines = [
+        [
+            f"{row.name} [{row.width}]",
+            *(value_text(row.quantities[q]) if q in row.quantities else "-" for q in shown),
+        ]
+        for row in rows
+    ]
+    return Sheet(title, ["layer [width]", *shown], lines, caption)
+
+
+def _estimator_sheet(rows: Sequence[LayerRow], title: str = "", caption: str = "") -> Sheet:
+    """One line per estimator and quantity, one column per layer."""
+    names = list(dict.fromkeys(name for row in rows for name in row.estimators))
+    lines = [
+        [
+            name,
+            *(value_text(row.estimators[name]) if name in row.estimators else "-" for row in rows),
+        ]
+        for name in names
+    ]
+    return Sheet(title, ["estimates", *(row.name for row in rows)], lines, caption)
+
+
+def _known(rows: Sequence[LayerRow], quantities: Sequence[str]) -> list[str]:
+    return [q for q in quantities if any(q in row.quantities for row in rows)]
+
+
+def _printed(name: str, report: LayerReport, ends: int, width: int) -> Iterator[str]:
+    """Paragraphs about one network."""
+    yield "\n".join(textwrap.wrap(f"{name}: {described(report)}", width))
+    shown = _few(report.rows, ends)
+    left = len(report.rows) - len(shown)
+    for names in (_known(report.rows, FORGOTTEN), _known(report.rows, KEPT)):
+        if names:
+            yield _with_gap(layer_sheet(shown, names), ends, left).text(width)
+    if any(row.estimators for row in report.rows):
+        part = [*shown[:2], *shown[-3:]] if left else shown
+        for start in range(0, len(part), _AT_ONCE):
+            yield _estimator_sheet(part[start : start + _AT_ONCE]).text(width)
+        yield _NOTE
+    lines = remarks(report, _NAMED if left else None)
+    if left:
+        way_out = "choose layers (--layers), or see all with to_dict() (--out)"
+        lines = [f"not printed: {left} layers; {way_out}", *lines]
+    yield "\n".join(text for line in lines for text in textwrap.wrap(line, width))
+
+
+def _few(rows: Sequence[LayerRow], ends: int) -> list[LayerRow]:
+    """The layers that are printed: all, or the first and the last of many, with short names."""
+    if len(rows) <= _MANY:
+        return list(rows)
+    return [replace(row, name=short_name(row.name)) for row in (*rows[:ends], *rows[-ends:])]
+
+
+def _with_gap(sheet: Sheet, ends: int, left: int) -> Sheet:
+    """A line where layers were left out."""
+    if not left:
+        return sheet
+    lines = [*sheet.rows[:ends], [f".. {left} more .."], *sheet.rows[ends:]]
+    return replace(sheet, rows=lines)
+
+
+def short_name(name: str, letters: int = _LETTERS) -> str:
+    """A name with its middle left out, where it is long.
+
+    >>> short_name("encoder.layers.10.attention.out_proj"), short_name("encoder.0")
+    ('encode..ion.out_proj', 'encoder.0')
+    """
+    if len(name) <= letters:
+        return name
+    head = letters // 3
+    return f"{name[:head]}..{name[head + 2 - letters :]}"
+
+
+def remarks(report: LayerReport, most: int | None = None) -> list[str]:
+    """Reasons for what is missing, then the findings of the audit.
+
+    Args:
+        report: What was measured.
+        most: Layers that one line names; all of them without.
+    """
+    found = grouped(report.findings, most)
+    return [*report.refusals(most), *(found or ["audit: nothing found"])]
+
+
+def grouped(findings: Sequence[Finding], most: int | None = None) -> list[str]:
+    """One line for what is found of several layers, with the values and layers it concerns."""
+    where: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for finding in findings:
+        own, text = _own_part(finding)
+        layers = where.setdefault((finding.check, text), {})
+        layers.setdefault(finding.layer, []).append(own)
+    lines = []
+    for (check, text), layers in where.items():
+        named = some([_of_layer(*entry, most) for entry in layers.items()], "; ", most)
+        lines.append(f"{check}: {text} [{named}]")
+    return lines
+
+
+def _own_part(finding: Finding) -> tuple[str, str]:
+    split, start = _SPLIT.get(finding.check, ("", ""))
+    if not split or split not in finding.text:
+        return "", finding.text
+    own, _, rest = finding.text.partition(split)
+    return own.split(" = ")[0], start + rest
+
+
+def _of_layer(layer: str, own: Sequence[str], most: int | None) -> str:
+    words = some([word for word in own if word], ", ", most)
+    return f"{layer}: {words}" if words else layer
+
+
 def some(names: Sequence[str], between: str, most: int | None) -> str:
     """The first names, and how many there are more.
 
@@ -132,9 +340,3 @@ def some(names: Sequence[str], between: str, most: int | None) -> str:
     if most is None or len(names) <= most:
         return between.join(names)
     return f"{between.join(names[:most])} and {len(names) - most} more"
-
-
-def _ends(value: Value) -> list[Estimate]:
-    if isinstance(value, Estimate):
-        return [value]
-    return [value.lower] if value.is_exact else [value.lower, value.upper]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.lattice import Window
-from rsmi.learning.symmetry import find_symmetry, most_records
+from rsmi.learning.spin_symmetry import find_symmetry, most_records
 from rsmi.learning.windowed import TEST, TRAINING, Batch, WindowedData, at_least_one, stretches
 from rsmi.learning.windows import WindowPool
 from rsmi.sampling import OrderReport

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.lattice import Window
-from rsmi.learning.symmetry import find_symmetry
+from rsmi.learning.spin_symmetry import find_symmetry
 from rsmi.learning.windowed import (
     TEST,
     TRAINING,

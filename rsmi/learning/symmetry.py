@@ -1,7 +1,7 @@
 """Which symmetries configurations have, as far as they tell: tested before any is used."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from itertools import combinations, permutations, product
@@ -14,8 +14,7 @@ from scipy import stats
 from torch import Tensor
 
 from rsmi.errors import InputError, RsmiError
-from rsmi.lattice import Isometry, generated, point_group
-from rsmi.lattice.symmetry import Cell
+from rsmi.lattice import Space, Symmetry
 from rsmi.sampling.autocorrelation import correlation
 
 FALSE_ALARM = 1e-6
@@ -27,88 +26,124 @@ _FEWEST_RECORDS = 16
 _FEWEST_CHAINS = 16
 _FEWEST_TURNS = 4  # changes of sign of a chain that is believed to visit both phases
 _LONG = 6  # stretches of the chain that must agree on a sign
+_MOST_WORDS = 1024  # words of letters on a cluster that are counted one by one
+_MOST_MEANS = 4096  # means that are looked at in all
+_BLOCKS = 32  # stretches whose spread tells which differences deserve a full test
+_SUSPECT = 3.0  # errors from zero, by these stretches; what is dropped lies beyond 6
+_SOME = 64  # single sites or bonds of a space whose cells differ
 
-Cluster = tuple[Cell, ...]
+Cluster = tuple[int, ...]
 Series = NDArray[np.float64]
+Columns = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Symmetry:
-    """The symmetries that may be used, and what the data said against the others.
+class DataSymmetry:
+    """The symmetries of a space that data do not contradict, and what they said against others.
 
     Args:
-        group: Elements of the window's point group under which the data are invariant.
-        order: How many elements the window's point group has.
-        flip: Whether the data are invariant under flipping every spin.
-        declared: Whether the Hamiltonian is known to have that invariance.
-        against: What the data said against the flip; empty where they said nothing.
+        group: Those elements of `space.symmetries` that may be used, a group, identity first.
+        space: Where the letters live.
+        declared: Whether the Hamiltonian is known to have all symmetries of the space.
+        against: What the data said against the others; empty where they said nothing.
     """
 
-    group: tuple[Isometry, ...]
-    order: int
-    flip: bool
+    group: tuple[Symmetry, ...]
+    space: Space
     declared: bool
     against: str = ""
 
+    @property
+    def order(self) -> int:
+        """How many symmetries the space has."""
+        return len(self.space.symmetries)
+
+    @cached_property
+    def letters(self) -> tuple[tuple[int, ...], ...]:
+        """Permutations of the letters alone that leave the data alike, the identity first."""
+        alone = self.space.symmetries[: len(self.space.alphabet.symmetries)]
+        return tuple(tuple(g.letters.tolist()) for g in alone if g in self.group)
+
+    @cached_property
+    def moves(self) -> tuple[Symmetry, ...]:
+        """Rotations and reflections, with the letters they turn, that leave the data alike."""
+        every = self.space.symmetries[:: len(self.space.alphabet.symmetries)]
+        return tuple(g for g in every if g in self.group)
+
     def __str__(self) -> str:
+        moves, letters = len(self.space.point_group), len(self.space.alphabet.symmetries)
         known = "known" if self.declared else "not contradicted by the data"
-        flip = f"flip of all spins {known if self.flip else 'broken by the data'}"
-        some = f" ({'; '.join(map(str, self.group))})" if len(self.group) < self.order else ""
-        return f"{len(self.group)} of {self.order} rotations and reflections{some}, {flip}"
+        moved = f"{len(self.moves)} of {moves} rotations and reflections"
+        if len(self.moves) < moves:
+            moved += f" ({'; '.join(g.name for g in self.moves)})"
+        renamed = f"{len(self.letters)} of {letters} permutations of the letters"
+        mixed = len(self.group) - len(self.moves) * len(self.letters)
+        more = f", {mixed} of both together" if mixed else ""
+        broken = f"; others broken by the data ({self.against})" if self.against else ""
+        return f"{moved}, {renamed}{more}, {known}{broken}"
 
     def check(self, z2: Literal["impose", "allow"]) -> None:
-        """Raise InputError where a symmetry is to be imposed that the data break."""
-        if z2 == "impose" and not self.flip:
+        """Raise InputError where a symmetry of the letters is to be imposed that the data break."""
+        if z2 == "impose" and len(self.letters) < len(self.space.alphabet.symmetries):
             raise InputError(
-                "z2 is 'impose', yet these configurations are not symmetric under flipping every "
-                f"spin ({self.against}): a field, a chain that hardly left one phase, or values "
-                "that are no spins; bring longer chains, or set learning.z2: allow "
-                "(model.init_args.z2 in a config of fit)"
+                f"z2 is 'impose', yet these configurations are not symmetric under every exchange "
+                f"of their letters ({self.against}): a field, a chain that hardly left one phase, "
+                "or values that are no letters of this kind; bring longer chains, or set "
+                "learning.z2: allow (model.init_args.z2 in a config of fit)"
             )
 
     def symmetrises(self, z2: Literal["impose", "allow"]) -> bool:
-        """Whether averages may be taken over both signs: declared by model or user, and tested."""
-        return self.flip and (self.declared or z2 == "impose")
+        """Whether averages may be taken over images with other letters: declared by model or
+        user, and tested."""
+        return len(self.letters) > 1 and (self.declared or z2 == "impose")
 
 
-def find_symmetry(
-    configurations: Tensor, chains: int, extents: Sequence[int], ising: bool
-) -> Symmetry:
-    r"""The symmetries of a window that configurations do not contradict.
+def find_symmetry(letters: Tensor, chains: int, space: Space, declared: bool) -> DataSymmetry:
+    r"""The symmetries of a space that configurations do not contradict.
 
-    Products of up to four neighbouring spins are averaged over each configuration. An element g
-    maps a cluster S of sites to gS, so the means of s_S and s_gS agree if the data have the
-    symmetry; a flip of all spins makes the mean of an odd product vanish. Errors know the
-    autocorrelation of the chains, and every difference is compared with Student's t with as many
-    degrees of freedom as its error has. The largest group without a contradiction is kept.
+    Letter functions of up to four neighbouring sites are averaged over each configuration:
+    products of spins where there are two letters, else which letters they have. An element g maps
+    a function f to another one, so the means of f and f∘g agree if the data have the symmetry.
+    Errors know the autocorrelation of the chains, and every difference is compared with Student's t
+    with as many degrees of freedom as its error has. Elements are added one after the other to
+    the group of those without a contradiction; where one is contradicted, so is its whole coset.
 
     Args:
-        configurations: (n, \*shape) int8 of +1 and -1; number i is record i // chains of chain
-            i % chains.
+        letters: (n, \*space.shape) int8; number i is record i // chains of chain i % chains.
         chains: Number of independent chains.
-        extents: Of the window.
-        ising: Whether they are known to be of the Ising model without a field. Then only whole
-            chains can speak against a symmetry: a chain may stay in one phase.
+        space: Where they live, and which symmetries may be there.
+        declared: Whether the Hamiltonian is known to have all of these. Then only whole chains
+            can speak against one: a chain may stay in one phase.
 
     Returns:
         The symmetries, with a probability of at most `FALSE_ALARM` to drop one that is there.
 
-    >>> coins = 1 - 2 * torch.randint(0, 2, (64, 8, 8)).to(torch.int8)
-    >>> print(find_symmetry(coins, 1, (6, 6), ising=False))
-    8 of 8 rotations and reflections, flip of all spins not contradicted by the data
-    """
-    means = _Means(configurations, chains, ising)
-    whole = point_group(extents)
-    group = [g for g in whole if g.keeps(configurations.shape[1:])]
-    odd = {cluster: means.of(cluster) for cluster in means.clusters if len(cluster) % 2}
-    pairs = {g: means.pairs(g) for g in group}
-    level = FALSE_ALARM / 2 / max(sum(map(len, pairs.values())), 1)
-    kept = [g for g in group if all(means.p_value(a - b) >= level for a, b in pairs[g])]
-    p_values = {cluster: means.p_odd(series) for cluster, series in odd.items()}
-    broken = {cluster: p for cluster, p in p_values.items() if p < FALSE_ALARM / 2 / len(odd)}
-    return Symmetry(
-        _largest(kept), len(whole), not broken, ising, _explain(means, broken) if broken else ""
-    )
+    Raises:
+        InputError: For letters that do not fit the space.
+
+    >>> from rsmi.lattice.alphabet import SPIN
+    >>> coins = torch.randint(0, 2, (64, 8, 8, 1)).to(torch.int8)
+    >>> print(find_symmetry(coins, 1, Space.hypercubic((8, 8), SPIN), declared=False))
+    8 of 8 rotations and reflections, 2 of 2 permutations of the letters, not contradicted by the data
+    """  # noqa: E501
+    space.check(letters)
+    means = (_Means if space.homogeneous else _SomeMeans)(letters, chains, space)
+    level = FALSE_ALARM / (len(space.symmetries) * means.count)
+    alone = space.symmetries[: len(space.alphabet.symmetries)]
+    generators, kept, dropped = list[Symmetry](), set(space.generated(())), set[Symmetry]()
+    against: dict[bool, str] = {}
+    for g in _simple_first(space):
+        if g in kept or g in dropped:
+            continue
+        contradiction = means.contradiction(g, declared, level)
+        grown = set() if contradiction else set(space.generated([*generators, g]))
+        if grown and not grown & dropped:
+            generators, kept = [*generators, g], grown
+        else:
+            dropped |= {space.product(a, b) for h in kept for a, b in ((g, h), (h, g))}
+            against.setdefault(g in alone, contradiction)
+    group = tuple(g for g in space.symmetries if g in kept)
+    return DataSymmetry(group, space, declared, "; ".join(against.values()))
 
 
 def most_records(sites: int) -> int:
@@ -116,60 +151,221 @@ def most_records(sites: int) -> int:
     return min(_MOST_RECORDS, max(2 * _FEWEST_RECORDS, _MOST_SITES // sites))
 
 
-class _Means:
-    """Averages of products of neighbouring spins over each configuration."""
+def _simple_first(space: Space) -> list[Symmetry]:
+    """Elements of a space: moves alone, letters alone, both; such that undo themselves first."""
+    identity, letters = space.symmetries[0], len(space.alphabet.symmetries)
 
-    def __init__(self, configurations: Tensor, chains: int, ising: bool) -> None:
-        self._spins, self._chains, self._ising = configurations, chains, ising
-        self._known: dict[Cluster, Series] = {}
+    def rank(number: int) -> tuple[int, bool]:
+        g, (move, renaming) = space.symmetries[number], divmod(number, letters)
+        kind = 2 if move and renaming else int(renaming > 0)
+        return kind, space.product(g, g) is not identity
+
+    return [space.symmetries[i] for i in sorted(range(len(space.symmetries)), key=rank)]
+
+
+class _Means:
+    """Averages of letter functions of neighbouring sites over each configuration."""
+
+    def __init__(self, letters: Tensor, chains: int, space: Space) -> None:
+        self.space, self._chains = space, chains
+        self._two = space.alphabet.size == 2
+        self._letters = 2 * letters - 1 if self._two else letters
+        self._known: dict[Cluster, tuple[Series, Series]] = {}
+
+    @property
+    def count(self) -> int:
+        """How many means are looked at."""
+        return sum(self._functions(len(cluster)) for cluster in self.clusters)
 
     @cached_property
     def clusters(self) -> list[Cluster]:
-        """Clusters of sites up to translations, closed under the full point group."""
-        axes = self._spins.dim() - 1
-        found = {_placed(cells) for box in _boxes(axes) for cells in _subsets(box)}
-        return sorted(found, key=lambda cluster: (len(cluster), cluster))
+        """Clusters of sites up to translations, the smallest first, as many as are looked at."""
+        every = {
+            self._placed(sites)[0]: None
+            for box in _boxes(len(self.space.cells))
+            for sites in self._subsets(box)
+        }
+        ordered = sorted(every, key=len)
+        total = np.cumsum([self._functions(len(cluster)) for cluster in ordered])
+        return [c for c, n in zip(ordered, total, strict=True) if n <= _MOST_MEANS]
 
-    def of(self, cluster: Cluster) -> Series:
-        """Mean product of a cluster in each configuration, (n,)."""
+    def contradiction(self, g: Symmetry, declared: bool, level: float) -> str:
+        """What the data say against a symmetry; empty where no p-value is below a level."""
+        renames = not torch.equal(g.letters, torch.arange(len(g.letters)))
+        back = self.space.product(g, g) is self.space.symmetries[0]
+        found = []
+        for cluster in self.clusters:
+            for which, series in self._suspects(cluster, g):
+                table = _by_chain(series, self._chains)
+                if declared:
+                    p = _p_declared(table, back)
+                else:
+                    p = _p_phases(table, back) if renames else _student(table)
+                found.append((p, len(cluster), cluster, which))
+        worst = min(found, default=(1.0, 0, (), 0))
+        return self._explain(g, worst[2], worst[3]) if worst[0] < level else ""
+
+    def of(self, cluster: Cluster) -> tuple[Series, Series]:
+        """Mean of each function of a cluster in each configuration (n, k), and in stretches."""
         if cluster not in self._known:
-            product = reduce(torch.mul, (self._moved(cell) for cell in cluster))
-            means = product.flatten(1).sum(1, dtype=torch.int64).double() / product[0].numel()
-            self._known[cluster] = means.numpy()
+            values = self._measured(self._members(cluster))
+            rows = _by_chain(values, self._chains).reshape(-1, values.shape[1])
+            stretches = np.array_split(rows, min(_BLOCKS, len(rows)))
+            self._known[cluster] = values, np.array([part.mean(0) for part in stretches])
         return self._known[cluster]
 
-    def pairs(self, g: Isometry) -> list[tuple[Series, Series]]:
-        """Means of clusters and of their images, where these are other clusters; each pair once."""
-        images = {frozenset((c, _placed(g.move(c)))) for c in self.clusters}
-        return [(self.of(a), self.of(b)) for a, b in (sorted(i) for i in images if len(i) == 2)]
+    def _suspects(self, cluster: Cluster, g: Symmetry) -> Iterator[tuple[int, Series]]:
+        """Differences of means and of those of the image that are not plainly noise, (n,) each."""
+        image, columns, sign = self._image(cluster, g)
+        (values, stretches), (others, beside) = self.of(cluster), self.of(image)
+        differences = stretches - sign * beside[:, columns]
+        mean, spread = abs(differences.mean(0)), differences.std(0, ddof=1)
+        for which in np.flatnonzero(mean > _SUSPECT * spread / math.sqrt(len(stretches))):
+            yield int(which), values[:, which] - sign * others[:, columns[which]]
 
-    def p_value(self, series: Series) -> float:
-        """Probability of a mean so far from 0, were 0 the true one."""
-        table = self._by_chain(series)
-        p = _student(table)
-        return max(p, _signs(table.mean(1))) if self._ising else p
+    def _image(self, cluster: Cluster, g: Symmetry) -> tuple[Cluster, Columns, int]:
+        """Which cluster, which of its functions and which sign a symmetry turns functions into."""
+        image, order = self._moved(cluster, g)
+        renamed = not torch.equal(g.letters, torch.arange(len(g.letters)))
+        if self._two:
+            return image, np.zeros(1, dtype=np.int64), -1 if renamed and len(cluster) % 2 else 1
+        functions = self._functions(len(cluster))
+        if functions == 1:
+            return image, np.zeros(1, dtype=np.int64), 1
+        q, k = self.space.alphabet.size, len(cluster)
+        words = np.stack(np.unravel_index(np.arange(functions), (q,) * k))
+        before = np.argsort(g.letters.numpy())[words][order]
+        return image, np.ravel_multi_index(tuple(before), (q,) * k), 1
 
-    def p_odd(self, series: Series) -> float:
-        """The same where a chain may stay in one of two phases for long.
+    def _moved(self, cluster: Cluster, g: Symmetry) -> tuple[Cluster, list[int]]:
+        """The image of a cluster, and which of the sites come first, second, ... in it."""
+        return self._placed(g.source[list(cluster)].tolist())
 
-        Its autocorrelation then is that inside a phase. So a few long stretches must agree with
-        each other too, or many excursions to one side must outweigh those to the other. A chain
-        that hardly ever changed sign cannot be told from one in a field: it counts as one.
+    def _functions(self, sites: int) -> int:
+        """How many functions of so many sites there are."""
+        words = self.space.alphabet.size**sites
+        return 1 if self._two or words > _MOST_WORDS else words
+
+    def _measured(self, members: list[Tensor]) -> Series:
+        """Means of the functions over the places where the members (n, places) of a cluster are.
+
+        The product of spins; which word the letters make; or, where there are too many words,
+        whether they are all the same.
         """
-        p, values = self.p_value(series), self._by_chain(series).flatten()
-        if self._ising or (np.diff(np.sign(values)) != 0).sum() < _FEWEST_TURNS:
-            return p
-        long = np.array([part.mean() for part in np.array_split(values, _LONG)])
-        agree = max(p, _mean_test(long))
-        return min(1.0, 2 * min(agree, _signs(_excursions(values))))
+        n, places = members[0].shape
+        if self._two:
+            sums = reduce(torch.mul, members).sum(1, dtype=torch.int64)[:, None]
+        elif (functions := self._functions(len(members))) == 1:
+            sums = reduce(torch.mul, (m == members[0] for m in members)).sum(1)[:, None]
+        else:
+            q = self.space.alphabet.size
+            word = reduce(lambda left, m: left * q + m, (m.to(torch.int16) for m in members))
+            place = word + functions * torch.arange(n)[:, None]
+            sums = torch.bincount(place.flatten(), minlength=n * functions).view(n, functions)
+        return sums.numpy() / places
 
-    def _by_chain(self, series: Series) -> Series:
-        """(chains, records)."""
-        return series[: len(series) // self._chains * self._chains].reshape(-1, self._chains).T
+    def _members(self, cluster: Cluster) -> list[Tensor]:
+        """Letters of each site of a cluster as seen from every cell, (n, cells) each."""
+        cells, axes = self.space.cells, tuple(range(1, len(self.space.cells) + 1))
+        found = []
+        for number in cluster:
+            cell, site = divmod(number, self.space.sites)
+            shifts = [-int(step) for step in np.unravel_index(cell, cells)]
+            found.append(self._letters[..., site].roll(shifts, axes).flatten(1))
+        return found
 
-    def _moved(self, cell: Cell) -> Tensor:
-        shifts = [-step for step in cell]
-        return self._spins.roll(shifts, tuple(range(1, self._spins.dim())))
+    def _subsets(self, box: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        """Sets of different sites in a box of cells."""
+        cells = np.array(list(product(*map(range, box))), dtype=np.int64)
+        sites = np.arange(self.space.sites)
+        inside = sorted(set(self.space.numbers(cells[:, None], sites).flatten().tolist()))
+        most = 4 if len(inside) <= 8 else 3 if len(inside) <= 12 else 2
+        for size in range(1, most + 1):
+            yield from combinations(inside, size)
+
+    def _placed(self, sites: Sequence[int]) -> tuple[Cluster, list[int]]:
+        """A cluster up to translations, and which of the sites come first, second, ... in it."""
+        cell, site = np.divmod(np.array(sites), self.space.sites)
+        places = np.stack(np.unravel_index(cell, self.space.cells), 1)
+        moved = self.space.numbers(places[None] - places[:, None], site).tolist()
+        least = min(moved, key=sorted)
+        order = sorted(range(len(sites)), key=least.__getitem__)
+        return tuple(least[i] for i in order), order
+
+    def _explain(self, g: Symmetry, cluster: Cluster, which: int) -> str:
+        image, columns, sign = self._image(cluster, g)
+        mean = float(self.of(cluster)[0][:, which].mean())
+        other = sign * float(self.of(image)[0][:, columns[which]].mean())
+        if self._two:
+            k = len(cluster)
+            what = "mean spin" if k == 1 else f"mean product of {k} neighbouring spins"
+        elif self._functions(len(cluster)) == 1:
+            what = f"fraction of {len(cluster)} equal neighbours"
+        else:
+            words = np.unravel_index(which, (self.space.alphabet.size,) * len(cluster))
+            names = " ".join(self.space.alphabet.names[int(a)] for a in words)
+            what = f"fraction of {'letter' if len(cluster) == 1 else 'neighbours'} {names}"
+        if image == cluster and sign < 0:
+            return f"{what} {mean:.3g}, where 0 is expected"
+        return f"{what} {mean:.3g}, and {other:.3g} after {g.name}"
+
+
+class _SomeMeans(_Means):
+    """The same where cells differ: all sites together, all bonds together, and some of each."""
+
+    @cached_property
+    def clusters(self) -> list[Cluster]:
+        """Numbers of lists of places."""
+        pair = self.space.alphabet.size**2 <= _MOST_WORDS
+        return [(i,) * k for i, (k, _) in enumerate(self._lists) if k == 1 or pair]
+
+    @cached_property
+    def _lists(self) -> list[tuple[int, Tensor]]:
+        """Sites of a cluster, and the sites (places, k) that take its part."""
+        singles, pairs = torch.arange(self.space.n_sites)[:, None], self.space.bonds
+        found = [(1, singles), (2, torch.cat([pairs, pairs.flip(1)]))] if len(pairs) else []
+        for k, every in ((1, singles), (2, pairs)):
+            step = max(1, len(every) // _SOME)
+            found += [(k, row[None]) for row in every[::step]]
+        return found
+
+    def _members(self, cluster: Cluster) -> list[Tensor]:
+        flat, (_, places) = self._letters.flatten(1), self._lists[cluster[0]]
+        return [flat[:, column] for column in places.T]
+
+    def _moved(self, cluster: Cluster, g: Symmetry) -> tuple[Cluster, list[int]]:
+        return cluster, list(range(len(cluster)))
+
+
+def _by_chain(values: Series, chains: int) -> Series:
+    """(n, ...) as (chains, records, ...)."""
+    whole = values[: len(values) // chains * chains]
+    return np.moveaxis(whole.reshape(-1, chains, *values.shape[1:]), 1, 0)
+
+
+def _p_declared(table: Series, back: bool) -> float:
+    """p-value of a mean of (chains, records) against which only whole chains can speak.
+
+    The difference under an element that undoes itself is symmetric; of others nothing is known.
+    """
+    chains = table.mean(1)
+    whole = _mean_test(chains) if len(chains) >= _FEWEST_CHAINS else 1.0
+    return max(_student(table), _signs(chains) if back else whole)
+
+
+def _p_phases(table: Series, back: bool) -> float:
+    """The same where a chain may stay in one of several phases for long.
+
+    Its autocorrelation then is that inside a phase. So a few long stretches must agree with
+    each other too, or many excursions to one side must outweigh those to the other. A chain
+    that hardly ever changed sign cannot be told from one in a field: it counts as one.
+    """
+    p, values = _student(table), table.flatten()
+    if (np.diff(np.sign(values)) != 0).sum() < _FEWEST_TURNS:
+        return p
+    long = np.array([part.mean() for part in np.array_split(values, _LONG)])
+    agree = max(p, _mean_test(long))
+    return min(1.0, 2 * min(agree, _signs(_excursions(values)))) if back else agree
 
 
 def _student(table: Series) -> float:
@@ -215,36 +411,8 @@ def _signs(means: Series) -> float:
     return 1.0 if size == 0 else 2 * math.exp(-(float(means.sum()) ** 2) / (2 * size))
 
 
-def _largest(kept: Sequence[Isometry]) -> tuple[Isometry, ...]:
-    """A group of elements that were kept, as large as adding one after the other makes it."""
-    group = {kept[0]}
-    for g in kept:
-        grown = generated({*group, g})
-        if grown <= set(kept):
-            group = grown
-    return tuple(g for g in kept if g in group)
-
-
-def _boxes(axes: int) -> list[Cell]:
-    """Boxes in which all clusters of up to four sites are looked at."""
+def _boxes(axes: int) -> list[tuple[int, ...]]:
+    """Boxes of cells in which clusters of up to four sites are looked at."""
     if axes == 1:
         return [(4,)]
     return sorted(set(permutations((3,) + (2,) * (axes - 1)))) if axes == 2 else [(2,) * axes]
-
-
-def _subsets(box: Cell) -> list[Cluster]:
-    sites = list(product(*map(range, box)))
-    most = 4 if len(sites) <= 8 else 2
-    return [cells for size in range(1, most + 1) for cells in combinations(sites, size)]
-
-
-def _placed(cells: Sequence[Cell]) -> Cluster:
-    """A cluster up to translations: moved so that its least coordinates are 0."""
-    least = [min(axis) for axis in zip(*cells, strict=True)]
-    return tuple(sorted(tuple(c - o for c, o in zip(cell, least, strict=True)) for cell in cells))
-
-
-def _explain(means: _Means, broken: dict[Cluster, float]) -> str:
-    cluster = min(broken, key=lambda c: (broken[c], len(c)))
-    what = "spin" if len(cluster) == 1 else f"product of {len(cluster)} neighbouring spins"
-    return f"mean {what} {means.of(cluster).mean():.3g}, where 0 is expected"

@@ -14,7 +14,7 @@ from rsmi.errors import InputError
 from rsmi.information import block_labels
 from rsmi.lattice import Window
 from rsmi.learning.prefetch import Prefetch
-from rsmi.learning.symmetry import Symmetry
+from rsmi.learning.spin_symmetry import Symmetry
 from rsmi.learning.windows import WindowPool
 
 Batch = tuple[Tensor, Tensor]

@@ -21,7 +21,7 @@ class WindowPool:
             default pairs a block with its own surroundings; a permutation makes the null, in
             which block and environment are independent.
         group: Elements of the window's point group under which the data are invariant (see
-            `rsmi.learning.symmetry`); the default assumes all of them.
+            `rsmi.learning.spin_symmetry`); the default assumes all of them.
 
     Raises:
         InputError: If the window does not fit the lattice.

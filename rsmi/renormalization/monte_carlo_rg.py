@@ -13,13 +13,14 @@ from rsmi.errors import AnalysisError, InputError
 from rsmi.lattice import Alphabet, Space, Window, coarse_shape, place
 from rsmi.lattice.alphabet import SPIN
 from rsmi.learning import CLASSICAL, Rule, load_rule
+from rsmi.progress import Progress, silent
 from rsmi.renormalization.coarse_grain import BitRule, LetterRule, WideRule
 from rsmi.renormalization.couplings import Operator, Parity, generate_interactions
 from rsmi.renormalization.exponents import Exponent, exponents_of
 from rsmi.renormalization.letters import letter_operators
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stability import ScanEntry, scan
-from rsmi.renormalization.stream import IteratedRule, Progress, Source, accumulate, silent
+from rsmi.renormalization.stream import IteratedRule, Source, accumulate
 from rsmi.renormalization.verdict import Told, Verdict, copies, judge, ordered
 from rsmi.sampling import OrderReport
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint

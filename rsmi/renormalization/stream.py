@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rsmi.information import block_labels
 from rsmi.lattice import coarse_shape
+from rsmi.progress import Progress, silent
 from rsmi.renormalization.coarse_grain import aligned_sites, block_sites
 from rsmi.renormalization.couplings import Operator, Parity
 from rsmi.renormalization.moments import Moments
@@ -72,11 +73,6 @@ class IteratedRule(Protocol):
 
 
 Values = dict[Parity, NDArray[np.int64]]
-Progress = Callable[[int, int], None]
-
-
-def silent(done: int, total: int) -> None:
-    """Report no progress."""
 
 
 def accumulate(

@@ -7,14 +7,27 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
+from rsmi.lattice import Space
+from rsmi.lattice.alphabet import SPIN
+from rsmi.lattice.graphs import UnitCell
 from rsmi.storage.base import BaseSamples
+from rsmi.storage.letters import (
+    Declared,
+    Values,
+    check_array,
+    letter_values,
+    pieces,
+    present,
+    spin_values,
+    unsaid,
+)
 from rsmi.storage.room import check_memory, in_bytes
-from rsmi.storage.source import observed
+from rsmi.storage.source import observed, refuse_axes, strange_shape
 from rsmi.storage.temperature import choose_value
-from rsmi.storage.two_valued import as_spins, check_array, lower_value, pieces
 
 _NAMES = ("spins", "configurations")
 _BROKEN = (ValueError, OSError, EOFError, KeyError, OverflowError, zipfile.BadZipFile)
@@ -24,73 +37,174 @@ _ROUNDING = 1e-5  # of a stored observable, in units of its range
 
 
 class ArraySamples(BaseSamples):
-    """An array of shape (n, *lattice shape) with +1/-1 or 0/1; the Hamiltonian is unknown.
+    """Letters in an array of shape (n, *lattice shape); the Hamiltonian is unknown.
 
     Args:
-        path: The file it comes from, named in messages.
+        source: Where it comes from, named in messages.
         array: The values; a memory map stays on disk.
-        shape: The lattice, where the axes of the array do not say it: (n, L * L), (n, 1, L, L) and
-            (n, L, L, 1) are n configurations, (chains, draws, L, L) chains of draws.
-        what: Which rows of the file these are, for messages.
+        shape: The lattice of two-valued spins, where the axes of the array do not say it: (n,
+            L * L), (n, 1, L, L) and (n, L, L, 1) are n configurations, (chains, draws, L, L)
+            chains of draws.
+        chains: How many chains there are; the array is then (chains, draws, *lattice shape).
+        space: Where the letters live; two-valued spins of a hypercubic torus without.
 
     Attributes:
         declared: Whether the lattice was given; otherwise `check_source` looks at the axes.
 
     Raises:
-        InputError: Where the array cannot be configurations of two-valued spins, or not of this
-            lattice.
+        InputError: Where the array cannot be configurations of these letters on this lattice.
     """
 
     def __init__(
-        self, path: Path, array: NDArray[Any], shape: Sequence[int] | None = None, what: str = ""
+        self,
+        source: str | Path,
+        array: NDArray[Any],
+        shape: Sequence[int] | None = None,
+        chains: int | None = None,
+        space: Space | None = None,
     ) -> None:
-        source = f"{path} ({what})" if what else str(path)
+        source = str(source)
         check_array(array, source)
-        self.declared = shape is not None
-        self._lower = lower_value(pieces(array), source)
-        self._array = _arranged(array, tuple(shape or array.shape[1:]), source)
-        chains, records, *lattice = self._array.shape
-        super().__init__(source, tuple(lattice), chains * records, chains)
+        seen = present(pieces(array), source)
+        if space is not None:
+            meaning = Declared(space)
+            self._array = _arranged(array, meaning.lattice, chains, source)
+            self._values = letter_values(seen, space.alphabet, source)
+            if not set(seen) <= set(self._values.known):
+                _refuse_letters(self._array, self._values, source)
+        else:
+            self._array = _arranged(array, None if shape is None else tuple(shape), chains, source)
+            lattice = self._array.shape[2:]
+            if not (set(seen) <= {-1, 1} or set(seen) <= {0, 1}):
+                raise InputError(unsaid(array, seen, lattice, source))
+            self._values = spin_values(seen, source)
+            doubt = _occupations(lattice) if 0 in seen else ""
+            meaning = Declared(Space.hypercubic(lattice, SPIN), doubt=doubt)
+        self._meaning, self.declared = meaning, (shape, space) != (None, None)
+        count, records = self._array.shape[:2]
+        super().__init__(source, meaning.shape, count * records, count)
+
+    @property
+    def meaning(self) -> Declared:
+        """The letters that were declared, or two values of a hypercubic torus."""
+        if not self.declared and (reason := strange_shape((self.n, *self.shape))):
+            refuse_axes(self, reason)
+        return self._meaning
+
+    @property
+    def two_valued(self) -> bool:
+        """Whether there are two letters."""
+        return self._values.alphabet.size == 2
+
+    def letters(self, start: int, stop: int) -> torch.Tensor:
+        """Configurations start..stop-1 as letters of the space."""
+        self.check_range(start, stop)
+        letters = self._values.letters(self._rows(start, stop))
+        return torch.from_numpy(letters.reshape(-1, *self.meaning.space.shape))
 
     def _spins(self, start: int, stop: int) -> NDArray[np.int8]:
-        if self.chains == 1:
-            return as_spins(self._array[0, start:stop], self._lower)
-        return self._take(np.arange(start, stop))
+        return self._kept(self._rows(start, stop))
 
     def _take(self, indices: NDArray[np.int64]) -> NDArray[np.int8]:
+        return self._kept(self._chosen(indices))
+
+    def _rows(self, start: int, stop: int) -> NDArray[Any]:
+        if self.chains == 1:
+            return self._array[0, start:stop]
+        return self._chosen(np.arange(start, stop))
+
+    def _chosen(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         record, chain = np.divmod(indices, self.chains)
-        return as_spins(self._array[chain, record], self._lower)
+        return self._array[chain, record]
+
+    def _kept(self, rows: NDArray[Any]) -> NDArray[np.int8]:
+        """Values as planes of +1 and -1."""
+        if self.two_valued:
+            return self._values.spins(rows).reshape(-1, *self.shape)
+        return self._meaning.encode(self._values.letters(rows))
+
+    def _observable(self, name: str) -> NDArray[np.float64]:
+        if self.two_valued:
+            return super()._observable(name)
+        raise InputError(f"{self.source} has no observable {name!r}; an array has letters only")
 
 
-def _arranged(array: NDArray[Any], shape: tuple[int, ...], source: str) -> NDArray[Any]:
+def _arranged(
+    array: NDArray[Any], shape: tuple[int, ...] | None, chains: int | None, source: str
+) -> NDArray[Any]:
     """The values as (chains, records, *shape)."""
+    if chains is not None and chains < 1:
+        raise InputError(f"chains is {chains}; expected a whole number of at least 1")
+    if shape is None:
+        if chains in (None, 1):
+            return array[None]
+        _check_chains(array, array.shape[:2], chains, source)
+        return array
     for leading in (1, 2):
         rest = array.shape[leading:]
         same = [x for x in rest if x > 1] == [x for x in shape if x > 1]
         if math.prod(rest) == math.prod(shape) and (same or len(rest) == 1):
             head = array.shape[:leading]
-            return array.reshape(*(1,) * (2 - leading), *head, *shape)
+            if leading == 1:
+                head = (len(array), 1) if chains == len(array) else (1, len(array))
+            _check_chains(array, head, chains, source)
+            return array.reshape(*head, *shape)
     raise InputError(
         f"{source} is an array of shape {array.shape}, which holds no lattices of shape "
         f"{list(shape)}; expected (n, *shape), (n, sites) or (chains, draws, *shape); correct "
-        "shape=, or --select.shape, or reshape the array"
+        "shape= or space=, or --select.shape or --space, or reshape the array"
     )
 
 
-def open_npy(path: Path, shape: Sequence[int] | None = None) -> ArraySamples:
-    """Open a `.npy` file, memory-mapped."""
+def _check_chains(
+    array: NDArray[Any], head: Sequence[int], chains: int | None, source: str
+) -> None:
+    """Refuse a number of chains that is not that of the first axis, whose order is then unknown."""
+    if chains not in (None, head[0]) or (chains is not None and array.ndim < 3):
+        rest = ", ".join(map(str, array.shape[1:]))
+        raise InputError(
+            f"{source} is an array of shape {array.shape}, whose first axis does not count "
+            f"{chains} chains; expected (chains, draws, *lattice): "
+            f"array.reshape({chains}, -1, {rest}) where one chain follows another, "
+            f"array.reshape(-1, {chains}, {rest}).swapaxes(0, 1) where they take turns"
+        )
+
+
+def _refuse_letters(array: NDArray[Any], values: Values, source: str) -> NoReturn:
+    """Name the first value that stands for no letter."""
+    start, chains = 0, len(array)
+    for part in pieces(array.swapaxes(0, 1)):
+        wrong = np.argwhere(~np.isin(part, values.known))
+        if len(wrong):
+            row, chain, *place = wrong[0].tolist()
+            value, names = part[(row, chain, *place)], values.alphabet.names
+            raise InputError(
+                f"{source}: configuration {(start + row) * chains + chain} has the value {value:g} "
+                f"at {place}; expected 0 to {len(names) - 1}, which stand for {', '.join(names)}"
+            )
+        start += len(part)
+    raise AssertionError
+
+
+def _occupations(lattice: Sequence[int]) -> str:
+    where = f"on {UnitCell.hypercubic(len(lattice)).name} {list(lattice)}"
+    return (
+        "its values 0 and 1 may be spins or occupations, and exponents tell even from odd by the "
+        f"flip of all spins; say which with space=, or --space: 'spins {where}' or 'occupations "
+        f"{where}'"
+    )
+
+
+def open_npy(path: Path, **said: Any) -> ArraySamples:
+    """Open a `.npy` file, memory-mapped; what is said of it goes to `ArraySamples`."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except _BROKEN as error:
         raise _unreadable(path, error) from None
-    return ArraySamples(path, array, shape)
+    return ArraySamples(path, array, **said)
 
 
-def open_npz(
-    path: Path,
-    shape: Sequence[int] | None = None,
-    asked: Mapping[str, float] | None = None,
-) -> ArraySamples:
+def open_npz(path: Path, asked: Mapping[str, float] | None = None, **said: Any) -> ArraySamples:
     """Open a `.npz` file with one array, or one called `spins` or `configurations`.
 
     Another array of the same length says something of every row. Where its values differ, the rows
@@ -98,8 +212,8 @@ def open_npz(
 
     Args:
         path: The file.
-        shape: The lattice, see `ArraySamples`.
         asked: Values of such arrays by name; `temperature` stands for `temp` and `T` too.
+        said: Of the configurations, see `ArraySamples`.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -114,7 +228,7 @@ def open_npz(
     check_array(spins, f"{path}: {name}")
     beside = {other: v for other, v in labels.items() if v.shape[:1] == (len(spins),)}
     rows, what = _selected(path, beside, dict(asked or {}), len(spins))
-    found = ArraySamples(path, spins[rows], shape, what)
+    found = ArraySamples(f"{path} ({what})" if what else path, spins[rows], **said)
     _refuse_mixture(found, {other: values[rows] for other, values in beside.items()}, name)
     return found
 
@@ -199,7 +313,9 @@ def _measured(samples: ArraySamples, values: NDArray[Any]) -> bool:
     if not _number(values) or samples.chains > 1 or len(values) != samples.n:
         return False
     numbers = values.astype(np.float64)
-    series = {**observed(samples), "signed": samples.observable("magnetisation")}
+    series = observed(samples)
+    if samples.two_valued:
+        series["signed"] = samples.observable("magnetisation")
     return any(_is_linear(numbers, observable) for observable in series.values())
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,11 +16,13 @@ from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import SPIN
 from rsmi.sampling.exact.universality import CriticalPoint
-from rsmi.sampling.families.planes import up
+from rsmi.storage.letters import Declared
 from rsmi.storage.recorded import Recorded
 
 # What HDF5 says of a file that somebody writes, and of one that was never closed.
 _BUSY = ("unable to lock file", "already open for write", "file consistency flags")
+
+UNKNOWN = "this version of rsmi does not know the model, and nothing of its letters or symmetries"
 
 
 class BaseSamples:
@@ -34,11 +37,9 @@ class BaseSamples:
 
     Attributes:
         declared: Whether somebody said which lattice it is; the axes of a bare array are doubted.
-        recorded: Model and family where they are known.
     """
 
     declared = True
-    recorded: Recorded | None = None
 
     def __init__(
         self,
@@ -63,12 +64,16 @@ class BaseSamples:
         Raises:
             InputError: For a range outside 0..n, or where the file is damaged.
         """
+        self.check_range(start, stop)
+        return torch.from_numpy(self._spins(start, stop))
+
+    def check_range(self, start: int, stop: int) -> None:
+        """Raise InputError for a range outside 0..n."""
         if not 0 <= start <= stop <= self.n:
             raise InputError(
                 f"{self.source}: configurations {start}..{stop} were asked for; expected a range "
                 f"within 0..{self.n}"
             )
-        return torch.from_numpy(self._spins(start, stop))
 
     def take(self, indices: Sequence[int] | NDArray[np.int64]) -> torch.Tensor:
         """Configurations anywhere, int8 spins of +1/-1, shape (len(indices), *shape).
@@ -92,17 +97,22 @@ class BaseSamples:
         """
         return self._observable(name)
 
+    @cached_property
+    def meaning(self) -> Recorded | Declared | None:
+        """What the stored planes stand for: two-valued spins of a hypercubic torus without word of
+        another; None for a model that this version does not know.
+        """
+        return Declared(Space.hypercubic(self.shape, SPIN))
+
     @property
     def space(self) -> Space | None:
-        """Where letters live and which there are; two-valued spins of a hypercubic torus without
-        word of another; None for a model that this version does not know.
+        """Where letters live and which there are; None where it is unknown.
 
         Raises:
-            InputError: For a lattice whose sites are not alike.
+            InputError: For a lattice whose sites are not alike, or axes that nobody declared and
+                that do not look like those of a lattice.
         """
-        if self.recorded is None:
-            return Space.hypercubic(self.shape, SPIN)
-        return self.recorded.family.space(self.recorded.model)
+        return None if self.meaning is None else self.meaning.space
 
     def letters(self, start: int, stop: int) -> torch.Tensor:
         """Configurations start..stop-1 as letters of the space.
@@ -111,25 +121,21 @@ class BaseSamples:
             int8, shape (stop - start, *cells, sites of a cell).
 
         Raises:
-            InputError: As `read`.
+            InputError: As `read` and `space`, or where the space is unknown.
         """
-        stored = self.read(start, stop)
-        if self.recorded is None:
-            return up(stored)
-        known = self.recorded
-        return known.family.letters(known.model, known.decode(stored)).to(torch.int8)
+        if self.meaning is None:
+            raise InputError(f"{self.source}: {UNKNOWN}; upgrade rsmi")
+        return self.meaning.letters(self.read(start, stop))
 
     @property
     def iteration(self) -> str:
         """Why no rule can be iterated on these samples; empty where nothing speaks against it."""
-        if self.recorded is None:
-            return ""
-        return self.recorded.family.iteration(self.recorded.model)
+        return UNKNOWN if self.meaning is None else self.meaning.iteration
 
     @property
     def critical(self) -> CriticalPoint | None:
         """The critical point that their model is meant for; None where it is unknown."""
-        return None if self.recorded is None else self.recorded.family.critical(self.recorded.model)
+        return None if self.meaning is None else self.meaning.critical
 
     def stored(self) -> dict[str, NDArray[np.float64]]:
         """Energy and magnetisation of every configuration, where they can be had without spins."""

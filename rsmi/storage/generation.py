@@ -3,7 +3,6 @@
 import contextlib
 import math
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rsmi.errors import InputError
+from rsmi.progress import Progress, silent
 from rsmi.sampling import EquilibrationReport, equilibrate, sample_blocks
-from rsmi.sampling.families import Engine
+from rsmi.sampling.families import Engine, Family
 from rsmi.sampling.select import AUTO
 from rsmi.storage.autocorrelation import autocorrelation_times
 from rsmi.storage.header import SampleHeader
@@ -32,15 +32,13 @@ _SITE_BYTES, _EQUILIBRATION_BYTES = 12, 4096
 
 _CORRELATED = ("energy", "magnetisation")  # observables whose times the file holds
 
-Progress = Callable[[int, int], None]
-
 
 def generate(
     recipe: SampleRecipe,
     path: str | os.PathLike[str],
     workers: int = 1,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     device: str = AUTO,
 ) -> None:
     """Draw the samples of a recipe and write them to a file.
@@ -69,7 +67,7 @@ def generate(
     drawing.check_room(Path(path))
     engine = _engine(drawing, workers, device)
     with SampleWriter.open(path, drawing.header, resume) as writer:
-        _draw(writer, drawing, engine, progress or _silent)
+        _draw(writer, drawing, engine, progress)
         facts = {"encoding": recipe.family.encoding} | (writer.state or {})
         known = [name for name in _CORRELATED if name in writer.header.observables]
         writer.finalise(facts, autocorrelation_times(writer, known))
@@ -105,6 +103,7 @@ class Drawing:
             seed=recipe.seed,
             recipe=recipe.to_yaml(),
             observables=family.units(model),
+            space=_space(family, model),
         )
         return cls(recipe, model, header)
 
@@ -146,6 +145,14 @@ class Drawing:
         if not set(wanted) <= set(found):
             found = found | self.recipe.family.observables(self.model, states)
         return {name: found[name].numpy() for name in wanted}
+
+
+def _space(family: Family, model: Any) -> str:
+    """The space of a model as text; empty where its sites are not alike."""
+    try:
+        return family.space(model).to_text()
+    except InputError:
+        return ""
 
 
 def _engine(drawing: Drawing, workers: int, device: str) -> Engine:
@@ -219,7 +226,3 @@ def _facts(report: EquilibrationReport) -> dict[str, Any]:
 
 def _block_records(header: SampleHeader, thin: int) -> int:
     return max(1, _BLOCK_SPIN_UPDATES // (header.chains * math.prod(header.shape) * thin))
-
-
-def _silent(done: int, total: int) -> None:
-    """Report no progress."""

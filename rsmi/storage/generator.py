@@ -1,7 +1,7 @@
 """A user's own generator of configurations, written into the same kind of file."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import count
 from typing import Protocol
 
@@ -10,21 +10,24 @@ import torch
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
+from rsmi.lattice import Space
+from rsmi.lattice.alphabet import SPIN
+from rsmi.progress import Progress, silent
 from rsmi.sampling import Ising
 from rsmi.sampling.families import families
 from rsmi.storage.autocorrelation import autocorrelation_times
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.layout import Scalar
+from rsmi.storage.letters import ENCODING, Declared, Described, described
 from rsmi.storage.writer import SampleWriter, is_finished
-
-Progress = Callable[[int, int], None]
 
 
 class Generator(Protocol):
-    """Anything that makes configurations of two-valued spins, block by block.
+    """Anything that makes configurations, block by block.
 
     Attributes:
-        shape: Lattice shape.
+        shape: Lattice shape; where a space is declared its cells, and the sites of a cell if there
+            are several.
         chains: Independent Markov chains; 1 where there is no such thing.
     """
 
@@ -32,7 +35,9 @@ class Generator(Protocol):
     chains: int
 
     def next_block(self) -> torch.Tensor | NDArray[np.int8]:
-        """The next m >= 1 configurations of every chain, +1/-1, shape (m * chains, *shape).
+        """The next m >= 1 configurations of every chain, shape (m * chains, *shape).
+
+        Spins of +1 and -1, or letters 0 ... q - 1 where a space of more than two is declared.
 
         Configuration i is record i // chains of chain i % chains.
         """
@@ -49,14 +54,16 @@ def write_samples(
     seed: int = 0,
     recipe: str = "",
     attributes: Mapping[str, Scalar] | None = None,
+    space: Described | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> None:
     """Write the configurations of a user's own generator into a sample file.
 
-    The file has checksums, a seal, the magnetisation (for `model="ising"` also the energy) and
-    autocorrelation times, and goes through every command. A killed run loses at most one block:
-    resumed, a fresh generator is asked again for what is there, and must repeat it.
+    The file has checksums, a seal, the magnetisation (for `model="ising"` also the energy; for more
+    than two letters the number of equal neighbours) and autocorrelation times, and goes through
+    every command. A killed run loses at most one block: resumed, a fresh generator is asked again
+    for what is there, and must repeat it.
 
     Args:
         generator: Makes the configurations, from its beginning.
@@ -69,6 +76,8 @@ def write_samples(
         seed: What the generator was seeded with, for the record.
         recipe: How it was made, in words or YAML, for the record.
         attributes: Further facts to keep as root attributes.
+        space: Where the letters live, a `Space` or its text; two-valued spins of a hypercubic torus
+            without.
         resume: Go on with an interrupted run; a finished one is left as it is.
         progress: Called with (configurations done, configurations in all) after every block.
 
@@ -84,57 +93,83 @@ def write_samples(
             f"model is {model!r}, whose configurations rsmi draws from a recipe; give `ising`, or "
             "a name of your own"
         )
+    meaning = _meaning(tuple(generator.shape), space)
+    energy = {"energy": "J"} if model == "ising" else {}
+    if energy and space is not None:
+        raise InputError("model is 'ising', whose space is known; leave space out, or the model")
     header = SampleHeader(
         model=model,
         couplings=dict(couplings or {}),
-        shape=tuple(generator.shape),
+        shape=meaning.shape,
         chains=generator.chains,
         records=records,
         seed=seed,
         recipe=recipe,
-        observables={"magnetisation": "1"} | ({"energy": "J"} if model == "ising" else {}),
+        observables=meaning.units | energy,
+        space=meaning.space.to_text(),
     )
     if resume and is_finished(path, header):
         return
     with SampleWriter.open(path, header, resume) as writer:
-        _draw(writer, generator, progress or (lambda done, total: None))
-        writer.finalise(attributes or {}, autocorrelation_times(writer, writer.header.observables))
+        _draw(writer, generator, meaning, progress)
+        facts = {"encoding": ENCODING} | dict(attributes or {})
+        writer.finalise(facts, autocorrelation_times(writer, writer.header.observables))
 
 
-def _draw(writer: SampleWriter, generator: Generator, progress: Progress) -> None:
+def _meaning(shape: tuple[int, ...], space: Described | None) -> Declared:
+    """What the configurations of a generator are."""
+    if space is None:
+        return Declared(Space.hypercubic(shape, SPIN))
+    found = Declared(described(space))
+    if found.lattice != shape:
+        raise InputError(
+            f"the generator makes configurations of shape {list(shape)}, the space has "
+            f"{list(found.lattice)}; expected the same"
+        )
+    return found
+
+
+def _draw(
+    writer: SampleWriter, generator: Generator, meaning: Declared, progress: Progress
+) -> None:
     """Append the blocks of the generator, leaving out what is in the journal already."""
     header, seen, safe = writer.header, 0, writer.records_done * writer.header.chains
     last = writer.last_configurations()
     for number in count():
         if seen >= header.n:
             return
-        spins = _checked(generator.next_block(), header, number)[: header.n - seen]
+        spins = _checked(generator.next_block(), header, meaning, number)[: header.n - seen]
         seen += len(spins)
         if last is not None and seen - len(spins) < safe <= seen:
             end = len(spins) - (seen - safe)
             _check_repeated(spins[end - header.chains : end], last, writer)
         new = spins[max(0, len(spins) - max(0, seen - safe)) :]
         if len(new):
-            writer.append(new, _observables(new, header))
+            writer.append(new, _observables(new, header, meaning))
         progress(max(seen, safe), header.n)
 
 
 def _checked(
-    block: torch.Tensor | NDArray[np.int8], header: SampleHeader, number: int
+    block: torch.Tensor | NDArray[np.int8], header: SampleHeader, meaning: Declared, number: int
 ) -> torch.Tensor:
-    """The block as int8 spins, if it keeps the promise of the protocol."""
-    spins = torch.as_tensor(block).cpu()
-    what = f"block {number} of the generator"
-    whole = len(spins) > 0 and len(spins) % header.chains == 0 if spins.ndim else False
-    if not whole or tuple(spins.shape[1:]) != header.shape:
+    """The block as planes of +1 and -1, if it keeps the promise of the protocol."""
+    given = torch.as_tensor(block).cpu()
+    what, lattice = f"block {number} of the generator", meaning.lattice
+    whole = len(given) > 0 and len(given) % header.chains == 0 if given.ndim else False
+    if not whole or tuple(given.shape[1:]) != lattice:
         raise InputError(
-            f"{what} has shape {tuple(spins.shape)}; expected (m * {header.chains}, "
-            f"{', '.join(map(str, header.shape))}) with m >= 1; return whole records of all chains"
+            f"{what} has shape {tuple(given.shape)}; expected (m * {header.chains}, "
+            f"{', '.join(map(str, lattice))}) with m >= 1; return whole records of all chains"
         )
-    if not bool(((spins == 1) | (spins == -1)).all()):
-        found = ", ".join(f"{value:g}" for value in spins.unique()[:5].tolist())
+    if meaning.space.alphabet.size > 2:
+        if not bool((given == given.to(torch.int8)).all()):
+            raise InputError(f"{what} holds values that are no letters; expected 0, 1, 2, ...")
+        meaning.space.check(given.reshape(len(given), *meaning.space.shape))
+        return torch.from_numpy(meaning.encode(given.to(torch.int8).numpy()))
+    if not bool(((given == 1) | (given == -1)).all()):
+        found = ", ".join(f"{value:g}" for value in given.unique()[:5].tolist())
         raise InputError(f"{what} holds the values {found}; expected spins of +1 and -1 only")
-    return spins.to(torch.int8)
+    return given.to(torch.int8)
 
 
 def _check_repeated(again: torch.Tensor, last: torch.Tensor, writer: SampleWriter) -> None:
@@ -146,10 +181,11 @@ def _check_repeated(again: torch.Tensor, last: torch.Tensor, writer: SampleWrite
         )
 
 
-def _observables(spins: torch.Tensor, header: SampleHeader) -> dict[str, NDArray[np.float64]]:
-    # An energy in units of J does not depend on the coupling.
-    model = Ising(header.shape, coupling=0.0)
-    values = {"magnetisation": model.magnetisation(spins).numpy().astype(np.float64)}
+def _observables(
+    kept: torch.Tensor, header: SampleHeader, meaning: Declared
+) -> dict[str, NDArray[np.float64]]:
+    found = meaning.observables(kept)
     if "energy" in header.observables:
-        values["energy"] = model.energy(spins).numpy().astype(np.float64)
-    return values
+        # An energy in units of J does not depend on the coupling.
+        found["energy"] = Ising(header.shape, coupling=0.0).energy(kept)
+    return {name: values.numpy().astype(np.float64) for name, values in found.items()}

@@ -1,8 +1,8 @@
 """Read the sample files of this project."""
 
 import contextlib
-import functools
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rsmi.errors import InputError
+from rsmi.errors import InputError, shortened
 from rsmi.lattice import Space
+from rsmi.lattice.alphabet import SPIN
 from rsmi.storage.base import BaseSamples, check_values_inside, reading
 from rsmi.storage.checksums import SUMS, Checksums, read_checked
 from rsmi.storage.chunks import CheckedRows
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.layout import CONTENT_DIGEST, MODEL_PREFIX, OBSERVABLES, SCHEMA
+from rsmi.storage.letters import Declared
 from rsmi.storage.packing import unpack
 from rsmi.storage.recorded import Recorded, recorded
 from rsmi.storage.seal import SEAL_BYTES, SPINS, content_digest, seal_holds
@@ -26,7 +28,6 @@ from rsmi.storage.seal import SEAL_BYTES, SPINS, content_digest, seal_holds
 CACHE_BYTES = 64 << 20
 # Many more slots than chunks, so that two chunks seldom drive each other out.
 _CACHE_SLOTS = 100_003
-_UNKNOWN = "this version of rsmi does not know the model, and nothing of its symmetries"
 
 
 class Hdf5Samples(BaseSamples):
@@ -93,33 +94,31 @@ class Hdf5Samples(BaseSamples):
         """
         return self._known().decode(configurations)
 
-    @functools.cached_property
-    def recorded(self) -> Recorded | None:  # type: ignore[override]
-        """Model and family as the file says them; None for a model of another version."""
-        return recorded(self.header)
-
-    @property
-    def space(self) -> Space | None:
-        """That of the model."""
-        return None if self.recorded is None else super().space
-
-    def letters(self, start: int, stop: int) -> torch.Tensor:
-        """Configurations start..stop-1 as letters of the space."""
-        self._known()
-        return super().letters(start, stop)
-
-    @property
-    def iteration(self) -> str:
-        """What the family says."""
-        return _UNKNOWN if self.recorded is None else super().iteration
+    @cached_property
+    def meaning(self) -> Recorded | Declared | None:
+        """The model, else the space that the file names; None for a model of another version."""
+        head, text = self.header, self.header.space
+        if (known := recorded(head)) is not None:
+            if text and not _agree(known.space, text):
+                raise InputError(
+                    f"{self.path} says that its space is {shortened(text)}, but the space of its "
+                    f"model {head.model!r} is {shortened(known.space.to_text())}: the file is "
+                    "damaged, or was changed after it was written; copy it again from its source, "
+                    "or draw the samples again from its recipe"
+                )
+            return known
+        if text or "encoding" not in self.attributes:
+            space = Space.from_text(text) if text else Space.hypercubic(head.shape, SPIN)
+            return _declared(self.path, space, head.shape)
+        return None
 
     def _known(self) -> Recorded:
-        if self.recorded is None:
+        if not isinstance(self.meaning, Recorded):
             raise InputError(
                 f"{self.path} holds the model {self.header.model!r}, which this version of rsmi "
                 "does not know; upgrade rsmi"
             )
-        return self.recorded
+        return self.meaning
 
     @property
     def block_checksums(self) -> bool:
@@ -242,12 +241,38 @@ def _header(path: Path, file: Any, facts: dict[str, Any]) -> SampleHeader:
             observables=_units(path, file),
             created=facts["created"],
             version=facts["rsmi_version"],
+            space=facts.get("space", ""),
         )
     except KeyError as error:
         raise InputError(
             f"{path} lacks the root attribute {error}; a file of {SCHEMA!r} has it: the file was "
             "changed after it was written"
         ) from None
+
+
+def _agree(space: Space, text: str) -> bool:
+    """Whether a text describes the letters and bonds of a space, in these words or in others."""
+    if text == space.to_text():
+        return True
+    try:
+        told = Space.from_text(text)
+    except InputError:
+        return False
+    alike = (told.shape, told.alphabet.names) == (space.shape, space.alphabet.names)
+    return alike and torch.equal(
+        *(found.bonds.sort(1).values.unique(dim=0) for found in (told, space))
+    )
+
+
+def _declared(path: Path, space: Space, shape: tuple[int, ...]) -> Declared:
+    found = Declared(space)
+    if found.shape != shape:
+        raise InputError(
+            f"{path} says that its space is {shortened(space.to_text())}, whose configurations "
+            f"are kept in the shape {list(found.shape)}, but they have {list(shape)}: the file was "
+            "changed after it was written; copy it again from its source"
+        )
+    return found
 
 
 def _records(path: Path, n: int, chains: int) -> int:

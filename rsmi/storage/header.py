@@ -38,6 +38,8 @@ class SampleHeader:
         observables: Unit of each observable by name.
         created: UTC day, `YYYY-MM-DD`.
         version: Version of rsmi that writes the file.
+        space: Where the letters of a configuration live, as `Space.to_text` writes it; empty in
+            files of version 0.1.0 and where the sites are not alike.
     """
 
     model: str
@@ -52,6 +54,7 @@ class SampleHeader:
     )
     created: str = field(default_factory=creation_day)
     version: str = rsmi.__version__
+    space: str = ""
 
     def __post_init__(self) -> None:
         # One order of names, whatever the caller's, so that equal facts give equal bytes.
@@ -74,9 +77,13 @@ class SampleHeader:
         return math.prod(self.packed_shape)
 
     def digest(self) -> str:
-        """SHA-256 of everything but the day: equal digests draw equal configurations."""
-        facts = json.dumps(dataclasses.asdict(self) | {"created": ""}, sort_keys=True)
-        return hashlib.sha256(facts.encode()).hexdigest()
+        """SHA-256 of everything but the day and the space, which follows from the model.
+
+        Equal digests draw equal configurations.
+        """
+        facts = dataclasses.asdict(self) | {"created": ""}
+        del facts["space"]  # files of version 0.1.0 do not say it
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def to_json(self) -> bytes:
         """The header as canonical JSON."""

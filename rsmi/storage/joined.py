@@ -1,15 +1,14 @@
 """Samples of the same model on the same lattice, drawn independently, as one source."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
-from rsmi.lattice import Space
-from rsmi.sampling.exact.universality import CriticalPoint
 from rsmi.storage.base import BaseSamples
+from rsmi.storage.letters import Declared
+from rsmi.storage.recorded import Recorded
 
 
 class Joined(BaseSamples):
@@ -39,23 +38,9 @@ class Joined(BaseSamples):
         super().__init__(source, first.shape, records.pop() * chains, chains, first.model)
 
     @property
-    def space(self) -> Space | None:
-        """That of the sources."""
-        return self._parts[0].space
-
-    @property
-    def iteration(self) -> str:
-        """What the first source says."""
-        return self._parts[0].iteration
-
-    @property
-    def critical(self) -> CriticalPoint | None:
-        """That of the sources."""
-        return self._parts[0].critical
-
-    def letters(self, start: int, stop: int) -> torch.Tensor:
-        """Configurations start..stop-1 as letters of the space."""
-        return torch.from_numpy(self._rows(start, stop, lambda part: part.letters))
+    def meaning(self) -> Recorded | Declared | None:
+        """That of the first source."""
+        return self._parts[0].meaning
 
     def close(self) -> None:
         """Release all files."""
@@ -68,20 +53,13 @@ class Joined(BaseSamples):
         return {name: self.observable(name) for name in sorted(names)}
 
     def _spins(self, start: int, stop: int) -> NDArray[np.int8]:
-        return self._rows(start, stop, lambda part: part.read)
-
-    def _rows(
-        self, start: int, stop: int, of: Callable[[BaseSamples], Callable[[int, int], torch.Tensor]]
-    ) -> NDArray[np.int8]:
-        """What every part reads, chains side by side."""
         first, last = start // self.chains, -(-stop // self.chains)
-        parts = [of(p)(first * p.chains, last * p.chains).numpy() for p in self._parts]
-        shape = parts[0].shape[1:]
         rows = [
-            read.reshape(last - first, part.chains, *shape)
-            for read, part in zip(parts, self._parts, strict=True)
-        ]
-        joined = np.concatenate(rows, axis=1).reshape(-1, *shape)
+            part.read(first * part.chains, last * part.chains).numpy()
+            .reshape(last - first, part.chains, *self.shape)
+            for part in self._parts
+        ]  # fmt: skip
+        joined = np.concatenate(rows, axis=1).reshape(-1, *self.shape)
         skip = first * self.chains
         return joined[start - skip : stop - skip]
 

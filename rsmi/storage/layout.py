@@ -112,6 +112,7 @@ def _root_attributes(header: SampleHeader) -> dict[str, Any]:
         "seed": header.seed,
         "recipe": header.recipe,
         "model": header.model,
+        **({"space": header.space} if header.space else {}),
         **{MODEL_PREFIX + name: float(value) for name, value in header.couplings.items()},
         "shape": np.array(header.shape, dtype=np.int64),
         "chains": header.chains,

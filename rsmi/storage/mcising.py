@@ -6,6 +6,7 @@ attribute `temperature`, `configurations` int8 (n, *shape), `energy` and `magnet
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
+from rsmi.lattice import Space
+from rsmi.lattice.alphabet import spins
 from rsmi.sampling.families import find_family
 from rsmi.sampling.families.ising import antiferromagnet
 from rsmi.sampling.ising import Ising
 from rsmi.storage.base import BaseSamples, check_values_inside, reading
+from rsmi.storage.letters import Declared, check_array, pieces, present, spin_values
 from rsmi.storage.recorded import Recorded
 from rsmi.storage.temperature import choose_temperature
-from rsmi.storage.two_valued import as_spins, check_array, lower_value, pieces
 
 _THIRD = {"chain": -1, "square": 1, "cubic": -1}
 """Sign of J3 once every other site is flipped: +1 where third neighbours are on one sublattice."""
@@ -70,23 +73,32 @@ class McisingSamples(BaseSamples):
         with reading(what):
             self._spins_set = self._group["configurations"]
             check_array(self._spins_set, what)
-            self._lower = lower_value(pieces(self._spins_set), what)
+            self._values = spin_values(present(pieces(self._spins_set), what), what)
         n, *shape = self._spins_set.shape
         source = f"{self._path} (mcising, temperature {chosen:g})"
         model = _model(self._file, chosen) or {}
         super().__init__(source, tuple(shape), n, 1, model or None)
-        if model.get("model") == "ising":
-            ising = Ising(tuple(shape), float(model["coupling"]))
-            self.recorded = Recorded(find_family("ising"), ising)
         # Energies are in units of J, where the model has one J only.
         self._unit = chosen / float(model["temperature"]) if model else 1.0
+
+    @cached_property
+    def meaning(self) -> Recorded | Declared | None:
+        """The Ising ferromagnet, or spins with any couplings; a field leaves no flip.
+
+        None on a lattice of shifted rows, which is no array of cells.
+        """
+        facts = self.model or {}
+        if facts.get("model") == "ising":
+            return Recorded(find_family("ising"), Ising(self.shape, float(facts["coupling"])))
+        if facts.get("lattice", "square") not in _THIRD:
+            return None
+        space = Space.hypercubic(self.shape, spins(flip=not facts.get("h")))
+        return Declared(space, doubt=competing(facts) if facts else "")
 
     @property
     def iteration(self) -> str:
         """Why the Hamiltonian cannot be iterated; empty where it can, or is not told."""
-        if self.model is None or self.recorded is not None:
-            return super().iteration
-        return competing(self.model)
+        return competing(self.model or {}) if self.meaning is None else self.meaning.iteration
 
     def close(self) -> None:
         """Release the file."""
@@ -94,7 +106,7 @@ class McisingSamples(BaseSamples):
 
     def _spins(self, start: int, stop: int) -> NDArray[np.int8]:
         with reading(f"{self._path}: {self._spins_set.name}"):
-            return as_spins(self._spins_set[start:stop], self._lower)
+            return self._values.spins(self._spins_set[start:stop])
 
     def _observable(self, name: str) -> NDArray[np.float64]:
         stored = _SERIES.get(name)

@@ -5,22 +5,29 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from rsmi.errors import InputError
-from rsmi.storage.arrays import open_npy, open_npz
+from rsmi.storage.arrays import ArraySamples, open_npy, open_npz
 from rsmi.storage.base import reading
 from rsmi.storage.hdf5 import Hdf5Samples, plain
 from rsmi.storage.interface import Samples
 from rsmi.storage.journal import MAGIC
+from rsmi.storage.letters import Described, described
 from rsmi.storage.mcising import McisingSamples, is_mcising
 from rsmi.storage.selection import open_collection
 
 _EXPECTED = "a sample file of rsmi, an HDF5 file of mcising, or a NumPy array (.npy, .npz)"
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+_DRAWS = ("draw", "draws", "sample", "samples", "configuration", "configurations", "record", "n")
+_CHAINS = ("chain", "chains")
 
 _Choice = Mapping[str, Any]
 
@@ -31,12 +38,15 @@ def open_samples(
     shape: Sequence[int] | None = None,
     seed: int | None = None,
     parameters: Mapping[str, float] | None = None,
+    chains: int | None = None,
+    space: Described | None = None,
 ) -> Samples:
     """Open the configurations in a file.
 
     Args:
         path: A sample file or a collection of this project, an HDF5 file written by `mcising`, or
-            a `.npy` or `.npz` array of shape (n, *lattice shape) with +1/-1 or 0/1.
+            a `.npy` or `.npz` array of shape (n, *lattice shape) with +1/-1 or 0/1, or with the
+            letters of `space`.
         temperature: Which temperature of a collection or an `mcising` file, in units of J; three
             decimals are enough where they fit one only. In a `.npz`: the rows where the array
             `temperature`, `temp` or `T` beside the spins has this value.
@@ -46,6 +56,9 @@ def open_samples(
             None.
         parameters: Which further parameters of its model a collection is to have; in a `.npz` the
             rows where the arrays of these names have these values.
+        chains: How many Markov chains the first axis of an array (chains, draws, *lattice) counts.
+        space: Where the letters of an array live, a `Space` or what `Space.from_text` reads, such
+            as "clock(3) on square [32, 32]".
 
     Returns:
         The samples; close them, or use them in a `with` statement.
@@ -59,11 +72,13 @@ def open_samples(
     start = _first_bytes(target)
     if start.startswith(b"\x93NUMPY"):
         _refuse(target, {**choice, "shape": None})
-        return open_npy(target, shape)
+        return open_npy(target, **_said(shape, chains, space))
     if start.startswith(b"PK") and not _is_torch(target):
         _refuse(target, {"seed": seed})
-        return open_npz(target, shape, _asked(temperature, parameters))
+        asked = _asked(temperature, parameters)
+        return open_npz(target, asked, **_said(shape, chains, space))
     if is_hdf5(target):
+        _check_unsaid(str(target), chains, space)
         if is_collection(target):
             return open_collection(target, temperature, shape, seed, parameters)
         return _open_hdf5(target, choice, temperature)
@@ -75,6 +90,120 @@ def open_samples(
         f"{target} begins with {start[:8]!r} and is no file of samples, or its beginning is "
         f"damaged; expected {_EXPECTED}{_conversion(target, start)}"
     )
+
+
+def samples_of(
+    source: object,
+    *,
+    chains: int | None = None,
+    space: Described | None = None,
+    shape: Sequence[int] | None = None,
+    temperature: float | None = None,
+    seed: int | None = None,
+    parameters: Mapping[str, float] | None = None,
+) -> Samples:
+    """Configurations, whatever holds them.
+
+    Values of an array are +1/-1 or 0/1 (spins), or letters of the `space`: 0 ... q - 1, or the
+    numbers that its letters are named by, such as -1, 0, 1. What an array does not tell is asked
+    for: letters of more than two values, vacancies, sites of a cell, the order of chains.
+
+    Args:
+        source: A path, see `open_samples`; open samples; a numpy or torch array of any type of
+            number, (n, *lattice) or (chains, draws, *lattice); an xarray DataArray, whose
+            dimensions `chain` and `draw` may stand anywhere.
+        chains: How many Markov chains the first axis of an array (chains, draws, *lattice) counts;
+            with `space` or `shape`, `len(array)` says that all rows are independent.
+        space: A `Space` or its text, such as "clock(3) on square [32, 32]".
+        shape: The lattice of two-valued spins whose axes do not say it, such as (n, L * L).
+        temperature: Which samples of a file; likewise `seed` and `parameters`.
+        seed: See `open_samples`.
+        parameters: See `open_samples`.
+
+    Returns:
+        The samples; `letters(a, b)` are those of `space`.
+
+    Raises:
+        InputError: For what is none of these, letters outside the alphabet, or a question that is
+            left open, with the argument that answers it.
+
+    >>> import numpy as np
+    >>> states = np.random.default_rng(0).integers(0, 3, (50, 8, 8))
+    >>> with samples_of(states, space="clock(3) on square [8, 8]") as samples:
+    ...     samples.letters(0, 10).shape, samples.space.alphabet.size
+    (torch.Size([10, 8, 8, 1]), 3)
+    """
+    chosen: dict[str, Any] = {"temperature": temperature, "seed": seed, "parameters": parameters}
+    if isinstance(source, str | os.PathLike):
+        found = open_samples(source, shape=shape, chains=chains, space=space, **chosen)
+    elif hasattr(source, "letters") and hasattr(source, "read"):
+        _check_unsaid("the samples are open", chains, space if shape is None else str(shape))
+        _refuse("samples that are open", {**chosen, "shape": shape})
+        return cast(Samples, source)
+    else:
+        array, counted = _array(source, chains)
+        name = f"an array of shape {array.shape}"
+        _refuse(name, chosen)
+        found = ArraySamples(name, array, **_said(shape, counted, space))
+    if isinstance(found, ArraySamples):
+        found.space  # noqa: B018, asks what is left open
+    return found
+
+
+def _said(
+    shape: Sequence[int] | None, chains: int | None, space: Described | None
+) -> dict[str, Any]:
+    """What somebody says of an array."""
+    if shape is not None and space is not None:
+        raise InputError(
+            f"shape {list(shape)} and a space were given; expected one of them: a space has its "
+            "own extents"
+        )
+    where = None if space is None else described(space)
+    return {"shape": shape, "chains": chains, "space": where}
+
+
+def _check_unsaid(what: str, chains: int | None, space: object) -> None:
+    """Refuse to be told what samples say of themselves."""
+    for name, value in (("chains", chains), ("space", space)):
+        if value is not None:
+            raise InputError(
+                f"{what} was opened with {name}={value}, which says what an array does not tell; "
+                "it tells this itself: leave it out"
+            )
+
+
+def _array(source: Any, chains: int | None) -> tuple[NDArray[Any], int | None]:
+    """The values of an array of any library, and how many chains its first axis counts."""
+    if hasattr(source, "dims") and hasattr(source, "transpose"):
+        return _from_dimensions(source, chains)
+    if isinstance(source, torch.Tensor):
+        plain = source.detach().cpu()
+        return (plain.float() if plain.dtype == torch.bfloat16 else plain).numpy(), chains
+    if not isinstance(source, np.ndarray):
+        raise InputError(
+            f"the samples are a {type(source).__name__}; expected a path, a numpy or torch array "
+            "(n, *lattice), an xarray DataArray, or open samples"
+        )
+    return source, chains
+
+
+def _from_dimensions(source: Any, chains: int | None) -> tuple[NDArray[Any], int | None]:
+    """Chains and draws of a DataArray come first, by the names of its dimensions."""
+    names = [str(name) for name in source.dims]
+    draws, counts = ([n for n in names if n.lower() in known] for known in (_DRAWS, _CHAINS))
+    if len(draws) != 1 or len(counts) > 1:
+        raise InputError(
+            f"the dimensions of the array are {', '.join(names)}; expected one called 'draw' that "
+            "counts configurations, and one called 'chain' where there are several chains; rename "
+            "them: array.rename(NAME='draw')"
+        )
+    array = np.asarray(source.transpose(*counts, *draws, ...).values)
+    if counts and chains not in (None, len(array)):
+        raise InputError(
+            f"chains is {chains}, but dimension {counts[0]!r} counts {len(array)}; leave it out"
+        )
+    return array, len(array) if counts else chains
 
 
 def _asked(temperature: float | None, parameters: _Choice | None) -> dict[str, float]:
@@ -92,12 +221,16 @@ class Selection:
         seed: Seed; all of them, joined as independent chains, without.
         parameters: Further parameters of the model, such as `crystal_field`, or names of arrays
             beside the spins of a `.npz`.
+        chains: How many Markov chains the first axis of an array counts.
+        space: Where the letters of an array live, such as "clock(3) on square [32, 32]".
     """
 
     temperature: float | None = None
     shape: tuple[int, ...] | None = None
     seed: int | None = None
     parameters: dict[str, float] = field(default_factory=dict)
+    chains: int | None = None
+    space: str | dict[str, Any] | None = None
 
     def open(self, path: str | os.PathLike[str]) -> Samples:
         """The samples of a file that are meant, as `open_samples` gives them."""
@@ -217,7 +350,7 @@ def _datasets(file: Any) -> list[str]:
     return sorted(found, key=lambda name: -found[name])[:20]
 
 
-def _refuse(path: Path, choice: _Choice) -> None:
+def _refuse(path: Path | str, choice: _Choice) -> None:
     """Nothing is to be chosen in this file."""
     for name, value in choice.items():
         if value is not None and value != {}:

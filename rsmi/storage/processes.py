@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Generic, NamedTuple, TypeVar
 
+from rsmi.progress import Progress
+
 T = TypeVar("T")
 
-Told = Callable[[int, int], None]
 
-
-class Outcome(NamedTuple):
+class Told(NamedTuple):
     """How a task ended, or how far it is.
 
     Args:
@@ -27,8 +27,8 @@ class Outcome(NamedTuple):
 
 
 def run_tasks(
-    tasks: Sequence[T], work: Callable[[T, Told], str | None], processes: int
-) -> Iterator[Outcome]:
+    tasks: Sequence[T], work: Callable[[T, Progress], str | None], processes: int
+) -> Iterator[Told]:
     """Carry out tasks in fresh processes, each of which takes one after another.
 
     The processes are spawned, not forked: threads of this one leave no locked lock behind.
@@ -68,7 +68,7 @@ def run_tasks(
 class _Process(Generic[T]):
     """A process that waits for tasks."""
 
-    def __init__(self, work: Callable[[T, Told], str | None]) -> None:
+    def __init__(self, work: Callable[[T, Progress], str | None]) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.alive = True
@@ -85,15 +85,15 @@ class _Process(Generic[T]):
         except OSError:
             self.alive = False  # `hear` then finds the pipe closed and names the task
 
-    def hear(self) -> Outcome:
+    def hear(self) -> Told:
         """Wait for the next word of the process, or for its death."""
         try:
             done, failure = self.pipe.recv()
         except (EOFError, OSError):
             self.alive = False
             self._process.join()
-            return Outcome(self._task, None, _death(self._process.exitcode))
-        return Outcome(self._task, done, failure)
+            return Told(self._task, None, _death(self._process.exitcode))
+        return Told(self._task, done, failure)
 
     def release(self) -> None:
         """Let the process end by itself."""
@@ -107,7 +107,7 @@ class _Process(Generic[T]):
         self.release()
 
 
-def _serve(pipe: Connection, work: Callable[[T, Told], str | None]) -> None:
+def _serve(pipe: Connection, work: Callable[[T, Progress], str | None]) -> None:
     """The life of a process: take a task, do it, say how it went."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us
     while True:
@@ -115,7 +115,7 @@ def _serve(pipe: Connection, work: Callable[[T, Told], str | None]) -> None:
             task = pipe.recv()
         except EOFError:
             return
-        pipe.send((None, work(task, lambda done, total: pipe.send((done, None)))))
+        pipe.send((None, work(task, lambda done, total, what="": pipe.send((done, None)))))
 
 
 def _death(code: int | None) -> str:

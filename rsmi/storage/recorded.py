@@ -1,11 +1,14 @@
 """The model of a sample file, rebuilt from what the file says."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 
 from rsmi.errors import InputError
+from rsmi.lattice import Space
+from rsmi.sampling.exact.universality import CriticalPoint
 from rsmi.sampling.families import Family, families, find_family
 from rsmi.sampling.ising import Ising
 from rsmi.storage.header import SampleHeader
@@ -23,6 +26,29 @@ class Recorded:
 
     family: Family
     model: Any
+
+    @cached_property
+    def space(self) -> Space:
+        """Where the letters of a configuration live.
+
+        Raises:
+            InputError: For a lattice whose sites are not alike.
+        """
+        return self.family.space(self.model)
+
+    def letters(self, stored: torch.Tensor) -> torch.Tensor:
+        """Stored configurations as letters of the space, int8 (n, *space.shape)."""
+        return self.family.letters(self.model, self.decode(stored)).to(torch.int8)
+
+    @cached_property
+    def iteration(self) -> str:
+        """Why no rule can be iterated on them; empty where nothing speaks against it."""
+        return self.family.iteration(self.model)
+
+    @cached_property
+    def critical(self) -> CriticalPoint | None:
+        """The critical point that the model is meant for; None where it is unknown."""
+        return self.family.critical(self.model)
 
     def decode(self, stored: torch.Tensor) -> torch.Tensor:
         """Stored configurations of +1 and -1 as physical states."""

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rsmi.errors import AnalysisError, InputError, RsmiError
+from rsmi.progress import Progress, silent
 from rsmi.sampling.select import AUTO
 from rsmi.storage.cluster import Cluster, submit
 from rsmi.storage.collection import merge
 from rsmi.storage.disk import make_directory
 from rsmi.storage.generation import Drawing, generate
 from rsmi.storage.grid import Cell, SampleGrid
-from rsmi.storage.processes import Told, run_tasks
+from rsmi.storage.processes import run_tasks
 from rsmi.storage.recipe import SampleRecipe
 from rsmi.storage.room import check_disk, check_memory
 
@@ -28,7 +29,7 @@ def sample_grid(
     workers: int = 1,
     resume: bool = False,
     cluster: Cluster | None = None,
-    progress: Told | None = None,
+    progress: Progress = silent,
     device: str = AUTO,
 ) -> Path:
     """Draw every cell of a grid and merge the shards.
@@ -93,7 +94,7 @@ class Task:
     device: str = AUTO
 
 
-def draw(task: Task, told: Told) -> str | None:
+def draw(task: Task, told: Progress) -> str | None:
     """Draw one shard, or go on with it; why that failed, or None."""
     try:
         generate(task.recipe, task.path, task.workers, True, told, task.device)
@@ -106,13 +107,13 @@ def draw(task: Task, told: Told) -> str | None:
 
 def draw_alone(task: Task) -> str | None:
     """Draw one shard with nobody watching."""
-    return draw(task, lambda done, total: None)
+    return draw(task, silent)
 
 
 class _Total:
     """Adds up what the shards tell."""
 
-    def __init__(self, cells: Sequence[Cell], progress: Told | None) -> None:
+    def __init__(self, cells: Sequence[Cell], progress: Progress) -> None:
         self._all = [cell.recipe.chains * cell.recipe.records for cell in cells]
         self._done = [0] * len(cells)
         self._progress = progress
@@ -120,8 +121,7 @@ class _Total:
     def at(self, shard: int, done: int) -> None:
         """Take down how far a shard is."""
         self._done[shard] = done
-        if self._progress is not None:
-            self._progress(sum(self._done), sum(self._all))
+        self._progress(sum(self._done), sum(self._all))
 
     def end(self, shard: int, failure: str | None) -> None:
         """A shard is whole, perhaps since an earlier run, or failed."""
@@ -138,19 +138,19 @@ def _here(tasks: Sequence[Task], total: _Total) -> list[tuple[int, str | None]]:
     return ends
 
 
-def _teller(total: _Total, shard: int) -> Told:
-    return lambda done, _: total.at(shard, done)
+def _teller(adding: _Total, shard: int) -> Progress:
+    return lambda done, total, what="": adding.at(shard, done)
 
 
 def _in_processes(
     tasks: Sequence[Task], processes: int, total: _Total
 ) -> Iterator[tuple[int, str | None]]:
-    for outcome in run_tasks(tasks, draw, min(processes, len(tasks))):
-        if outcome.done is None:
-            total.end(outcome.task, outcome.failure)
-            yield outcome.task, outcome.failure
+    for told in run_tasks(tasks, draw, min(processes, len(tasks))):
+        if told.done is None:
+            total.end(told.task, told.failure)
+            yield told.task, told.failure
         else:
-            total.at(outcome.task, outcome.done)
+            total.at(told.task, told.done)
 
 
 def _check_room(cells: Sequence[Cell], directory: Path, processes: int) -> None:

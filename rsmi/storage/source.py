@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import numpy as np
 import torch
@@ -11,8 +11,11 @@ from scipy.stats import t as student
 
 from rsmi.compiling import njit
 from rsmi.errors import InputError
+from rsmi.lattice import Space
+from rsmi.lattice.graphs import BUILT_IN, UnitCell, unit_cell
 from rsmi.sampling.order import FALSE_ALARM, OrderReport, order_report
 from rsmi.storage.base import BaseSamples
+from rsmi.storage.letters import Declared
 
 _PIECE_SITES = 1 << 22
 _AXES_SITES = 1 << 24  # that the axes are judged by, at most
@@ -62,10 +65,9 @@ def check_source(samples: Rows) -> OrderReport:
             between chains, that repeat a period, or that remember each other for so long that no
             error can be told.
 
-    >>> from pathlib import Path
-    >>> from rsmi.storage.arrays import ArraySamples
+    >>> from rsmi.storage import samples_of
     >>> spins = 2 * np.random.default_rng(0).integers(0, 2, (64, 8, 8), dtype=np.int8) - 1
-    >>> print(check_source(ArraySamples(Path("a.npy"), spins)))
+    >>> print(check_source(samples_of(spins)))
     64 rows of 1 chain are worth 64 independent ones
     """
     check_lattice(samples)
@@ -90,12 +92,32 @@ def check_lattice(samples: Rows) -> None:
             "lattice; bring configurations of one of these"
         )
     if reason := strange_axes(samples):
-        shape = (len(samples), *samples.shape)
-        raise InputError(
-            f"{name} is an array of shape {shape}: {reason}; expected (n, L, L), configurations "
-            "first, then the axes of the lattice; say which lattice it is with shape=, or "
-            f"--select.shape, such as {_example(shape)}, or reshape it"
-        )
+        refuse_axes(samples, reason)
+
+
+def refuse_axes(samples: Rows, reason: str) -> NoReturn:
+    """Say what the axes of an array look like, and how to declare its lattice."""
+    shape = (len(samples), *samples.shape)
+    raise InputError(
+        f"{_name(samples)} is an array of shape {shape}: {reason}; expected (n, L, L), "
+        "configurations first, then the axes of the lattice; say which lattice it is with shape=, "
+        f"or --select.shape, such as {_example(shape)}, {_cells(shape)}or reshape it"
+    )
+
+
+def _cells(shape: tuple[int, ...]) -> str:
+    """How to say that the last axis of an array of spins counts sites of a cell, if it may."""
+    *cells, sites = shape[1:]
+    fitting = [name for name in sorted(BUILT_IN) if _fits(unit_cell(name), len(cells), sites)]
+    texts = " or ".join(f"'spins on {name} {cells}'" for name in fitting)
+    if not fitting:
+        return ""
+    axis = list(shape[1:])
+    return f"--select.shape {axis} for a further axis, --space {texts} for sites of a cell, "
+
+
+def _fits(cell: UnitCell, axes: int, sites: int) -> bool:
+    return (len(cell.vectors), len(cell.basis)) == (axes, sites) and sites > 1
 
 
 def _name(samples: Rows) -> str:
@@ -110,10 +132,44 @@ def observed(samples: Rows) -> dict[str, Series]:
         return told
     n, shape = len(samples), tuple(samples.shape)
     step = max(1, _PIECE_SITES // math.prod(shape))
+    if isinstance(samples, BaseSamples) and (space := _letter_space(samples)) is not None:
+        parts = [samples.letters(i, min(i + step, n)).numpy() for i in range(0, n, step)]
+        columns = np.concatenate([_measure_letters(part, space) for part in parts])
+        return dict(zip(_LETTERS, columns.T, strict=True))
     pieces = [samples.read(i, min(i + step, n)).numpy() for i in range(0, n, step)]
     columns = np.concatenate([_measure_rows(piece, shape) for piece in pieces])
-    names = ("energy of neighbours", "magnetisation", "staggered magnetisation", "longest wave")
-    return dict(zip(names, columns.T, strict=True))
+    return dict(zip(_SPINS, columns.T, strict=True))
+
+
+_SPINS = ("energy of neighbours", "magnetisation", "staggered magnetisation", "longest wave")
+_LETTERS = ("equal neighbours", "share of letters", "staggered share of letters", "longest wave")
+
+
+def _letter_space(samples: BaseSamples) -> Space | None:
+    """The space of more than two letters, or of several sites in a cell, if it was declared."""
+    if not samples.declared or not isinstance(samples.meaning, Declared):
+        return None
+    space = samples.meaning.space
+    return None if space.alphabet.size == 2 and space.sites == 1 else space
+
+
+def _measure_letters(letters: NDArray[np.int8], space: Space) -> Series:
+    """What does not depend on the names of letters: bonds between equal ones, their shares, (n, 4).
+
+    Shares enter by the sum of their squares: of all cells, of those of one parity less the others,
+    and of the longest wave along the first axis.
+    """
+    flat, bonds = letters.reshape(len(letters), -1), space.bonds.numpy()
+    equal = (flat[:, bonds[:, 0]] == flat[:, bonds[:, 1]]).sum(1)
+    places = np.indices(space.cells)
+    signs = np.repeat(1 - 2 * (places.sum(0).ravel() % 2), space.sites)
+    wave = np.repeat(np.exp(2j * np.pi * places[0].ravel() / space.cells[0]), space.sites)
+    squares = np.zeros((len(flat), 3))
+    for letter in range(space.alphabet.size):
+        here = (flat == letter).astype(np.float64)
+        sums = here @ np.stack([np.ones(len(signs)), signs, wave], 1)
+        squares += np.abs(sums) ** 2
+    return np.concatenate([-equal[:, None], squares], 1)
 
 
 def _measure_rows(spins: NDArray[np.int8], shape: tuple[int, ...]) -> Series:
@@ -172,10 +228,10 @@ def strange_axes(samples: object) -> str:
     """
     if not isinstance(samples, BaseSamples) or samples.declared:
         return ""
-    return _strange_shape((samples.n, *samples.shape)) or _strange_neighbours(samples)
+    return strange_shape((samples.n, *samples.shape)) or _strange_neighbours(samples)
 
 
-def _strange_shape(shape: tuple[int, ...]) -> str:
+def strange_shape(shape: tuple[int, ...]) -> str:
     """What the extents alone give away; empty for a plausible lattice."""
     lattice = shape[1:]
     if 1 in lattice:

@@ -2,7 +2,6 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,15 @@ import torch
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
+from rsmi.storage.arrays import ArraySamples
 from rsmi.storage.collection import SCHEMA
 from rsmi.storage.hdf5 import Hdf5Samples
 from rsmi.storage.interface import Samples
 from rsmi.storage.layout import CONTENT_DIGEST
-from rsmi.storage.opening import is_collection, is_hdf5, open_samples
+from rsmi.storage.letters import Declared
+from rsmi.storage.opening import Selection, is_collection, is_hdf5
 from rsmi.storage.packing import padding_is_zero, unpack
-from rsmi.storage.recorded import Recorded, recorded
+from rsmi.storage.recorded import Recorded
 from rsmi.storage.selection import read_collection
 
 _PIECE_SITES = 1 << 22
@@ -30,6 +31,8 @@ _NO_BLOCKS = (
     "no checksum of each block (version 0.1.0): all content is held to its SHA-256 before it is "
     "first read"
 )
+_TWO = "every value is one of two spin values"
+_LETTERS = "every value is a letter of the space"
 _PLURALS = {"energy": "energies", "magnetisation": "magnetisations", "depth": "depths"}
 
 
@@ -56,19 +59,12 @@ class FileReport:
     checks: tuple[str, ...]
 
 
-def verify(
-    path: str | os.PathLike[str],
-    temperature: float | None = None,
-    shape: Sequence[int] | None = None,
-    parameters: Mapping[str, float] | None = None,
-) -> FileReport:
+def verify(path: str | os.PathLike[str], select: Selection = Selection()) -> FileReport:  # noqa: B008, it is frozen
     """Check a whole file: seal, checksums, attributes, shapes, and that observables fit the spins.
 
     Args:
         path: Any file `open_samples` takes; a collection is checked with all its shards.
-        temperature: Which temperature of an `mcising` file, or which rows of a `.npz`.
-        shape: The lattice of an array whose axes do not say it.
-        parameters: Which rows of a `.npz`.
+        select: Which temperature of an `mcising` file, which rows of a `.npz`, what an array holds.
 
     Returns:
         What the file holds and the checks it passed.
@@ -78,10 +74,13 @@ def verify(
     """
     if is_hdf5(path) and is_collection(Path(path)):
         return _check_collection(Path(path))
-    with open_samples(path, temperature, shape, None, parameters) as samples:
+    with select.open(path) as samples:
         if isinstance(samples, Hdf5Samples):
             return _report(samples, samples.attributes, _check_ours(samples))
-        return _report(samples, {}, ("every value is one of two spin values",))
+        many = isinstance(samples, ArraySamples) and not samples.two_valued
+        return _report(
+            samples, {}, (_LETTERS if many else "every value is one of two spin values",)
+        )
 
 
 def _check_collection(path: Path) -> FileReport:
@@ -113,8 +112,7 @@ def _report(samples: Samples, attributes: dict[str, Any], checks: tuple[str, ...
 def _check_ours(samples: Hdf5Samples) -> tuple[str, ...]:
     seal = _SEAL if samples.check_seal() else _NO_SEAL
     samples.check_content()
-    model = recorded(samples.header)
-    checked = _check_spins(samples, model)
+    checked = _check_spins(samples, samples.meaning)
     return (
         seal,
         _BLOCKS if samples.block_checksums else _NO_BLOCKS,
@@ -125,7 +123,7 @@ def _check_ours(samples: Hdf5Samples) -> tuple[str, ...]:
     )
 
 
-def _check_spins(samples: Hdf5Samples, model: Recorded | None) -> list[str]:
+def _check_spins(samples: Hdf5Samples, meaning: Recorded | Declared | None) -> list[str]:
     """Compare the observables with the spins; returns the names of those that could be."""
     stored = {name: samples.observable(name) for name in samples.header.observables}
     checked: list[str] = []
@@ -138,7 +136,7 @@ def _check_spins(samples: Hdf5Samples, model: Recorded | None) -> list[str]:
                 f"{start + len(packed)} are set; draw the samples again from the recipe"
             )
         spins = torch.from_numpy(unpack(packed, samples.shape[-1]))
-        found = model.observables(spins) if model else {"magnetisation": spins.flatten(1).sum(1)}
+        found = meaning.observables(spins) if meaning else {}
         checked = sorted(set(found) & set(stored), reverse=True)
         for name in checked:
             _compare(samples, name, stored[name][start : start + len(spins)], found[name], start)

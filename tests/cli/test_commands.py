@@ -135,6 +135,31 @@ def test_info_says_what_a_format_cannot_see(rsmi: Rsmi, tmp_path: Path) -> None:
     assert "no checksum: written by version 0.1.0" in rsmi("info", old).out
 
 
+def test_letters_of_an_array_are_told_by_the_space(rsmi: Rsmi, tmp_path: Path) -> None:
+    """On the command line, in its long form, and in a config, as a line and as a mapping."""
+    path, text = tmp_path / "letters.npy", "clock(3) on square [8, 8]"
+    np.save(path, np.random.default_rng(0).integers(0, 3, (64, 8, 8)))
+    mapping = "{lattice: square, cells: [8, 8], alphabet: clock(3)}"
+    (tmp_path / "a.yaml").write_text(f"file: {path}\nselect: {{space: {mapping}}}\n")
+    (tmp_path / "b.yaml").write_text(f"file: {path}\nselect:\n  space: {text}\n")
+    for words in (
+        ["--file", path, "--space", text],
+        ["--file", path, f"--space={mapping}"],
+        ["--file", path, "--select.space", text],
+        ["--config", tmp_path / "a.yaml"],
+        ["--config", tmp_path / "b.yaml"],
+    ):
+        said = rsmi("info", *words)
+        assert said.code == 0, said.err
+        assert text in said.out
+        assert "every value is a letter of the space" in said.out
+    said = rsmi("exponents", "--data", path, "--rule", "plurality")
+    assert said.code == 2
+    assert "say which with space=, or --space: 'clock(3) on square [8, 8]'" in said.err
+    said = rsmi("exponents", "--data", path, "--rule", "plurality", "--space", "spins")
+    assert (said.code, "expected 'ALPHABET on LATTICE [CELLS]'" in said.err) == (2, True)
+
+
 def test_exponents_are_the_same_for_a_file_and_an_array(
     rsmi: Rsmi, samples: Path, array: Path, tmp_path: Path
 ) -> None:

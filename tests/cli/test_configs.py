@@ -12,7 +12,7 @@ import yaml
 from rsmi.cli.exact import Exact
 from rsmi.cli.exponents import ExponentsTask
 from rsmi.cli.information import Information
-from rsmi.cli.layers.task import Layers
+from rsmi.cli.layers.command import Layers
 from rsmi.cli.options import options_of
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse

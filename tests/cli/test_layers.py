@@ -15,8 +15,6 @@ from rich.console import Console
 from safetensors.torch import save_file
 from torch import nn
 
-from rsmi.cli.layers.printing import report_table
-from rsmi.cli.layers.remarks import grouped
 from rsmi.cli.progress import counting
 from rsmi.information import Estimate
 from rsmi.layers import (
@@ -24,9 +22,11 @@ from rsmi.layers import (
     Finding,
     Options,
     analyse_layers,
+    build_network,
     quantise,
     sampled_inputs,
 )
+from rsmi.layers.report import grouped
 from rsmi.report import read_result
 
 Rsmi = Callable[..., Any]
@@ -133,9 +133,7 @@ def test_tables_are_whole_at_80_columns() -> None:
     network = quantise(nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 2)), "[12]", 3)
     options = Options(estimators=Estimators(fixed_widths=(0.07,), range_bins=(30,)))
     report = analyse_layers(network, inputs, layers="[12]", options=options)
-    stream = io.StringIO()
-    Console(file=stream, width=80).print(report_table({"network": report}))
-    text = stream.getvalue()
+    text = report.table(80)
     assert max(map(len, text.splitlines())) <= 80
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
     lines = [line for line in text.splitlines() if line.startswith("1 [5]")]
@@ -184,23 +182,57 @@ def test_a_network_computes_in_float64_when_told(rsmi: Rsmi, here: Path) -> None
     assert "rounding" not in said.out
 
 
-def test_hdf5_npy_and_npz_agree(rsmi: Rsmi, here: Path) -> None:
-    with np.load("samples.npz") as file:
-        x, y = file["x"], file["y"]
+def kept_as(x: Any, y: Any) -> dict[str, tuple[str, ...]]:
+    """The same rows in every kind of file, with what the command must be told about it."""
     np.save("x.npy", x)
     np.save("y.npy", y)
-    with h5py.File("data.h5", "w") as file:
+    np.savez("both.npz", x=x, y=y)
+    with h5py.File("both.h5", "w") as file:
         file["x"], file["y"] = x, y
-    found = []
-    for data, more in (("samples.npz", ()), ("data.h5", ()), ("x.npy", ("--labels", "y.npy"))):
-        out = f"out_{data}"
-        said = rsmi(
-            "layers", "--model", "mine.first", "--data", data, *more, "--entropy", "4.158883",
-            "--batch_size", "500", "--out", out,
+    return {"both.npz": (), "both.h5": (), "x.npy": ("--labels", "y.npy")}
+
+
+CASES: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
+    "signs": (lambda rng: 2 * rng.integers(0, 2, (600, 6), dtype=np.int8) - 1, ()),
+    "bytes": (lambda rng: rng.integers(0, 256, (600, 6), dtype=np.uint8), ()),
+    "integers": (lambda rng: 2**40 + rng.integers(0, 2, (600, 6)), ("--dtype", "float64")),
+    "floats": (lambda rng: rng.normal(size=(600, 6)), ()),
+    "a chain": (lambda rng: rng.integers(0, 2, (60, 6)).repeat(10, 0), ("--chains", "1")),
+    "in order": (
+        lambda rng: np.sort(rng.integers(0, 4, (600, 6)), 0), ("--chains", "independent"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_command_and_function_agree_on_every_kind_of_file(
+    case: str, rsmi: Rsmi, here: Path
+) -> None:
+    """Number for number, with the arrays in memory too, whatever the data type."""
+    make, told = CASES[case]
+    x = make(np.random.default_rng(3))
+    y = x.sum(1) > np.median(x.sum(1))
+    said = dict(zip(told[::2], told[1::2], strict=True))
+    chains = said.get("--chains")
+    arguments: Any = {
+        "chains": int(chains) if chains and chains.isdigit() else chains,
+        "options": Options(quantise=3, batch_size=250, device="cpu", take={}),
+    }
+    network = build_network("mine.Net", dtype=said.get("--dtype"))
+    found = [
+        analyse_layers(network, data, labels=labels, **arguments)
+        for data, labels in (((x, y), None), (x, y), (torch.from_numpy(x), torch.from_numpy(y)))
+    ]
+    for data, more in kept_as(x, y.astype(float)).items():
+        ran = rsmi(
+            "layers", "--model", "mine.Net", "--data", data, *more, *told, "--quantise", "3",
+            "--batch_size", "250", "--out", f"out_{data}",
         )  # fmt: skip
-        assert said.code == 0, said.err
-        found.append([numbers(here / out, f"layers.0.{q}") for q in ("H(X|T)", "H(Y|T)")])
-    assert found[0] == found[1] == found[2]
+        assert ran.code == 0, ran.err
+        found.append(analyse_layers(network, data, labels=more[1] if more else None, **arguments))
+        assert read_result(here / f"out_{data}").quantities() == found[-1].quantities()
+    assert all(report.rows == found[0].rows for report in found)
+    assert found[0].rows[0].quantities
 
 
 def test_noise_and_the_untrained_control(rsmi: Rsmi, here: Path) -> None:
@@ -262,19 +294,19 @@ def test_sixty_layers_fit_a_terminal_and_a_picture(rsmi: Rsmi, here: Path) -> No
     assert len(lines) < 100
     assert max(map(len, lines)) <= 100
     assert ".. 52 more .." in said.out
-    assert "not printed: 52 layers; choose them with --layers, or write all of them" in said.out
+    assert "not printed: 52 layers; choose layers (--layers), or see all with" in said.out
     page = (here / "out" / "report.html").read_text()
     assert all(f"{k}.1 [6]" in page for k in range(30))
 
 
 def test_the_bar_goes_on_while_estimators_work() -> None:
-    told: list[tuple[int, int]] = []
+    told: list[tuple[int, int, str]] = []
     network = nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 2))
     options = Options(
-        estimators=Estimators(range_bins=(30,)), measured=lambda *done: told.append(done)
+        estimators=Estimators(range_bins=(30,)), progress=lambda *done: told.append(done)
     )
     analyse_layers(network, torch.randn(40, 6), options=options)
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert told == [(40, 40, "inputs"), *((done, 3, "layers") for done in (1, 2, 3))]
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=80)
     with counting(console, "inputs") as bar:
@@ -299,11 +331,36 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "tuple": (("--model", "mine.pair", *BITS), "layer '0' returns a tuple of 2"),
     "wrong entry": (("--model", "mine.pair", *BITS, "--take.0", "7"), "has no entry"),
     "labels": (
-        ("--model", "mine.first", "--data", "bits.npz", "--labels", "short.npy"),
-        "expected (64,) integers",
+        ("--model", "mine.first", "--data", "bare.npy", "--labels", "short.npy"),
+        "expected (64,) whole numbers",
     ),
     "fractions": (
-        ("--model", "mine.first", "--data", "bits.npz", "--labels", "half.npy"), "whole numbers",
+        ("--model", "mine.first", "--data", "bare.npy", "--labels", "half.npy"), "whole numbers",
+    ),
+    "two labels": (
+        ("--model", "mine.first", "--data", "bits.npz", "--labels", "short.npy"),
+        "labels were given beside bits.npz, which holds labels y; leave them out",
+    ),
+    "one chain": (
+        ("--model", "mine.first", "--data", "chain.npy"),
+        "rows at a distance of 1 are alike, as those of a Markov chain are and independent ones "
+        "are not; say of how many chains the rows are (chains=1, --chains 1",
+    ),
+    "chains": (
+        ("--model", "mine.first", "--data", "chain.npy", "--chains", "7"),
+        "1000 rows of 7 chains; expected a number of chains >= 1 that divides them",
+    ),
+    "large integers": (
+        ("--model", "mine.Net", "--data", "large.npy"),
+        "integers up to 16777217 do not fit float32, which this network takes",
+    ),
+    "probabilities": (
+        ("--model", "mine.first", "--data", "weighted.npz"),
+        "holds probabilities p, which belong to a finite set; say that its rows are all inputs",
+    ),
+    "H(X) of a finite set": (
+        ("--model", "mine.first", *BITS, "--entropy", "1"),
+        "entropy was given beside a finite set, whose H(X) is counted; leave it out",
     ),
     "nan": (("--model", "mine.log", *BITS), "layer '0' has NaN or infinite activations"),
     "one sample": (("--model", "mine.first", "--data", "one.npy"), "1 sample"),
@@ -349,6 +406,11 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
 def test_bad_input_is_explained(case: str, rsmi: Rsmi, here: Path) -> None:
     import mine
 
+    with np.load("bits.npz") as bits:
+        np.save("bare.npy", bits["x"])
+        np.savez("weighted.npz", x=bits["x"], p=np.full(64, 1 / 64))
+    np.save("chain.npy", np.random.default_rng(0).integers(0, 2, (100, 6)).repeat(10, 0))
+    np.save("large.npy", np.array([[2**24] * 6, [2**24 + 1] * 6]))
     np.save("short.npy", np.zeros(9, dtype=int))
     np.savez("other.npz", inputs=np.ones((5, 6)), labels=np.arange(5))
     np.save("half.npy", np.full(64, 0.5))

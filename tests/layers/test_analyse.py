@@ -17,8 +17,8 @@ from rsmi.layers import (
     Setting,
     Training,
     analyse_layers,
-    file_inputs,
     finite_inputs,
+    inputs_of,
     loader_inputs,
     quantise,
     sampled_inputs,
@@ -126,7 +126,7 @@ def test_loaders_files_and_tensors(tmp_path):
     tensor = analyse_layers(model, x, labels=y, options=options)["model"]
     stream = analyse_layers(model, loader_inputs(loader), options=options)["model"]
     assert stream.quantities == tensor.quantities
-    from_file = file_inputs(tmp_path / "d.npz")
+    from_file = inputs_of(tmp_path / "d.npz")
     assert from_file.kind == "discrete"
     assert analyse_layers(nn.Flatten(), tmp_path / "s.npy")["model"].width == 16
 
@@ -267,10 +267,10 @@ def test_bad_inputs_are_named():
         finite_inputs(x, weights=-torch.ones(8))
     with pytest.raises(InputError, match="labels were given beside inputs"):
         analyse_layers(nn.ReLU(), finite_inputs(x), labels=torch.zeros(8))
-    with pytest.raises(InputError, match="the setting says continuous inputs, the data are finite"):
+    with pytest.raises(InputError, match="continuous inputs were declared, the data are finite"):
         analyse_layers(nn.ReLU(), finite_inputs(x), setting=Setting("continuous"))
     with pytest.raises(InputError, match="declared a finite set; pass finite_inputs"):
-        analyse_layers(nn.ReLU(), x, setting=Setting("finite"))
+        analyse_layers(nn.ReLU(), [x], setting=Setting("finite"))
     with pytest.raises(
         InputError, match=r"no quantity 'I\(T;X\)'; did you mean 'I\(T;Y\)'\? choose"
     ):
@@ -284,9 +284,9 @@ def test_the_report_as_text_and_as_numbers():
     options = Options(estimators=Estimators(range_bins=(2,)))
     report = analyse_layers(quantise(network(0, 4), "3", 2), finite_inputs(x), options=options)
     text = report.table()
-    assert "H(X|T)" in text.splitlines()[0]
-    assert "nats (exact)" in text
-    names = [name for name, _, _ in report.estimates()]
+    assert text.startswith("network: 16 rows, finite inputs, H(X) = 2.7725887, all in nats")
+    assert "H(X|T)" in text.splitlines()[2]
+    names = [quantity.name for quantity in report.quantities()]
     assert "layers.3.H(X|T)" in names
     assert "layers.3.range_bins(2).I(X;T)" in names
     with pytest.raises(KeyError):

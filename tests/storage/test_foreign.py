@@ -63,7 +63,7 @@ def test_an_archive_must_leave_no_choice(tmp_path):
     [
         (np.array([[1, 2, 3]]), r"holds the values 1, 2, 3; expected spins of \+1/-1 or 0/1"),
         (np.arange(12.0).reshape(3, 4), r"holds the values 0, 1, 2, 3, 4, \.\.\.; expected spins"),
-        (np.array([[1.0, np.nan]]), "holds 1 NaN; expected spins"),
+        (np.array([[1.0, np.nan]]), r"holds 1 NaN, in configuration 0 at \[1\]; expected spins"),
         (np.array([[-1, 0, 1]]), "holds the three values -1, 0, 1; expected spins"),
         (np.ones(5), r"has shape \(5,\); expected \(n, L, L\)"),
         (np.ones((0, 4, 4)), r"has shape \(0, 4, 4\): it is empty"),

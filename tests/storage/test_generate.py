@@ -134,6 +134,7 @@ KILLER = """
     import itertools, os, random, signal, sys
     from pathlib import Path
     import torch
+    from rsmi.progress import silent
     from rsmi.storage import SampleRecipe, SampleWriter, generate, generation, verify
     from rsmi.storage.generation import Drawing
 
@@ -149,7 +150,7 @@ KILLER = """
         if done == total:
             os._exit(0)
 
-    def run(number, progress=None):
+    def run(number, progress=silent):
         child = os.fork()
         if child == 0:
             write, move = os.pwrite, os.replace

@@ -1,33 +1,27 @@
-"""The command itself: a user's own network, or a study named in the config."""
+"""`rsmi layers`: a user's own network, or a study named in the config."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
-from torch import nn
 
-from rsmi.cli.layers.data import read_inputs
-from rsmi.cli.layers.network import build, dtype_of, quantised
-from rsmi.cli.layers.pictures import depth_figure
-from rsmi.cli.layers.printing import report_table
-from rsmi.cli.layers.quantities import report_quantities
-from rsmi.cli.layers.sheets import page_sheets
-from rsmi.cli.layers.task import Layers
 from rsmi.cli.output import Output
-from rsmi.cli.parsing import Execution, parse
+from rsmi.cli.parsing import parse
 from rsmi.cli.progress import counting
 from rsmi.cli.studies import STUDIES, run_study, study_of
-from rsmi.errors import InputError
 from rsmi.layers import (
     Estimators,
     LayerReport,
     Options,
+    Training,
     analyse_layers,
-    untrained,
-    with_noise,
+    build_network,
 )
-from rsmi.report import write_report
+from rsmi.report import DEPTH_CAPTION, Figure, write_report
+from rsmi.report.figures import save
+from rsmi.storage import Selection
 
 DESCRIPTION = (
     "Conditional entropies of every layer of a network, each with a lower and an upper value. "
@@ -38,104 +32,135 @@ DESCRIPTION = (
 )
 
 
+@dataclass(frozen=True)
+class Layers:
+    """A network, its inputs, and how to measure its layers.
+
+    Args:
+        model: Class path of the network, or of a function that makes it, such as `mynet.Net`;
+            importable from the current directory.
+        data: Inputs: `.npz` or HDF5 with `x` and optionally labels `y` and probabilities `p`,
+            `.npy`, or a file of configurations. With labels: rows that the network was not
+            trained on.
+        select: Which of its samples, where it holds several or their axes do not say the lattice.
+        init_args: Arguments of the class, by name.
+        weights: Checkpoint of the network: safetensors, a state dict, or one of Lightning.
+        prefix: Before the names of its weights in the checkpoint, such as `net.` or `module.`.
+        labels: `.npy` file of labels (n,), where the data hold none.
+        layers: Names, patterns such as `encoder.*`, or types such as `ReLU`; without, every
+            module that has no children and can be measured.
+        inputs: `finite`: the rows are every input there is; `discrete` or `continuous`:
+            samples. Without, integers are discrete and floats continuous.
+        entropy: Known H(X) of discrete samples, in nats.
+        chains: Markov chains that the rows are interleaved from, or `independent`; asked for
+            where rows of a bare array are seen not to be independent.
+        dtype: What the network computes in; without, what it is made in. `float64` ends most
+            effects of rounding.
+        quantities: Only these, such as `H(X|T)`; all that are defined without.
+        quantise: Number of levels of each unit; the network itself is quantised in the layers
+            chosen.
+        range: Lowest and highest level; what each layer takes on the data without.
+        noise: Standard deviation of Gaussian noise, put into the layers chosen.
+        estimators: Common estimators, in a table of their own.
+        training: Train networks for tighter certified values of samples.
+        untrained: Measure the same architecture with fresh weights too.
+        take: For a layer that returns a tuple or dict, which entry is the activation.
+        keep: Raw rows kept, at most, for certified values of samples, estimators and noise.
+        batch_size: Rows per forward pass, at most.
+        accelerator: `cuda` or `cpu`.
+        seed: Of fresh weights and of noise.
+    """
+
+    model: str
+    data: str
+    select: Selection = field(default_factory=Selection)
+    init_args: dict[str, Any] = field(default_factory=dict)
+    weights: str | None = None
+    prefix: str = ""
+    labels: str | None = None
+    layers: tuple[str, ...] | None = None
+    inputs: Literal["finite", "discrete", "continuous"] | None = None
+    entropy: float | None = None
+    chains: int | Literal["independent"] | None = None
+    dtype: Literal["float32", "float64"] | None = None
+    quantities: tuple[str, ...] | None = None
+    quantise: int | None = None
+    range: tuple[float, float] | None = None
+    noise: float | None = None
+    estimators: Estimators = field(default_factory=Estimators)
+    training: Training | None = None
+    untrained: bool = False
+    take: dict[str, str | int] = field(default_factory=dict)
+    keep: int = 20_000
+    batch_size: int = 1024
+    accelerator: Literal["cpu", "cuda"] = "cpu"
+    seed: int = 0
+
+    def options(self) -> Options:
+        """How to measure."""
+        return Options(
+            quantities=self.quantities,
+            take=self.take,
+            device=self.accelerator,
+            batch_size=self.batch_size,
+            keep=self.keep,
+            training=self.training,
+            estimators=self.estimators if self.estimators != Estimators() else None,
+            quantise=self.quantise,
+            range=self.range,
+            noise=self.noise,
+            untrained=self.untrained,
+            seed=self.seed,
+        )
+
+
 def main(arguments: Sequence[str]) -> None:
-    """Parse and run."""
+    """Parse, measure, print and write."""
     study = study_of(arguments)
     if study is not None:
         run_study(study, arguments)
         return
     task, execution = parse("layers", Layers, arguments, DESCRIPTION)
-    Measurement(task, execution).run()
-
-
-class Measurement:
-    """One measurement of one network, with its untrained control if asked for.
-
-    Args:
-        task: What to measure.
-        execution: Where results go.
-    """
-
-    def __init__(self, task: Layers, execution: Execution) -> None:
-        self.task = task
-        torch.set_num_threads(execution.workers)
-        network = build(task.model, task.init_args, task.weights, task.prefix, task.seed)
-        network.to(_device(task))
-        if task.dtype == "float64":
-            network.double()
-        self.networks = {"network": network}
-        if task.untrained:
-            self.networks["untrained"] = untrained(network, task.seed)
-        dtype = dtype_of(network, task.dtype)
-        self.inputs = read_inputs(
-            task.data, dtype, task.labels, task.inputs, task.entropy, task.select
+    torch.set_num_threads(execution.workers)
+    options = task.options()
+    network = build_network(
+        task.model,
+        task.init_args,
+        weights=task.weights,
+        prefix=task.prefix,
+        dtype=task.dtype,
+        device=task.accelerator,
+        seed=task.seed,
+    )
+    output = Output("layers", task, execution.out, execution.resume)
+    with (
+        output.stage("layers", f"Measuring the layers of {task.model}"),
+        counting(output.console, "inputs") as bar,
+    ):
+        report = analyse_layers(
+            network,
+            task.data,
+            layers=task.layers,
+            labels=task.labels,
+            kind=task.inputs,
+            entropy=task.entropy,
+            chains=task.chains,
+            select=task.select,
+            options=replace(options, progress=bar),
         )
-        self.output = Output("layers", task, execution.out, execution.resume)
-
-    def run(self) -> None:
-        """Measure, print, write."""
-        reports = {name: self._measure(name, net) for name, net in self.networks.items()}
-        quantities = [
-            quantity
-            for name, report in reports.items()
-            for quantity in report_quantities(report, network=name)
-        ]
-        task, directory = self.task, self.output.directory
-        figure = None if directory is None else depth_figure(_made(directory), reports)
-        device = torch.cuda.get_device_name() if task.accelerator == "cuda" else "cpu"
-        result = self.output.finish(quantities, task.seed, device, report_table(reports))
-        if directory is not None:
-            drawn = [] if figure is None else [figure]
-            title, tables = f"rsmi layers: {task.model}", page_sheets(reports)
-            self.output.say(write_report(directory, result, drawn, [], title, tables))
-
-    def _measure(self, name: str, network: nn.Module) -> LayerReport:
-        with (
-            self.output.stage(name, f"Measuring the layers of {self.task.model} ({name})"),
-            counting(self.output.console, "inputs") as bar,
-        ):
-            total = self.inputs.n or 0
-            options = replace(
-                self._options(),
-                progress=lambda done: bar(done, total),
-                measured=lambda done, layers: bar(done, layers, "layers"),
-            )
-            return analyse_layers(
-                self._changed(network), self.inputs, layers=self.task.layers, options=options
-            )
-
-    def _changed(self, network: nn.Module) -> nn.Module:
-        """The network that is measured: as it is, quantised, or noisy."""
-        task = self.task
-        if task.quantise is not None:
-            return quantised(
-                network, task.layers, task.quantise, task.range, self.inputs, task.accelerator
-            )
-        if task.noise is not None:
-            return with_noise(network, task.layers, task.noise, task.seed)
-        return network
-
-    def _options(self) -> Options:
-        task = self.task
-        wanted = task.estimators != Estimators()
-        return Options(
-            quantities=task.quantities,
-            take=task.take,
-            device=task.accelerator,
-            batch_size=task.batch_size,
-            keep=task.keep,
-            training=task.training,
-            estimators=task.estimators if wanted else None,
-        )
+    device = torch.cuda.get_device_name() if task.accelerator == "cuda" else "cpu"
+    result = output.finish(report, task.seed, device)
+    if output.directory is not None:
+        figures = _figures(output.directory, report)
+        title = f"rsmi layers: {task.model}"
+        page = write_report(output.directory, result, figures, [], title, report.sheets())
+        output.say(page)
 
 
-def _device(task: Layers) -> str:
-    if task.accelerator == "cuda" and not torch.cuda.is_available():
-        raise InputError("accelerator is cuda and this machine has none; use --accelerator cpu")
-    return task.accelerator
-
-
-def _made(directory: Path) -> Path:
-    target = directory / "figures"
-    target.mkdir(exist_ok=True)
-    return target
+def _figures(directory: Path, report: LayerReport) -> list[Figure]:
+    """The figure of the page; none where no quantity of any layer is defined."""
+    if not any(row.quantities for row in report.rows):
+        return []
+    path = directory / "figures" / "depth.png"
+    path.parent.mkdir(exist_ok=True)
+    return [Figure(save(report.plot(), path), "Entropy against depth", DEPTH_CAPTION)]

@@ -8,7 +8,7 @@ a figure is drawn.
 from rsmi.report.figures.equilibration import Series, equilibration
 from rsmi.report.figures.exponents import Line, ScanRow, exponents
 from rsmi.report.figures.information import Bar, bars, information
-from rsmi.report.figures.layers import Depth, Path, depth, plane, short_name
+from rsmi.report.figures.layers import Depth, Path, depth, plane
 from rsmi.report.figures.levels import levels
 from rsmi.report.figures.rule import rule
 from rsmi.report.figures.style import save
@@ -32,7 +32,6 @@ __all__ = [
     "plane",
     "rule",
     "save",
-    "short_name",
     "training",
     "values",
 ]

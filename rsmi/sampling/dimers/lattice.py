@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rsmi.errors import InputError, nearest
 
-Kind = Literal["square", "honeycomb", "cubic"]
+LatticeName = Literal["square", "honeycomb", "cubic"]
 Boundary = Literal["torus", "open", "corner"]
 
 AXES = {"square": 2, "honeycomb": 2, "cubic": 3}
@@ -45,7 +45,7 @@ class DimerLattice:
     """
 
     shape: tuple[int, ...]
-    lattice: Kind = "square"
+    lattice: LatticeName = "square"
     boundary: Boundary = "torus"
 
     def __post_init__(self) -> None:
@@ -137,7 +137,7 @@ def inside_rows(side: int) -> list[tuple[int, slice]]:
 
 def _check_names(lattice: str, boundary: str) -> None:
     for name, value, allowed in (
-        ("lattice", lattice, get_args(Kind)),
+        ("lattice", lattice, get_args(LatticeName)),
         ("boundary", boundary, get_args(Boundary)),
     ):
         if value not in allowed:
@@ -147,7 +147,7 @@ def _check_names(lattice: str, boundary: str) -> None:
             )
 
 
-def _check_shape(shape: tuple[int, ...], lattice: Kind) -> None:
+def _check_shape(shape: tuple[int, ...], lattice: LatticeName) -> None:
     whole = all(type(side) is int and side >= 2 for side in shape)
     if len(shape) != AXES[lattice] or not whole:
         raise InputError(
@@ -169,7 +169,7 @@ def _check_torus(shape: tuple[int, ...]) -> None:
         )
 
 
-def _check_open(shape: tuple[int, ...], lattice: Kind) -> None:
+def _check_open(shape: tuple[int, ...], lattice: LatticeName) -> None:
     if math.prod(shape) % 2:
         raise InputError(
             f"shape is {shape}, an odd number of sites; dimers cover two sites each, so no perfect "
@@ -182,7 +182,7 @@ def _check_open(shape: tuple[int, ...], lattice: Kind) -> None:
         )
 
 
-def _check_corner(shape: tuple[int, ...], lattice: Kind) -> None:
+def _check_corner(shape: tuple[int, ...], lattice: LatticeName) -> None:
     if lattice != "square" or any(side % 2 == 0 for side in shape):
         raise InputError(
             f"lattice is {lattice!r} with shape {shape}; boundary 'corner' is the open square "

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
-from rsmi.sampling.dimers.lattice import Boundary, DimerLattice, Kind
+from rsmi.sampling.dimers.lattice import Boundary, DimerLattice, LatticeName
 from rsmi.sampling.dimers.observables import flippable, winding
 from rsmi.sampling.dimers.pictures import check_bonds
 
@@ -39,7 +39,7 @@ class Dimers:
 
     shape: tuple[int, ...]
     temperature: float = math.inf
-    lattice: Kind = "square"
+    lattice: LatticeName = "square"
     boundary: Boundary = "torus"
 
     def __post_init__(self) -> None:

@@ -60,6 +60,8 @@ def dimer_letters(model: Dimers | DecoratedDimers, states: Tensor) -> Tensor:
 
 def _cell(dimers: Dimers, period: tuple[int, ...], pairs: bool) -> UnitCell:
     """The bonds of one period of the lattice, and of the pairs of spins along the last axis."""
+    if set(period) == {1}:
+        return UnitCell.hypercubic(len(period))
     places = list(product(*map(range, period)))
     bonds: list[Bond] = []
     for axis, exists in enumerate(dimers.geometry.bonds):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from rsmi.errors import InputError, nearest
 
-Kind = Literal["number", "whole number", "text", "list of numbers"]
+ParameterKind = Literal["number", "whole number", "text", "list of numbers"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Parameter:
         choices: the texts that are allowed; any where it is empty.
     """
 
-    kind: Kind
+    kind: ParameterKind
     meaning: str
     default: Any = None
     choices: tuple[str, ...] = ()
@@ -91,7 +91,7 @@ def _is_number(value: object) -> bool:
     return math.isfinite(value)
 
 
-def _plain(value: Any, kind: Kind) -> Any:
+def _plain(value: Any, kind: ParameterKind) -> Any:
     """One spelling of a value, so that equal recipes have equal texts."""
     if kind == "list of numbers":
         return [float(number) for number in value]

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rsmi.cli.layers.pictures import series
 from rsmi.cli.studies.averages import depth_series
 from rsmi.cli.studies.ising_phases.found import Lattice
 from rsmi.report import Figure, figures
+from rsmi.report.layers import series
 
 _SHOWN = ("H(X|T)", "H(Y|T)")
 

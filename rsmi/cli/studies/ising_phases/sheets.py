@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from rsmi.cli.layers.cells import number
 from rsmi.cli.studies.averages import averaged_cell
 from rsmi.cli.studies.ising_phases.found import Lattice
+from rsmi.information import Estimate, format_with_error
 from rsmi.report import Sheet
 
 _COLUMNS = (("T1", "H(X|T)"), ("T1", "H(Y|T)"), ("T2", "H(X|T)"), ("T2", "H(Y|T)"))
@@ -15,7 +15,7 @@ def sheet_of(lattice: Lattice, temperatures: Sequence[float]) -> Sheet:
     rows = []
     for name, group in lattice.reports.items():
         cells = [averaged_cell(group, layer, quantity) for layer, quantity in _COLUMNS]
-        kept = number(lattice.kept[name]) if name in lattice.kept else "-"
+        kept = _number(lattice.kept[name]) if name in lattice.kept else "-"
         rows.append([name, *cells[:2], kept, *cells[2:], _accuracy(lattice, name)])
     heads = [quantity.replace("T", layer) for layer, quantity in _COLUMNS]
     n = lattice.size
@@ -32,7 +32,7 @@ def sheet_of(lattice: Lattice, temperatures: Sequence[float]) -> Sheet:
         "nothing of the temperature. Averages are over networks that learned, with the error of "
         "the seeds, to which half the distance of certified lower and upper values of samples is "
         "added. No "
-        f"classifier can exceed an accuracy of {number(lattice.best)}.",
+        f"classifier can exceed an accuracy of {_number(lattice.best)}.",
     )
 
 
@@ -42,3 +42,7 @@ def _accuracy(lattice: Lattice, name: str) -> str:
         return "-"
     low, high = min(reached), max(reached)
     return f"{low:.3f}" if high - low < 5e-4 else f"{low:.3f}-{high:.3f}"
+
+
+def _number(value: Estimate) -> str:
+    return format_with_error(value.value, value.error)

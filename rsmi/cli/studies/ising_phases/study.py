@@ -8,7 +8,6 @@ from rich.text import Text
 from torch import Tensor, nn
 
 from rsmi.cli.layers.printing import printed, stacked
-from rsmi.cli.layers.quantities import report_quantities
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
 from rsmi.cli.studies.averages import averaged_quantities
@@ -125,7 +124,7 @@ class Study:
         lattice.reports[name] = reports
         about = {"size": lattice.size, "network": name}
         self.quantities += (
-            report_quantities(reports[0], **about)
+            reports[0].named(name, size=lattice.size)
             if len(reports) == 1
             else averaged_quantities(reports, **about)
         )

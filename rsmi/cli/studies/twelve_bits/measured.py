@@ -7,10 +7,17 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from rsmi.cli.layers.network import ranges
 from rsmi.cli.studies.averages import Reports
 from rsmi.cli.studies.twelve_bits.task import TwelveBits
-from rsmi.layers import Estimators, Inputs, LayerReport, Options, analyse_layers, quantise
+from rsmi.layers import (
+    Estimators,
+    Inputs,
+    LayerReport,
+    Options,
+    activation_ranges,
+    analyse_layers,
+    quantise,
+)
 
 _LAYERS = ("T*", "output")
 _BOUNDED = {nn.Tanh: (-1.0, 1.0), nn.Softmax: (0.0, 1.0)}
@@ -86,7 +93,7 @@ class Measurer:
         )
 
     def _rounded(self, net: nn.Module, levels: int) -> nn.Module:
-        own = ranges(net, _LAYERS, self.inputs)
+        own = activation_ranges(net, self.inputs, _LAYERS)
         fixed = {
             name: _BOUNDED[type(unit)]
             for name, unit in net.named_children()

@@ -13,7 +13,7 @@ from rsmi.lattice import Isometry, Window, generated, point_group
 from rsmi.learning.data import WindowData
 from rsmi.learning.learn import learn, make_trainer
 from rsmi.learning.rsmi import PosteriorRSMI
-from rsmi.learning.symmetry import Symmetry, _Means, find_symmetry
+from rsmi.learning.spin_symmetry import Symmetry, _Means, find_symmetry
 from rsmi.sampling import Ising, SwendsenWang
 from rsmi.sampling.metropolis import Metropolis
 
