@@ -1,27 +1,16 @@
 """Rules as a command names them."""
 
-import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.lattice import Alphabet
 from rsmi.lattice.alphabet import SPIN
-from rsmi.learning import block_alone, load_rule
+from rsmi.learning import block_alone, load_rule, rule_name
 
 RULE = "rule"
 """The directory of a learned rule, in that of a run."""
-
-
-def rule_name(rule: str) -> str:
-    """The last part of a rule's path, to stand in a quantity's name, which holds no blank or dot.
-
-    >>> rule_name("models/ising2d_2x2/"), rule_name("my rules/block of 2.5/")
-    ('ising2d_2x2', 'block_of_2_5')
-    """
-    return re.sub(r"[\s.]", "_", Path(rule).resolve().name)
 
 
 def named(rules: Sequence[str]) -> dict[str, str]:

@@ -5,19 +5,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rsmi.cli.exponents import iterate_rule, quantities
+from rsmi.cli.exponents import iterate_rule
 from rsmi.cli.learning import Source, check_memory_of_learning, train_rule
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
 from rsmi.cli.pictures import write_pictures
-from rsmi.cli.rules import named, named_tables, rule_name
+from rsmi.cli.rules import named, named_tables
 from rsmi.cli.sample import describe, draw
 from rsmi.cli.settings import Run
 from rsmi.cli.valuing import OPTIMA, ExactConditionals, bounds
 from rsmi.errors import AnalysisError, InputError, RsmiError
 from rsmi.lattice import Space, Window
 from rsmi.lattice.alphabet import SPIN
-from rsmi.learning import TableFilter, TableRule, block_alone, load_rule
+from rsmi.learning import TableFilter, TableRule, block_alone, load_rule, rule_name
 from rsmi.learning.learn import Learned
 from rsmi.renormalization import MCRGResult, check_iteration, copies
 from rsmi.report import Quantity
@@ -125,7 +125,7 @@ class Pipeline:
             prefix = (
                 "exponents" if name == task.exponents.rules[0] else f"exponents.{rule_name(name)}"
             )
-            self.quantities += quantities(flow, rule_name(name), prefix)
+            self.quantities += flow.quantities(prefix)
             flows[rule_name(name)] = flow
         return flows
 

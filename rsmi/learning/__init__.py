@@ -41,6 +41,7 @@ from rsmi.learning.store import (
     load_rule,
     read_card,
     rule_has_digest,
+    rule_name,
     save_rule,
 )
 
@@ -74,6 +75,7 @@ __all__ = [
     "orientation",
     "read_card",
     "rule_has_digest",
+    "rule_name",
     "save_filter",
     "save_rule",
 ]

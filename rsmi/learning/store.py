@@ -5,6 +5,7 @@ import inspect
 import json
 import math
 import os
+import re
 import site
 import sys
 import sysconfig
@@ -164,6 +165,19 @@ def describe_rule(directory: str | os.PathLike[str]) -> dict[str, str]:
         return facts
     code = arguments.get("file", "an installed package")
     return facts | {"network": f"{arguments.get('network')} of {code}"}
+
+
+def rule_name(rule: Rule | str | os.PathLike[str]) -> str:
+    """The last part of a rule's path, to stand in a quantity's name, which holds no blank or dot.
+
+    One that is no path is called by its class.
+
+    >>> rule_name("models/ising2d_2x2/"), rule_name("my rules/block of 2.5/")
+    ('ising2d_2x2', 'block_of_2_5')
+    """
+    if isinstance(rule, Rule):
+        return type(rule).__name__
+    return re.sub(r"[\s.]", "_", Path(rule).resolve().name)
 
 
 def _described(rule: Rule) -> tuple[str, dict[str, Any], Path | None]:

@@ -412,8 +412,10 @@ def copies(rule: Rule) -> str | None:
     sites = F.one_hot(letters, q)[..., 1:].flatten(1).double()
     sites = sites - sites.mean(0)
     linear = sites @ torch.linalg.lstsq(sites, mean).solution
-    total = float(mean.square().sum())
-    curved = 1 - float(linear.square().sum()) / total if total else 0.0
+    total, rest = float(mean.square().sum()), float((mean - linear).square().sum())
+    if len(letters) < rule.n_words:  # the fit takes up some of the noise of those drawn
+        rest *= len(letters) / max(1, len(letters) - sites.shape[1])
+    curved = rest / total if total else 0.0
     if curved > _LEAST_CURVATURE:
         return None
     return (
