@@ -14,6 +14,7 @@ from rsmi.lattice import Alphabet, Space, Window, coarse_shape, place
 from rsmi.lattice.alphabet import SPIN
 from rsmi.learning import CLASSICAL, Rule, load_rule, rule_name
 from rsmi.progress import Progress, silent
+from rsmi.renormalization.averages import ordered
 from rsmi.renormalization.coarse_grain import BitRule, LetterRule, WideRule
 from rsmi.renormalization.couplings import Operator, Parity, generate_interactions
 from rsmi.renormalization.exponents import exponents_of
@@ -22,7 +23,7 @@ from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.result import MCRGResult, known_exponents
 from rsmi.renormalization.stability import ScanEntry, scan
 from rsmi.renormalization.stream import IteratedRule, Source, accumulate
-from rsmi.renormalization.verdict import Told, copies, judge, ordered
+from rsmi.renormalization.verdict import Told, copies, judge
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.threads import cores
 from rsmi.storage import check_source, samples_of

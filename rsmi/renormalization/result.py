@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rsmi.information import Estimate, Outcome, Quantity
+from rsmi.renormalization.averages import Average
 from rsmi.renormalization.couplings import Operator, Parity
 from rsmi.renormalization.exponents import SYMBOLS, Exponent, exponents_of
 from rsmi.renormalization.stability import ScanEntry, over_steps
-from rsmi.renormalization.verdict import Average, Drift, Verdict
+from rsmi.renormalization.verdict import Drift, Verdict
 from rsmi.sampling import OrderReport
 
 
