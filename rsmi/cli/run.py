@@ -5,18 +5,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rsmi.cli.exponents import iterate_rule, quantities, references
+from rsmi.cli.exponents import iterate_rule
 from rsmi.cli.learning import Source, check_memory_of_learning, train_rule
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
 from rsmi.cli.pictures import write_pictures
-from rsmi.cli.rules import named_tables, rule_name
+from rsmi.cli.rules import named, named_tables
 from rsmi.cli.sample import describe, draw
 from rsmi.cli.settings import Run
 from rsmi.cli.valuing import OPTIMA, ExactConditionals, bounds
 from rsmi.errors import AnalysisError, InputError, RsmiError
 from rsmi.lattice import Space, Window
-from rsmi.learning import TableFilter, load_filter
+from rsmi.lattice.alphabet import SPIN
+from rsmi.learning import TableFilter, TableRule, block_alone, load_rule, rule_name
 from rsmi.learning.learn import Learned
 from rsmi.renormalization import MCRGResult, check_iteration, copies
 from rsmi.report import Quantity
@@ -109,14 +110,12 @@ class Pipeline:
         """Exponents of every rule that was asked for."""
         task, flows = self.task, {}
         for name in task.exponents.rules:
-            filter = learned if name == LEARNED else load_filter(name, self.window.block)
-            table, block = filter.table(), filter.block
             with source.open() as samples:
-                reference = references(samples, self.output)
                 flow = iterate_rule(
                     samples,
-                    table,
-                    block,
+                    TableRule(SPIN, learned.table(), learned.block)
+                    if name == LEARNED
+                    else load_rule(name, block_alone(self.window.block)),
                     task.exponents,
                     task.seed,
                     self.execution,
@@ -126,7 +125,7 @@ class Pipeline:
             prefix = (
                 "exponents" if name == task.exponents.rules[0] else f"exponents.{rule_name(name)}"
             )
-            self.quantities += quantities(flow, rule_name(name), prefix, reference)
+            self.quantities += flow.quantities(prefix)
             flows[rule_name(name)] = flow
         return flows
 
@@ -200,8 +199,10 @@ def _check_lattice(
 
 def _check_rules(rules: Sequence[str], block: tuple[int, ...]) -> None:
     """Refuse rules that have no fixed point before the samples are drawn."""
-    for name, table in named_tables(rules, block).items():
-        if table.shape[1] == 2 and (reason := copies(table)):
+    placed = block_alone(block)
+    for name, rule in named(rules).items():
+        chosen = load_rule(rule, placed)
+        if chosen.n_symbols == 2 and (reason := copies(chosen)):
             raise InputError(f"exponents.rules holds '{name}', but {reason}")
 
 

@@ -12,7 +12,7 @@ import torch
 from rsmi.information import Estimate
 from rsmi.known.checking import Check, exactly
 from rsmi.lattice import Window
-from rsmi.learning import load_filter, save_filter
+from rsmi.learning import block_alone, load_rule, named_rule, save_rule
 from rsmi.sampling import CRITICAL_COUPLING
 from rsmi.sampling.exact import exact_window
 from rsmi.storage import SampleRecipe, generate
@@ -98,7 +98,7 @@ def _bound(trained: Callable[[], tuple["RSMI", "HeldOut"]], rule: str) -> Estima
     """Held-out lower bound of a rule's information."""
     from rsmi.learning.held_out import held_out_information
 
-    table = torch.eye(16) if rule == "full" else load_filter(rule, (2, 2)).table()
+    table = torch.eye(16) if rule == "full" else named_rule(rule, block_alone((2, 2))).table()
     return held_out_information(*trained(), table)
 
 
@@ -118,8 +118,8 @@ def _joint(filter: Literal["table", "linear"], bits: int) -> Estimate:
 
 def _wrong_entries() -> Estimate:
     """How many entries of a saved rule are not read back as they were."""
-    rule = load_filter("majority", (2, 2))
+    rule = named_rule("majority", block_alone((2, 2)))
     with tempfile.TemporaryDirectory() as scratch:
-        save_filter(rule, scratch, {})
-        found = load_filter(scratch)
+        save_rule(rule, scratch, {})
+        found = load_rule(scratch)
     return exactly(int((found.table() != rule.table()).sum()))

@@ -209,9 +209,9 @@ def test_exponents_of_potts_samples_stand_beside_the_exact_ones(
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ("majority", "'majority' is for two letters, the model has 3; expected one of plurality"),
-        ("vacancy_majority", "not alike under the symmetry of the letters that takes 0, 1, 2"),
-        ("models/ising2d_2x2", "is for two letters, the model has 3"),
+        ("majority", "'majority' is for two letters, the space has the letters 0, 1, 2; use plur"),
+        ("vacancy_majority", "is for the three letters -1, 0 and +1, the space has"),
+        ("models/ising2d_2x2", "for the letters -1, +1, those of the samples are 0, 1, 2"),
     ],
 )
 def test_rules_of_other_letters_are_refused(
