@@ -86,7 +86,7 @@ def _levels(run: Drawn) -> Figure:
     first, rule = run.samples.read(0, min(run.samples.n, 256)), run.learned.rule
     balanced = int(first.flatten(1).sum(1, dtype=torch.int64).abs().argmin())
     levels = [first[balanced : balanced + 1]]
-    while rule.n_hidden == 1 and _divisible(levels[-1], rule.block) and len(levels) < 4:
+    while rule.n_symbols == 2 and _divisible(levels[-1], rule.block) and len(levels) < 4:
         levels.append(coarse_grain(levels[-1], rule.table(), rule.block, level=len(levels)))
     labels = ["samples", *(f"step {step}" for step in range(1, len(levels)))]
     figure = figures.levels([level[0].numpy() for level in levels], labels)
