@@ -11,9 +11,9 @@ from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.cli.rules import named, named_tables
 from rsmi.cli.settings import block_for
-from rsmi.cli.valuing import OPTIMA
 from rsmi.information.assignments import Z2
 from rsmi.lattice import Window, place
+from rsmi.learning.settings import OPTIMA
 from rsmi.report import Quantity
 from rsmi.sampling.exact import WindowPosterior
 from rsmi.sampling.families import find_family

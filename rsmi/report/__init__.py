@@ -4,7 +4,6 @@ from rsmi.information import Quantity, Sheet
 from rsmi.report.drawing import draw
 from rsmi.report.page import Figure, Page, html, write_report
 from rsmi.report.reading import read_result, result_has_digest
-from rsmi.report.renormalization import exponents_figure
 from rsmi.report.result import SCHEMA, Result
 
 __all__ = [
@@ -15,7 +14,6 @@ __all__ = [
     "Result",
     "Sheet",
     "draw",
-    "exponents_figure",
     "html",
     "read_result",
     "result_has_digest",

@@ -378,19 +378,19 @@ def test_each_optimum_has_a_name_of_its_own(
     assert len(found) == 2
 
 
-@pytest.mark.parametrize("z2", ["impose", "allow"])
+@pytest.mark.parametrize("use", ["impose", "allow"])
 def test_information_names_the_optimum_alike(
-    z2: str, rsmi: Rsmi, samples: Path, tmp_path: Path
+    use: str, rsmi: Rsmi, samples: Path, tmp_path: Path
 ) -> None:
     said = rsmi(
-        "information", "--data", samples, "--learning.max_epochs", "2", "--learning.z2", z2,
+        "information", "--data", samples, "--learning.max_epochs", "2", "--learning.symmetry", use,
         "--learning.learning_rate", "0.02", "--out", tmp_path / "out",
     )  # fmt: skip
     assert said.code == 0, said.err
     found = {q.name: q for q in read_result(tmp_path / "out").quantities()}
     names = {"impose": "optimum", "allow": "optimum_any"}
     assert {f"information.exact.{name}" for name in names.values()} & set(found) == {
-        f"information.exact.{names[z2]}"
+        f"information.exact.{names[use]}"
     }
     whole = found["information.full"]
     parts = [whole.context[part] for part in ("statistical", "training")]
