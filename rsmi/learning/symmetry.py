@@ -87,8 +87,8 @@ class DataSymmetry:
         if z2 == "impose" and len(self.letters) < len(self.space.alphabet.symmetries):
             raise InputError(
                 "symmetry is 'impose', yet these configurations are not symmetric under every "
-                f"exchange of their letters ({self.against}): a field, a chain that hardly left one "
-                "phase, or values that are no letters of this kind; bring longer chains, or set "
+                f"exchange of their letters ({self.against}): a field, a chain that hardly left "
+                "one phase, or values that are no letters of this kind; bring longer chains, or set "
                 "learning.symmetry: allow (model.init_args.symmetry in a config of fit)"
             )
 
