@@ -88,8 +88,8 @@ class DataSymmetry:
             raise InputError(
                 "symmetry is 'impose', yet these configurations are not symmetric under every "
                 f"exchange of their letters ({self.against}): a field, a chain that hardly left "
-                "one phase, or values that are no letters of this kind; bring longer chains, or set "
-                "learning.symmetry: allow (model.init_args.symmetry in a config of fit)"
+                "one phase, or values that are no letters of this kind; bring longer chains, or "
+                "set learning.symmetry: allow (model.init_args.symmetry in a config of fit)"
             )
 
     def symmetrises(self, z2: Literal["impose", "allow"]) -> bool:
