@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rsmi.cli.exponents import iterate_rule, quantities
+from rsmi.cli.exponents import iterate_rule
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
 from rsmi.cli.pictures import write_pictures
-from rsmi.cli.rules import RULE, named, rule_name
+from rsmi.cli.rules import RULE, named
 from rsmi.cli.sample import describe, draw
 from rsmi.cli.settings import Run
 from rsmi.errors import AnalysisError, InputError, RsmiError
 from rsmi.lattice import Alphabet, Placement, Space, Window, place
-from rsmi.learning import LearnedRule, classical_for, learn_rule, load_rule
+from rsmi.learning import LearnedRule, classical_for, learn_rule, load_rule, rule_name
 from rsmi.learning.settings import check_memory_of_learning
 from rsmi.renormalization import MCRGResult, check_iteration, copies
 from rsmi.report import Quantity
@@ -112,7 +112,7 @@ class Pipeline:
             prefix = (
                 "exponents" if name == task.exponents.rules[0] else f"exponents.{rule_name(name)}"
             )
-            self.quantities += quantities(flow, rule_name(name), prefix)
+            self.quantities += flow.quantities(prefix)
             flows[rule_name(name)] = flow
         return flows
 

@@ -29,7 +29,7 @@ MAX_TABLE = 1 << 28
 """Bytes that a rule's table may need."""
 
 _CHUNK = 1 << 16  # words for which a network answers at once
-_DRAWN = 1 << 14  # words that stand for all where these are more
+_DRAWN = 1 << 12  # words that stand for all where these are more
 _EXACT, _ROUNDED = 1e-9, 1e-5  # how far apart two probabilities of a tie may lie
 
 
@@ -86,7 +86,7 @@ class Rule(nn.Module):
         return rows / rows.sum(-1, keepdim=True)
 
     def some_words(self) -> Tensor:
-        """All states of the block where they are few, else 16 384 of them, (n, n_sites) int64."""
+        """All states of the block where they are few, else 4096 of them, (n, n_sites) int64."""
         q, n = self.alphabet.size, self.n_sites
         if self.n_words <= _CHUNK:
             return words(q, n)

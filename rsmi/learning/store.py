@@ -122,15 +122,6 @@ def load_rule(
     return found
 
 
-def rule_name(rule: str | os.PathLike[str]) -> str:
-    """The last part of a rule's path, to stand in a quantity's name, which holds no blank or dot.
-
-    >>> rule_name("models/ising2d_2x2/"), rule_name("my rules/block of 2.5/")
-    ('ising2d_2x2', 'block_of_2_5')
-    """
-    return re.sub(r"[\s.]", "_", Path(rule).resolve().name)
-
-
 def rules_by_name(rules: Sequence[T]) -> dict[str, T]:
     """Rules by the names under which their values are reported.
 
@@ -197,6 +188,19 @@ def describe_rule(directory: str | os.PathLike[str]) -> dict[str, str]:
         return facts
     code = arguments.get("file", "an installed package")
     return facts | {"network": f"{arguments.get('network')} of {code}"}
+
+
+def rule_name(rule: Rule | str | os.PathLike[str]) -> str:
+    """The last part of a rule's path, to stand in a quantity's name, which holds no blank or dot.
+
+    One that is no path is called by its class.
+
+    >>> rule_name("models/ising2d_2x2/"), rule_name("my rules/block of 2.5/")
+    ('ising2d_2x2', 'block_of_2_5')
+    """
+    if isinstance(rule, Rule):
+        return type(rule).__name__
+    return re.sub(r"[\s.]", "_", Path(rule).resolve().name)
 
 
 def _described(rule: Rule) -> tuple[str, dict[str, Any], Path | None]:

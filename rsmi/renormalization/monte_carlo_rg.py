@@ -3,8 +3,8 @@
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -12,66 +12,28 @@ from torch import Tensor
 from rsmi.errors import AnalysisError, InputError
 from rsmi.lattice import Alphabet, Space, Window, coarse_shape, place
 from rsmi.lattice.alphabet import SPIN
-from rsmi.learning import CLASSICAL, Rule, load_rule
+from rsmi.learning import CLASSICAL, Rule, load_rule, rule_name
 from rsmi.progress import Progress, silent
+from rsmi.renormalization.averages import ordered
 from rsmi.renormalization.coarse_grain import BitRule, LetterRule, WideRule
 from rsmi.renormalization.couplings import Operator, Parity, generate_interactions
-from rsmi.renormalization.exponents import Exponent, exponents_of
+from rsmi.renormalization.exponents import exponents_of
 from rsmi.renormalization.letters import letter_operators
 from rsmi.renormalization.moments import Moments
+from rsmi.renormalization.result import MCRGResult, known_exponents
 from rsmi.renormalization.stability import ScanEntry, scan
 from rsmi.renormalization.stream import IteratedRule, Source, accumulate
-from rsmi.renormalization.verdict import Told, Verdict, copies, judge, ordered
-from rsmi.sampling import OrderReport
+from rsmi.renormalization.verdict import Told, copies, judge
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.threads import cores
-from rsmi.storage import check_source
+from rsmi.storage import check_source, samples_of
 
 _SAMPLES_PER_COUPLING = 20
 _LEAST_STEPS = 3  # where corrections shrink slowly, so that a truncation error can be stated
 
 
-@dataclass(frozen=True)
-class MCRGResult:
-    """What a Monte Carlo renormalisation-group analysis found.
-
-    Args:
-        shapes: Lattice shape at each level, the samples' first.
-        interactions: The basis of each parity, in order; of letters, operators by sector.
-        scan: Leading exponents by parity, level and size of the basis.
-        verdict: Whether the flow rests, without which no exponent is quoted.
-        n: Configurations used.
-        blocks: Independent blocks of the data behind the jackknife errors.
-        order: How much the configurations remember of each other.
-        omega: Exponent of corrections that shrink slowly; None where they shrink as b**-2.
-        known: Exact exponents of the samples' model, by name; empty where none are known.
-        remark: Why there are none.
-    """
-
-    shapes: tuple[tuple[int, ...], ...]
-    interactions: Mapping[Parity, Sequence[Operator]]
-    scan: tuple[ScanEntry, ...]
-    verdict: Verdict
-    n: int
-    blocks: int
-    order: OrderReport
-    omega: float | None
-    known: Mapping[str, float] = field(default_factory=dict)
-    remark: str = ""
-
-    @property
-    def exponents(self) -> dict[str, Exponent]:
-        """Final numbers by name, see `exponents_of`.
-
-        Raises:
-            AnalysisError: If there is no fixed point, with the reasons.
-        """
-        self.verdict.check()
-        return exponents_of(*_sectors(self.scan), len(self.shapes[0]), self.omega)
-
-
 def renormalise(
-    samples: Source,
+    samples: object,
     rule: Rule | str | os.PathLike[str],
     *,
     block: Sequence[int] | None = None,
@@ -93,7 +55,8 @@ def renormalise(
     The samples are streamed once; neither memory nor any digit depends on pieces or workers.
 
     Args:
-        samples: Configurations at the critical point, of a space with one site in each cell.
+        samples: Configurations at the critical point, of a space with one site in each cell:
+            a source, or whatever `rsmi.storage.samples_of` takes.
         rule: A rule that gives the letters that it takes, alike under their symmetries; the name
             of one; or the directory of a trained one. Where its table would not fit in memory its
             network is asked for every block.
@@ -119,28 +82,41 @@ def renormalise(
 
     Source: R. H. Swendsen (1979), Phys. Rev. Lett. 42, 859.
     """
-    space = _space(samples)
-    order = check_source(samples)  # what its axes are comes before what a block is
+    source = cast(Source, samples) if hasattr(samples, "read") else samples_of(samples)
+    space = _space(source)
+    order = check_source(source)  # what its axes are comes before what a block is
     chosen = find_rule(rule, space, block, trust=trust)
     iterated = _iterated(chosen, space, seed)
-    critical = getattr(samples, "critical", None)
+    critical = getattr(source, "critical", None)
     omega = _omega(critical, space)
     shapes = _shapes(space.cells, chosen.block, levels, slow=omega is not None)
     bases = _bases(reach, space, {"even": n_even, "odd": n_odd})
-    _check_amount(len(samples), samples.chains, max(map(len, bases.values())), blocks)
+    _check_amount(len(source), source.chains, max(map(len, bases.values())), blocks)
     blocks = min(blocks, order.blocks)
     steps, threads = len(shapes) - 1, workers or cores()
-    rows = _rows(samples, space)
+    rows = _rows(source, space)
     moments = accumulate(
         rows, iterated, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
     )
     scans = _scans(moments, chosen.block[0])
     found = exponents_of(scans["even"], scans["odd"], len(space.cells), omega)
-    told = Told.of(samples, critical, omega)
+    told = Told.of(source, critical, omega)
     verdict = judge(scans, moments, found, copies(chosen), told)
     used, entries = len(moments["even"].count), scans["even"] + scans["odd"]
-    known, remark = known_exponents(samples)
-    return MCRGResult(shapes, bases, entries, verdict, order.n, used, order, omega, known, remark)
+    known, remark = known_exponents(source)
+    return MCRGResult(
+        rule_name(rule),
+        shapes,
+        bases,
+        entries,
+        verdict,
+        order.n,
+        used,
+        order,
+        omega,
+        known,
+        remark,
+    )
 
 
 def find_rule(
@@ -165,7 +141,7 @@ def find_rule(
     """
     if not isinstance(rule, Rule) and rule in CLASSICAL:
         extents = (2,) * len(space.cells) if block is None else tuple(block)
-        return load_rule(rule, place(Window(extents, buffer=0), space))
+        return load_rule(rule, place(Window(extents, buffer=0, environment=None), space))
     found = rule if isinstance(rule, Rule) else load_rule(rule, trust=trust)
     if block is not None and tuple(block) != found.block:
         raise InputError(
@@ -190,31 +166,6 @@ def find_rule(
             f"which each has {space.sites} on the lattice {space.cell.name}"
         )
     return found
-
-
-def known_exponents(samples: object) -> tuple[Mapping[str, float], str]:
-    """Exact exponents of the samples' model, and a remark where there are none."""
-    point, model = getattr(samples, "critical", None), getattr(samples, "model", None)
-    coupling = (model or {}).get("coupling")
-    if point is not None and coupling is not None and point.holds(float(coupling)):
-        return point.universality.values(), ""
-    return {}, _NOTHING_KNOWN if model is None else _OFF.format(model=_described(model))
-
-
-_NOTHING_KNOWN = (
-    "nothing is known of the Hamiltonian of these samples: what stands below are critical "
-    "exponents only if they were drawn at a critical point; the flow can refute that (see the "
-    "verdict) but not prove it, least of all on a small lattice"
-)
-_OFF = (
-    "{model} is not at a critical point known here, so no exact values stand beside these; away "
-    "from criticality they are no critical exponents"
-)
-
-
-def _described(model: Mapping[str, str | float]) -> str:
-    name, *facts = (f"{key} {value}" if key != "model" else value for key, value in model.items())
-    return f"the model {name} at {', '.join(map(str, facts))}"
 
 
 def check_iteration(samples: object) -> None:
@@ -301,12 +252,6 @@ def _scans(moments: dict[Parity, Moments], scale: int) -> dict[Parity, tuple[Sca
         if reason := ordered(moments["even"]):
             raise AnalysisError(f"no fixed point here: {reason}") from None
         raise
-
-
-def _sectors(entries: Sequence[ScanEntry]) -> tuple[list[ScanEntry], list[ScanEntry]]:
-    """Even and odd entries."""
-    even = [entry for entry in entries if entry.parity == "even"]
-    return even, [entry for entry in entries if entry.parity == "odd"]
 
 
 def _iterated(rule: Rule, space: Space, seed: int) -> IteratedRule:

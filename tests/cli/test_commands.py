@@ -209,9 +209,9 @@ def test_exponents_of_potts_samples_stand_beside_the_exact_ones(
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ("majority", "'majority' is for two letters, the model has 3; expected one of plurality"),
-        ("vacancy_majority", "not alike under the symmetry of the letters that takes 0, 1, 2"),
-        ("models/ising2d_2x2", "is for two letters, the model has 3"),
+        ("majority", "'majority' is for two letters, the space has the letters 0, 1, 2; use plur"),
+        ("vacancy_majority", "is for the three letters -1, 0 and +1, the space has"),
+        ("models/ising2d_2x2", "for the letters -1, +1, those of the samples are 0, 1, 2"),
     ],
 )
 def test_rules_of_other_letters_are_refused(
@@ -333,6 +333,24 @@ def test_exact_solves_models_of_three_letters(
     assert values["optimum_any"]["value"] == pytest.approx(best, abs=1e-8)
     assert (values["plurality"]["kind"], values["optimum_any"]["kind"]) == ("exact", "lower")
     assert values["optimum_any"]["context"]["symbols"] == 3
+
+
+def test_exact_lists_the_configurations_of_other_spaces(rsmi: Rsmi) -> None:
+    said = rsmi(
+        *("exact", "--model", "dimers", "--shape", "[6,6]", "--temperature", "inf"),
+        *("--rules", "[optimum]", "--symbols", "2"),
+    )
+    assert said.code == 0, said.err
+    assert "information.exact.full         1.3273094 nats  exact" in said.out
+    assert "information.exact.optimum_any  0.2728133 nats  lower" in said.out
+    said = rsmi(
+        "exact", "--model", "tfim", "--shape", "[8]", "--ball", "1", "--rules", "[majority]"
+    )
+    assert said.code == 0, said.err
+    assert said.out.count("exact") == 4
+    said = rsmi("exact", "--shape", "[4,4]", "--block", "[2,2]", "--ball", "1")
+    assert said.code == 2
+    assert "expected one of block" in said.err
 
 
 def test_output_can_be_a_rich_table_of_no_more_than_its_columns(rsmi: Rsmi) -> None:

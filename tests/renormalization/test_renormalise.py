@@ -13,6 +13,7 @@ from rsmi.renormalization.coarse_grain import BitRule
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stream import Ladder, accumulate
 from rsmi.sampling import CRITICAL_COUPLING
+from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.families import Setup, find_family
 from rsmi.sampling.ising import CRITICAL_COUPLING_3D
 from rsmi.storage.mcising import competing
@@ -266,3 +267,30 @@ def test_the_way_out_of_an_antiferromagnet_is_right(kit):
     refusal = competing(mcising(j1=-1.0))
     exec(re.search(r"spins\[.*?\*= -1", refusal).group(), {"np": np, "spins": spins})
     assert sum(spins * np.roll(spins, 1, axis) for axis in (1, 2)).sum() == -bonds
+
+
+def test_a_result_names_its_numbers_beside_those_known(critical, kit):
+    samples = kit.InMemory(critical, chains=64, model={"model": "ising", "coupling": 0.0})
+    samples.model["coupling"] = CRITICAL_COUPLING
+    samples.critical = CriticalPoint(UNIVERSALITY["ising_2d"], CRITICAL_COUPLING)
+    result = renormalise(samples, "majority")
+    found = {quantity.name: quantity for quantity in result.quantities()}
+    assert found["exponents.y_h"].reference == 15 / 8
+    assert found["exponents.y_h"].context["rule"] == result.rule == "majority"
+    assert found["exponents.fixed_point"].value == 1
+    assert "exponents.y_t" in result.table()
+    assert "scan" not in result.table()
+    assert len(result.to_dict()["quantities"]) == len(result.quantities())
+    assert "<table" in result._repr_html_()
+    assert len(result.plot().axes) >= 2
+    assert result.remarks[0].startswith("32x32 -> 16x16 -> 8x8 -> 4x4 -> 2x2; 5 even")
+
+
+def test_an_array_is_as_good_as_a_file(critical, kit, tmp_path):
+    spins = critical[:2000].numpy()
+    np.save(tmp_path / "spins.npy", spins)
+    held = renormalise(kit.InMemory(critical[:2000]), "majority", workers=1)
+    for samples in (spins, critical[:2000], tmp_path / "spins.npy"):
+        found = renormalise(samples, "majority", workers=1)
+        assert [e.eigenvalue for e in found.scan] == [e.eigenvalue for e in held.scan]
+        assert "nothing is known of the Hamiltonian" in found.remark
