@@ -166,6 +166,10 @@ class HardRule(Rule):
         """Itself."""
         return self
 
+    def renamed(self, order: Sequence[int]) -> "Rule":
+        """The same rule with symbol `order[k]` under the name k."""
+        return HardRule(self.soft, self.order[list(order)].tolist())
+
 
 class LogitRule(Rule):
     """A trainable rule: logits, averaged over the images of a group under which it is equivariant.
