@@ -9,7 +9,7 @@ import torch
 
 from rsmi.learning.learn import Learned
 from rsmi.renormalization import MCRGResult, coarse_grain
-from rsmi.report import Figure, Quantity, Result, exponents_figure, figures, write_report
+from rsmi.report import Figure, Quantity, Result, figures, write_report
 from rsmi.storage import Samples
 
 _HEADLINE = (
@@ -85,7 +85,7 @@ def _levels(run: Drawn) -> Figure:
     first, rule = run.samples.read(0, min(run.samples.n, 256)), run.learned.rule
     balanced = int(first.flatten(1).sum(1, dtype=torch.int64).abs().argmin())
     levels = [first[balanced : balanced + 1]]
-    while rule.n_hidden == 1 and _divisible(levels[-1], rule.block) and len(levels) < 4:
+    while rule.n_symbols == 2 and _divisible(levels[-1], rule.block) and len(levels) < 4:
         levels.append(coarse_grain(levels[-1], rule.table(), rule.block, level=len(levels)))
     labels = ["samples", *(f"step {step}" for step in range(1, len(levels)))]
     figure = figures.levels([level[0].numpy() for level in levels], labels)
@@ -145,7 +145,7 @@ def _training(run: Drawn) -> Figure:
 
 def _exponents(run: Drawn, rule: str) -> Figure:
     return Figure(
-        figures.save(exponents_figure(run.flows[rule]), run.directory / f"exponents_{rule}.png"),
+        figures.save(run.flows[rule].plot(), run.directory / f"exponents_{rule}.png"),
         f"Exponents with the rule '{rule}'",
         "Leading exponents of the stability matrix by coarse-graining step and number of "
         "couplings. The spread between steps and bases is the truncation error; the band is the "

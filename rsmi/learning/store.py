@@ -9,11 +9,11 @@ import re
 import site
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from safetensors import SafetensorError
@@ -41,6 +41,8 @@ OLD_SCHEMA = "rsmi.model/1"
 """Tables for blocks of two-valued spins, as version 0.1.0 wrote them."""
 DEFINITION = "model.yaml"
 WEIGHTS = "weights.safetensors"
+
+T = TypeVar("T", bound="str | os.PathLike[str]")
 
 _Types = Mapping[str, type | tuple[type, ...]]
 _OLD_TYPES: _Types = {"schema": str, "class": str, "arguments": dict, "card": dict}
@@ -117,6 +119,27 @@ def load_rule(
     found = _load(Path(rule), trust)
     if placement is not None:
         check_fit(found, placement)
+    return found
+
+
+def rules_by_name(rules: Sequence[T]) -> dict[str, T]:
+    """Rules by the names under which their values are reported.
+
+    Raises:
+        InputError: Where two rules have the same name, so that one would hide the other.
+
+    >>> rules_by_name(["majority", "runs/fit/rule"])
+    {'majority': 'majority', 'rule': 'runs/fit/rule'}
+    """
+    found: dict[str, T] = {}
+    for rule in rules:
+        name = rule_name(rule)
+        if name in found:
+            raise InputError(
+                f"the rules '{found[name]}' and '{rule}' would both be reported as '{name}'; name "
+                "each once, and give directories different last names"
+            )
+        found[name] = rule
     return found
 
 
