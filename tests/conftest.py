@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -62,3 +63,41 @@ def after() -> Callable[[Any, int, list[int]], torch.Tensor]:
         return state
 
     return run
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Rsmi = Callable[..., Said]
+
+
+@pytest.fixture
+def rsmi(capsys: pytest.CaptureFixture[str]) -> Rsmi:
+    """Runs a command in this process as a user would, and hands back what it said."""
+    from rsmi.cli.main import main
+
+    def run(*arguments: str | Path) -> Said:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return Said(code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small critical sample file."""
+    from rsmi.storage import SampleRecipe, generate
+
+    recipe = SampleRecipe(
+        shape=(16, 16), temperature="critical", chains=16, records=64, seed=2, thin=2,
+        equilibration=64,
+    )  # fmt: skip
+    path = tmp_path_factory.mktemp("cli") / "samples.h5"
+    generate(recipe, path)
+    return path

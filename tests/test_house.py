@@ -104,7 +104,7 @@ def test_the_wheel_holds_only_the_package(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"rsmi"}
-    assert {"rsmi/py.typed", "rsmi/report/page.css", "rsmi/cli/main.py"} <= set(names)
+    assert {"rsmi/py.typed", "rsmi/report/templates/page.html", "rsmi/cli/main.py"} <= set(names)
     assert not [name for name in names if "__pycache__" in name]
 
 

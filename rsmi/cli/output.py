@@ -6,7 +6,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from rsmi.cli.progress import counting
 from rsmi.errors import InputError
 from rsmi.information import Outcome, Quantity
+from rsmi.progress import Progress
 from rsmi.report import Result
 from rsmi.report.files import write_whole
 from rsmi.sampling.threads import cores
@@ -70,6 +72,10 @@ class Output:
             self._withdraw()
             raise
         self.timings[name] = time.perf_counter() - start
+
+    def counting(self, what: str) -> AbstractContextManager[Progress]:
+        """A bar that counts such things; nothing is drawn where there is no terminal."""
+        return counting(self.console, what)
 
     def say(self, text: object) -> None:
         """One line for the person who watches."""

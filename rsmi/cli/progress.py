@@ -1,14 +1,17 @@
 """Progress bars on the terminal."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from rsmi.progress import Progress
 
 
 @contextmanager
-def counting(console: Console, what: str) -> Iterator[Callable[..., None]]:
+def counting(console: Console, what: str) -> Iterator[Progress]:
     """A bar that is told (done, total), and by a third word that other things are counted now.
 
     Args:
@@ -21,9 +24,7 @@ def counting(console: Console, what: str) -> Iterator[Callable[..., None]]:
         MofNCompleteColumn(),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total, now=what: bar.update(
             task, completed=done, total=total, description=now

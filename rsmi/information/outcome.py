@@ -27,6 +27,9 @@ DEVIATION = (
 _SHOWN = 3
 """Quantities in a `repr`."""
 
+_FIRST, _GAP = 8, 2
+"""Columns that a row's name is given at least, and between two columns of a table."""
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -39,6 +42,7 @@ class Sheet:
             a heading for those below it.
         caption: What the numbers are.
         words: How many columns, from the left, hold words; numbers stand to the right.
+        most: More rows than this are not all printed in a terminal; all of them without.
 
     Raises:
         InputError: For no row, or one of another length.
@@ -55,6 +59,7 @@ class Sheet:
     rows: Sequence[Sequence[str]]
     caption: str = ""
     words: int = 1
+    most: int | None = None
 
     def __post_init__(self) -> None:
         if not self.rows or any(len(row) not in (1, len(self.columns)) for row in self.rows):
@@ -65,19 +70,51 @@ class Sheet:
             )
 
     def text(self, width: int | None = None) -> str:
-        """The table for a terminal or a file; names too long for it continue on the next line.
+        """The table for a terminal or a file.
+
+        Names too long for it continue on the next line, columns too many for it below.
 
         Args:
             width: Of the widest line, in characters; that of the terminal, or 100 in a file.
         """
         from rich.console import Console
 
-        width, stream = width or text_width(), io.StringIO()
-        Console(file=stream, width=width).print(self._laid_out())
-        lines = [*stream.getvalue().splitlines(), *textwrap.wrap(self.caption, width)]
-        return "\n".join(line.rstrip() for line in lines)
+        width, stream = width or _width(), io.StringIO()
+        for line in textwrap.wrap(self.title, width):
+            stream.write(f"{line}\n")
+        for place, columns in enumerate(self._parts(width)):
+            stream.write("\n" * (place > 0))
+            Console(file=stream, width=width).print(self._laid_out(columns))
+        for line in [*self._left_out(), *self.caption.splitlines()]:
+            stream.write(textwrap.fill(line, width) + "\n")
+        return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
-    def _laid_out(self) -> "Table":
+    def _parts(self, width: int) -> list[list[int]]:
+        """Columns side by side that fit the width, each time beside the names of the rows."""
+        rows = [self.columns, *(row for row in self.rows if len(row) > 1)]
+        sizes = [max(map(len, "\n".join(cells).split("\n"))) for cells in zip(*rows, strict=True)]
+        room = width - min(sizes[0], max(width // 3, _FIRST))
+        parts: list[list[int]] = [[]]
+        for column in range(1, len(sizes)):
+            used = sum(sizes[other] + _GAP for other in [*parts[-1], column])
+            if parts[-1] and used > room:
+                parts.append([])
+            parts[-1].append(column)
+        return parts
+
+    def _shown(self) -> list[Sequence[str]]:
+        """The rows that are printed: all, or the first and the last of too many."""
+        if self.most is None or len(self.rows) <= self.most:
+            return list(self.rows)
+        ends, left = self.most // 2, len(self.rows) - 2 * (self.most // 2)
+        return [*self.rows[:ends], [f".. {left} more .."], *self.rows[-ends:]]
+
+    def _left_out(self) -> list[str]:
+        left = len(self.rows) - len(self._shown()) + 1
+        told = f"not printed: {left} rows; --out, to_dict() and to_frame() give all of them"
+        return [told] if left > 1 else []
+
+    def _laid_out(self, columns: Sequence[int]) -> "Table":
         from rich import box
         from rich.table import Table
         from rich.text import Text
@@ -87,20 +124,15 @@ class Sheet:
             show_edge=False,
             padding=(0, 1, 0, 0),
             pad_edge=False,
-            # As Text, a name such as `layers.[0]` is not read as markup.
-            title=Text(self.title) if self.title else None,
-            title_justify="left",
         )
-        for place, column in enumerate(self.columns):
-            side: Any = "left" if place < self.words else "right"
-            first = place == 0
-            # A head that is longer than the table is wide would leave no room for the rows.
-            least = 8 if first else 0
-            table.add_column(
-                Text(column), justify=side, no_wrap=not first, overflow="fold", min_width=least
-            )
-        for row in self.rows:
-            table.add_row(*map(Text, row))
+        # As Text, a name such as `layers.[0]` is not read as markup.
+        table.add_column(Text(self.columns[0]), overflow="fold", min_width=_FIRST)
+        for column in columns:
+            side: Any = "left" if column < self.words else "right"
+            table.add_column(Text(self.columns[column]), justify=side, no_wrap=True)
+        for row in self._shown():
+            own = [row[column] for column in columns] if len(row) > 1 else []
+            table.add_row(*map(Text, [row[0], *own]))
         return table
 
 
@@ -141,8 +173,9 @@ def deviation_text(quantity: Quantity) -> str:
 class Outcome(ABC):
     """Base of every result object: who can name its numbers can print, keep and draw them.
 
-    A subclass defines `quantities`, and `sheets` where another arrangement reads better. If it is
-    a dataclass, it takes `repr=False`, so that the short form of this class stays.
+    A subclass defines `quantities`, and `sheets` where another arrangement reads better; how its
+    kind is drawn stands in `rsmi.report`, or in a `plot` of its own. If it is a dataclass, it takes
+    `repr=False`, so that the short form of this class stays.
 
     >>> class Found(Outcome):
     ...     def quantities(self) -> list[Quantity]:
@@ -164,7 +197,7 @@ class Outcome(ABC):
         """Every number that was found, as it stands in `result.json`."""
 
     def sheets(self) -> list[Sheet]:
-        """The numbers as tables of text: what `table`, `print` and a notebook show.
+        """The numbers as tables of text: what `table`, `print`, a notebook and a page show.
 
         Scans (names with `.scan.`) are left to `quantities`, `to_frame` and the figures.
         """
@@ -224,8 +257,7 @@ class Outcome(ABC):
         return html
 
 
-def text_width() -> int:
-    """Letters in a line of the terminal, or 100 in a file."""
+def _width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
 
 

@@ -107,6 +107,10 @@ class Quantity:
             context,
         )
 
+    def about(self, **context: Plain) -> Self:
+        """The same with more in its context, such as the network it belongs to."""
+        return replace(self, context={**self.context, **context})
+
     def compared(self, other: "Quantity") -> Self:
         """The same with the value of another quantity as its reference, and that one's error.
 

@@ -1,25 +1,18 @@
 """What was measured of a network, layer by layer: numbers, tables, and what to know of them."""
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rsmi.information import Estimate, Outcome, Plain, Quantity, Sheet, format_with_error
-from rsmi.information.outcome import text_width
 from rsmi.layers.inputs import InputKind
 from rsmi.layers.interval import Interval, Value
 
-FORGOTTEN = ("H(X|T)", "H(Y|T)", "H(X|T,Y)")
-KEPT = ("H(T)", "I(X;T)", "I(T;Y)")
+_COLUMNS = ("H(X|T)", "H(Y|T)", "H(X|T,Y)", "H(T)", "I(X;T)", "I(T;Y)")
 _NOTE = "estimates depend on their scale and are not comparable with the values above"
-_MANY = 20
-"""More layers than this are not all printed as text."""
-_ENDS = 8
-_AT_ONCE = 5
-"""Layers beside each other in a table of estimates."""
+_MANY, _PRINTED = 20, 16
+"""Of more layers than the first, so many are printed as text."""
 _NAMED = 2
-"""Layers of many, and values of each, that one remark names as text."""
-_LETTERS = 20
+"""Layers of many, and values of each, that one remark names."""
 _SPLIT = {
     "ceiling": (" nats is within ", "within "),
     "beyond": (" nats exceeds ", "exceeds "),
@@ -125,29 +118,8 @@ class LayerReport(Outcome):
 
     def sheets(self) -> list[Sheet]:
         """For each network what its layers forget and keep, and what estimators print."""
-        found = []
-        for name, report in self.networks.items():
-            about = f"{described(report)}. {'; '.join(remarks(report))}."
-            shown = _known(report.rows, (*FORGOTTEN, *KEPT))
-            if shown:
-                found.append(layer_sheet(report.rows, shown, name, about))
-            if any(row.estimators for row in report.rows):
-                title, caption = f"{name}: estimates", f"In nats; {_NOTE}."
-                found.append(_estimator_sheet(report.rows, title, caption))
-        return found
-
-    def table(self, width: int | None = None) -> str:
-        """Plain text: of many layers the first and the last, then what to know of the numbers.
-
-        Args:
-            width: As in `Outcome.table`.
-        """
-        reports = self.networks
-        ends = _ENDS // len(reports)
-        return "\n\n".join(
-            "\n\n".join(_printed(name, report, ends, width or text_width()))
-            for name, report in reports.items()
-        )
+        most = _PRINTED // len(self.networks) if len(self.rows) > _MANY else None
+        return [s for name, one in self.networks.items() for s in _sheets(name, one, most)]
 
     def refusals(self, most: int | None = None) -> list[str]:
         """Why quantities and estimators are not given: a line for each reason.
@@ -206,91 +178,35 @@ def value_text(value: Value) -> str:
     return ends[0] if value.is_exact else "..".join(ends)
 
 
-def described(report: LayerReport) -> str:
+def _sheets(name: str, report: LayerReport, most: int | None) -> Iterator[Sheet]:
+    rows = report.rows
+    names = [f"{row.name} [{row.width}]" for row in rows]
+    shown = [q for q in _COLUMNS if any(q in row.quantities for row in rows)]
+    cells = [[n, *_cells(row.quantities, shown)] for n, row in zip(names, rows, strict=True)]
+    title, heads = f"{name}: {_described(report)}", ["layer [width]", *shown]
+    notes = "\n".join(remarks(report, _NAMED if most else None))
+    yield Sheet(title, heads, cells, notes, most=most)
+    if estimators := list(dict.fromkeys(e for row in rows for e in row.estimators)):
+        heads = ["", *estimators]
+        cells = [
+            [n, *_cells(row.estimators, estimators)] for n, row in zip(names, rows, strict=True)
+        ]
+        if len(names) < len(estimators):  # a line for each of what there is more of
+            heads, *cells = map(list, zip(heads, *cells, strict=True))
+        yield Sheet(f"{name}: estimates, in nats", heads, cells, _NOTE, most=most and most // 2)
+
+
+def _cells(known: Mapping[str, Value], shown: Sequence[str]) -> list[str]:
+    return [value_text(known[name]) if name in known else "-" for name in shown]
+
+
+def _described(report: LayerReport) -> str:
     """The inputs in one line, with H(X) and H(Y) where they are known."""
     known = [f"{report.n} rows, {report.inputs} inputs"]
     for name, value in (("H(X)", report.entropy_x), ("H(Y)", report.entropy_y)):
         if value is not None:
             known.append(f"{name} = {value_text(value)}")
     return ", ".join([*known, "all in nats"])
-
-
-def layer_sheet(
-    rows: Sequence[LayerRow], shown: Sequence[str], title: str = "", caption: str = ""
-) -> Sheet:
-    """One line per layer, one column per quantity."""
-    lines = [
-        [
-            f"{row.name} [{row.width}]",
-            *(value_text(row.quantities[q]) if q in row.quantities else "-" for q in shown),
-        ]
-        for row in rows
-    ]
-    return Sheet(title, ["layer [width]", *shown], lines, caption)
-
-
-def _estimator_sheet(rows: Sequence[LayerRow], title: str = "", caption: str = "") -> Sheet:
-    """One line per estimator and quantity, one column per layer."""
-    names = list(dict.fromkeys(name for row in rows for name in row.estimators))
-    lines = [
-        [
-            name,
-            *(value_text(row.estimators[name]) if name in row.estimators else "-" for row in rows),
-        ]
-        for name in names
-    ]
-    return Sheet(title, ["estimates", *(row.name for row in rows)], lines, caption)
-
-
-def _known(rows: Sequence[LayerRow], quantities: Sequence[str]) -> list[str]:
-    return [q for q in quantities if any(q in row.quantities for row in rows)]
-
-
-def _printed(name: str, report: LayerReport, ends: int, width: int) -> Iterator[str]:
-    """Paragraphs about one network."""
-    yield "\n".join(textwrap.wrap(f"{name}: {described(report)}", width))
-    shown = _few(report.rows, ends)
-    left = len(report.rows) - len(shown)
-    for names in (_known(report.rows, FORGOTTEN), _known(report.rows, KEPT)):
-        if names:
-            yield _with_gap(layer_sheet(shown, names), ends, left).text(width)
-    if any(row.estimators for row in report.rows):
-        part = [*shown[:2], *shown[-3:]] if left else shown
-        for start in range(0, len(part), _AT_ONCE):
-            yield _estimator_sheet(part[start : start + _AT_ONCE]).text(width)
-        yield _NOTE
-    lines = remarks(report, _NAMED if left else None)
-    if left:
-        way_out = "choose layers (--layers), or see all with to_dict() (--out)"
-        lines = [f"not printed: {left} layers; {way_out}", *lines]
-    yield "\n".join(text for line in lines for text in textwrap.wrap(line, width))
-
-
-def _few(rows: Sequence[LayerRow], ends: int) -> list[LayerRow]:
-    """The layers that are printed: all, or the first and the last of many, with short names."""
-    if len(rows) <= _MANY:
-        return list(rows)
-    return [replace(row, name=short_name(row.name)) for row in (*rows[:ends], *rows[-ends:])]
-
-
-def _with_gap(sheet: Sheet, ends: int, left: int) -> Sheet:
-    """A line where layers were left out."""
-    if not left:
-        return sheet
-    lines = [*sheet.rows[:ends], [f".. {left} more .."], *sheet.rows[ends:]]
-    return replace(sheet, rows=lines)
-
-
-def short_name(name: str, letters: int = _LETTERS) -> str:
-    """A name with its middle left out, where it is long.
-
-    >>> short_name("encoder.layers.10.attention.out_proj"), short_name("encoder.0")
-    ('encode..ion.out_proj', 'encoder.0')
-    """
-    if len(name) <= letters:
-        return name
-    head = letters // 3
-    return f"{name[:head]}..{name[head + 2 - letters :]}"
 
 
 def remarks(report: LayerReport, most: int | None = None) -> list[str]:

@@ -2,20 +2,17 @@
 
 from rsmi.information import Quantity, Sheet
 from rsmi.report.drawing import draw
-from rsmi.report.layers import DEPTH_CAPTION, depth_figure
-from rsmi.report.page import Figure, write_report
+from rsmi.report.page import Figure, Page, html, write_report
 from rsmi.report.reading import read_result, result_has_digest
 from rsmi.report.result import SCHEMA, Result
-from rsmi.report.sheet import html
 
 __all__ = [
-    "DEPTH_CAPTION",
     "SCHEMA",
     "Figure",
+    "Page",
     "Quantity",
     "Result",
     "Sheet",
-    "depth_figure",
     "draw",
     "html",
     "read_result",

@@ -241,7 +241,7 @@ def test_runs_that_could_not_end_are_refused_at_once(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--model", "dimers", "--temperature", "1"], "no sum over the bonds and sites"),
+        (["--model", "dimers", "--temperature", "1"], "listing every configuration, which takes"),
         (["--model", "pots"], "expected ising or"),
         (["--model", "potts"], "needs the parameter 'states'"),
         (["--model", "potts", "--parameters.states", "3", "--rules", "[majority]"], "has 3"),

@@ -335,6 +335,24 @@ def test_exact_solves_models_of_three_letters(
     assert values["optimum_any"]["context"]["symbols"] == 3
 
 
+def test_exact_lists_the_configurations_of_other_spaces(rsmi: Rsmi) -> None:
+    said = rsmi(
+        *("exact", "--model", "dimers", "--shape", "[6,6]", "--temperature", "inf"),
+        *("--rules", "[optimum]", "--symbols", "2"),
+    )
+    assert said.code == 0, said.err
+    assert "information.exact.full         1.3273094 nats  exact" in said.out
+    assert "information.exact.optimum_any  0.2728133 nats  lower" in said.out
+    said = rsmi(
+        "exact", "--model", "tfim", "--shape", "[8]", "--ball", "1", "--rules", "[majority]"
+    )
+    assert said.code == 0, said.err
+    assert said.out.count("exact") == 4
+    said = rsmi("exact", "--shape", "[4,4]", "--block", "[2,2]", "--ball", "1")
+    assert said.code == 2
+    assert "expected one of block" in said.err
+
+
 def test_output_can_be_a_rich_table_of_no_more_than_its_columns(rsmi: Rsmi) -> None:
     said = rsmi("exact", "--shape", "[4,inf]", "--rules", "[optimum]", "--z2", "allow")
     assert "0.29568483" in said.out

@@ -294,7 +294,7 @@ def test_sixty_layers_fit_a_terminal_and_a_picture(rsmi: Rsmi, here: Path) -> No
     assert len(lines) < 100
     assert max(map(len, lines)) <= 100
     assert ".. 52 more .." in said.out
-    assert "not printed: 52 layers; choose layers (--layers), or see all with" in said.out
+    assert "not printed: 52 rows; --out, to_dict() and to_frame() give all of them" in said.out
     page = (here / "out" / "report.html").read_text()
     assert all(f"{k}.1 [6]" in page for k in range(30))
 
@@ -397,7 +397,6 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
         ("--model", "mine.first", *BITS, "--noise", "1", "--quantise", "2"), "give one",
     ),
     "one level": (("--model", "mine.first", *BITS, "--quantise", "1"), "at least 2 levels"),
-    "study": (("--study", "thirteen_bits"), "choose of twelve_bits, ising_phases, digits"),
     "unknown key": (("--model", "mine.first", *BITS, "--bins", "3"), "bins"),
 }  # fmt: skip
 

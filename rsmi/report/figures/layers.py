@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsmi.errors import InputError
-from rsmi.layers.report import short_name
 from rsmi.report.figures.style import CYCLE, GREY, INK, MARKERS, blank, legend, styled, words
 
 if TYPE_CHECKING:
@@ -23,6 +22,18 @@ _LONG = 5
 
 _MANY = 16
 """More layers than this take the whole width, and not all of them are named."""
+
+
+def short_name(name: str, letters: int = 20) -> str:
+    """A name with its middle left out, where it is long.
+
+    >>> short_name("encoder.layers.10.attention.out_proj"), short_name("encoder.0")
+    ('encode..ion.out_proj', 'encoder.0')
+    """
+    if len(name) <= letters:
+        return name
+    head = letters // 3
+    return f"{name[:head]}..{name[head + 2 - letters :]}"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,178 @@
+"""The figures of a run, drawn from what its steps returned."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from rsmi.information import Quantity
+from rsmi.learning.learn import Learned
+from rsmi.renormalization import MCRGResult, ScanEntry, coarse_grain
+from rsmi.report import figures
+from rsmi.report.page import Figure, write_report
+from rsmi.report.result import Result
+from rsmi.storage import Samples
+
+_HEADLINE = (
+    "information.learned",
+    "information.learned.null",
+    "exponents.y_t",
+    "exponents.y_h",
+    "exponents.nu",
+    "exponents.eta",
+)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a run found, to be drawn.
+
+    Args:
+        samples: Its configurations.
+        learned: Its rule.
+        flows: What the rules did, by name.
+        quantities: Its numbers.
+        directory: Receives the figures.
+    """
+
+    samples: Samples
+    learned: Learned
+    flows: Mapping[str, MCRGResult]
+    quantities: Sequence[Quantity]
+    directory: Path
+
+
+def write_pictures(
+    directory: Path,
+    samples: Samples,
+    learned: Learned,
+    flows: Mapping[str, MCRGResult],
+    result: Result,
+    say: Callable[[str], None],
+) -> None:
+    """Draw every figure of a run into `directory`/figures, and write `report.html`.
+
+    The numbers are on disk by now: a figure that cannot be drawn is left out, with its reason.
+    """
+    target = directory / "figures"
+    target.mkdir(exist_ok=True)
+    run = Drawn(samples, learned, flows, result.numbers, target)
+    pictures: dict[str, Callable[[], Figure]] = {
+        "levels": lambda: _levels(run),
+        "rule": lambda: _rule(run),
+        "information": lambda: _information(run),
+        "training": lambda: _training(run),
+    }
+    for rule in flows:
+        pictures[f"exponents of '{rule}'"] = partial(_exponents, run, rule)
+    drawn = [figure for name, draw in pictures.items() if (figure := _tried(name, draw, say))]
+    present = {quantity.name for quantity in result.numbers}
+    headline = [name for name in _HEADLINE if name in present]
+    write_report(directory, result, drawn, headline, f"rsmi: {directory.name}")
+
+
+def _tried(name: str, draw: Callable[[], Figure], say: Callable[[str], None]) -> Figure | None:
+    """A figure, or None where it cannot be drawn."""
+    try:
+        return draw()
+    except Exception as error:  # whatever it is, it is worth less than the figures after it
+        reason = str(error) or type(error).__name__
+        say(f"the figure of the {name} could not be drawn ({reason}); no number is missing")
+        return None
+
+
+def _levels(run: Drawn) -> Figure:
+    """One configuration and what the rule makes of it."""
+    first, rule = run.samples.read(0, min(run.samples.n, 256)), run.learned.rule
+    balanced = int(first.flatten(1).sum(1, dtype=torch.int64).abs().argmin())
+    levels = [first[balanced : balanced + 1]]
+    while rule.n_hidden == 1 and _divisible(levels[-1], rule.block) and len(levels) < 4:
+        levels.append(coarse_grain(levels[-1], rule.table(), rule.block, level=len(levels)))
+    labels = ["samples", *(f"step {step}" for step in range(1, len(levels)))]
+    figure = figures.levels([level[0].numpy() for level in levels], labels)
+    return Figure(
+        figures.save(figure, run.directory / "levels.png"),
+        "A configuration and its coarse-grained levels",
+        "The learned rule applied again and again to the least magnetised of the first "
+        "configurations. At a critical point the levels look alike on every scale.",
+    )
+
+
+def _rule(run: Drawn) -> Figure:
+    rule = run.learned.rule
+    return Figure(
+        figures.save(figures.rule(rule.table(), rule.block), run.directory / "rule.png"),
+        f"The learned rule for blocks of {' x '.join(map(str, rule.block))}",
+        "Each block configuration and the coarse spin that stands for it. The colour is the "
+        "probability that the coarse spin is up.",
+    )
+
+
+def _information(run: Drawn) -> Figure:
+    bars, ceiling = figures.bars(run.quantities), _value("information.ceiling", run.quantities)
+    return Figure(
+        figures.save(figures.information(bars, ceiling), run.directory / "information.png"),
+        "What each rule keeps about the environment",
+        "Mutual information with the environment beyond the buffer. Dots are lower bounds on "
+        "configurations never trained on; diamonds use the exact p(v|e) of the Hamiltonian at "
+        "sampled environments. The null repeats the training on environments of other "
+        "configurations.",
+    )
+
+
+def _value(name: str, quantities: Sequence[Quantity]) -> float | None:
+    return next((quantity.value for quantity in quantities if quantity.name == name), None)
+
+
+def _divisible(configurations: torch.Tensor, block: tuple[int, ...]) -> bool:
+    extents = zip(configurations.shape[1:], block, strict=True)
+    return all(extent % b == 0 and extent // b >= 4 for extent, b in extents)
+
+
+def _training(run: Drawn) -> Figure:
+    exact = _value(f"information.exact.{run.learned.target}", run.quantities)
+    points = run.learned.curve
+    curve = figures.Curve([point.step for point in points], [point.information for point in points])
+    best = max(points, key=lambda point: point.information)
+    figure = figures.training(curve, exact, best.step)
+    return Figure(
+        figures.save(figure, run.directory / "training.png"),
+        "Training",
+        "What is learned, on the validation part after each epoch: the information of the whole "
+        "block with `posterior`, of the hard rule with `joint`; and its largest value where the "
+        "Hamiltonian is known. The marked state was kept.",
+    )
+
+
+def _exponents(run: Drawn, rule: str) -> Figure:
+    flow = run.flows[rule]
+    rows = [_row(entry) for entry in flow.scan]
+    lines: dict[Literal["even", "odd"], figures.Line] = {
+        "even": _line(flow, "y_t", run.quantities),
+        "odd": _line(flow, "y_h", run.quantities),
+    }
+    return Figure(
+        figures.save(figures.exponents(rows, lines), run.directory / f"exponents_{rule}.png"),
+        f"Exponents with the rule '{rule}'",
+        "Leading exponents of the stability matrix by coarse-graining step and number of "
+        "couplings. The spread between steps and bases is the truncation error; the band is the "
+        "value quoted, with both errors.",
+    )
+
+
+def _row(entry: ScanEntry) -> figures.ScanRow:
+    value = entry.exponent
+    return figures.ScanRow(
+        entry.level + 1, entry.n_couplings, entry.parity, value.value, value.error
+    )
+
+
+def _line(flow: MCRGResult, name: str, quantities: Sequence[Quantity]) -> figures.Line:
+    exact = next((q.reference for q in quantities if q.name == f"exponents.scan.{name}"), None)
+    if not flow.verdict.fixed_point:
+        return figures.Line(exact)
+    found = flow.exponents[name].value
+    return figures.Line(exact, found.value, found.error)
