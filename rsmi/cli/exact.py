@@ -11,9 +11,9 @@ from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.cli.rules import named, named_tables
 from rsmi.cli.settings import block_for
-from rsmi.cli.valuing import OPTIMA
 from rsmi.information.assignments import Z2
 from rsmi.lattice import Window, place
+from rsmi.learning.settings import OPTIMA
 from rsmi.report import Quantity
 from rsmi.sampling.exact import WindowPosterior
 from rsmi.sampling.families import find_family
@@ -72,11 +72,11 @@ def main(arguments: Sequence[str]) -> None:
     family = find_family(task.model)
     temperature = CRITICAL if family.has_temperature else None
     temperature = temperature if task.temperature is None else task.temperature
-    model = family.named(shape, temperature, task.parameters)
+    model = family.built(shape, temperature, task.parameters)
     space, window = family.space(model), _window(task)
-    letters, finite = space.alphabet.size, all(map(math.isfinite, shape))
+    letters, finite = space.alphabet, all(map(math.isfinite, shape))
     n_visible = place(window, space).n_visible if finite else math.prod(window.block)
-    rules = _rules(letters) if task.rules is None else task.rules
+    rules = _rules(letters.size) if task.rules is None else task.rules
     named_by = window.block if math.prod(window.block) == n_visible else (n_visible,)
     tables = named_tables([rule for rule in rules if rule != OPTIMUM], named_by, letters)
     output = Output("exact", task, execution.out, execution.resume)
@@ -85,8 +85,8 @@ def main(arguments: Sequence[str]) -> None:
     with output.stage("exact", f"Solving {task.model} {size}{at}"):
         solved = family.solve(model, shape, window)
         quantities = [Quantity.of("information.exact.full", solved.full())]
-        symbols = letters if task.symbols is None else task.symbols
-        odd = letters == 2 and symbols & (symbols - 1) == 0
+        symbols = letters.size if task.symbols is None else task.symbols
+        odd = letters.size == 2 and symbols & (symbols - 1) == 0
         z2: Z2 = task.z2 or ("impose" if odd else "allow")
         quantities += [_judge(solved, name, tables, symbols, z2) for name in named(rules)]
     output.finish(quantities, seed=None)

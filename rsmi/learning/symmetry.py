@@ -87,10 +87,10 @@ class DataSymmetry:
         """Raise InputError where a symmetry of the letters is to be imposed that the data break."""
         if z2 == "impose" and len(self.letters) < len(self.space.alphabet.symmetries):
             raise InputError(
-                f"z2 is 'impose', yet these configurations are not symmetric under every exchange "
-                f"of their letters ({self.against}): a field, a chain that hardly left one phase, "
-                "or values that are no letters of this kind; bring longer chains, or set "
-                "learning.z2: allow (model.init_args.z2 in a config of fit)"
+                "symmetry is 'impose', yet these configurations are not symmetric under every "
+                f"exchange of their letters ({self.against}): a field, a chain that hardly left "
+                "one phase, or values that are no letters of this kind; bring longer chains, or "
+                "set learning.symmetry: allow (model.init_args.symmetry in a config of fit)"
             )
 
     def symmetrises(self, z2: Literal["impose", "allow"]) -> bool:

@@ -11,7 +11,10 @@ from rsmi.report.figures import values
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_ROOMS = {"rsmi.layers": "rsmi.report.layers"}
+_ROOMS = {
+    "rsmi.layers": "rsmi.report.layers",
+    "rsmi.renormalization": "rsmi.report.renormalization",
+}
 """Room of a kind of result -> the module that registers how it is drawn, imported when needed."""
 
 

@@ -209,9 +209,9 @@ def test_exponents_of_potts_samples_stand_beside_the_exact_ones(
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ("majority", "'majority' is for two letters, the model has 3; expected one of plurality"),
-        ("vacancy_majority", "not alike under the symmetry of the letters that takes 0, 1, 2"),
-        ("models/ising2d_2x2", "is for two letters, the model has 3"),
+        ("majority", "'majority' is for two letters, the space has the letters 0, 1, 2; use plur"),
+        ("vacancy_majority", "is for the three letters -1, 0 and +1, the space has"),
+        ("models/ising2d_2x2", "for the letters -1, +1, those of the samples are 0, 1, 2"),
     ],
 )
 def test_rules_of_other_letters_are_refused(
@@ -378,19 +378,19 @@ def test_each_optimum_has_a_name_of_its_own(
     assert len(found) == 2
 
 
-@pytest.mark.parametrize("z2", ["impose", "allow"])
+@pytest.mark.parametrize("use", ["impose", "allow"])
 def test_information_names_the_optimum_alike(
-    z2: str, rsmi: Rsmi, samples: Path, tmp_path: Path
+    use: str, rsmi: Rsmi, samples: Path, tmp_path: Path
 ) -> None:
     said = rsmi(
-        "information", "--data", samples, "--learning.max_epochs", "2", "--learning.z2", z2,
+        "information", "--data", samples, "--learning.max_epochs", "2", "--learning.symmetry", use,
         "--learning.learning_rate", "0.02", "--out", tmp_path / "out",
     )  # fmt: skip
     assert said.code == 0, said.err
     found = {q.name: q for q in read_result(tmp_path / "out").quantities()}
     names = {"impose": "optimum", "allow": "optimum_any"}
     assert {f"information.exact.{name}" for name in names.values()} & set(found) == {
-        f"information.exact.{names[z2]}"
+        f"information.exact.{names[use]}"
     }
     whole = found["information.full"]
     parts = [whole.context[part] for part in ("statistical", "training")]

@@ -38,7 +38,7 @@ def solved(
     name: str, shape: Any, temperature: Any, window: Window, **given: Any
 ) -> WindowPosterior:
     family = families[name]
-    return family.solve(family.named(shape, temperature, given), shape, window)
+    return family.solve(family.built(shape, temperature, given), shape, window)
 
 
 def information(
@@ -60,7 +60,7 @@ def test_every_family_lists_its_configurations_with_their_probabilities(
     name: str, shape: tuple[int, ...], temperature: Any, given: dict[str, Any], count: int
 ) -> None:
     family = families[name]
-    model = family.named(shape, temperature, given)
+    model = family.built(shape, temperature, given)
     letters, probabilities = family.enumerate(model)
     space = family.space(model)
     space.check(letters)
@@ -81,14 +81,14 @@ def test_every_family_lists_its_configurations_with_their_probabilities(
 
 def test_probabilities_are_boltzmann_weights_and_squares_of_amplitudes() -> None:
     family = families["ising_graph"]
-    model = family.named((3, 3), 3.0, {"lattice": "triangular", "field": 0.2})
+    model = family.built((3, 3), 3.0, {"lattice": "triangular", "field": 0.2})
     letters, probabilities = family.enumerate(model)
     s = 2.0 * letters.flatten(1) - 1
     bonds = family.space(model).bonds
     weights = ((s[:, bonds[:, 0]] * s[:, bonds[:, 1]]).sum(1) + 0.2 * s.sum(1)).div(3).exp()
     assert torch.allclose(probabilities, (weights / weights.sum()).double(), rtol=1e-5)
     family = families["tfim"]
-    letters, probabilities = family.enumerate(family.named((6,), None, {"field": 0.8}))
+    letters, probabilities = family.enumerate(family.built((6,), None, {"field": 0.8}))
     matrix = hamiltonian(TransverseIsingChain(6, 0.8)).toarray()
     ground = np.linalg.eigh(matrix)[1][:, 0]
     assert np.allclose(probabilities.numpy(), ground**2, atol=1e-12)
@@ -113,7 +113,7 @@ def test_dimers_of_the_six_by_six_torus() -> None:
 def test_dimers_of_the_four_by_four_torus_against_a_direct_sum() -> None:
     family = families["dimers"]
     for temperature in ("inf", 0.8):
-        model = family.named((4, 4), temperature, {})
+        model = family.built((4, 4), temperature, {})
         letters, probabilities = family.enumerate(model)
         rows = [4 * x + y for x in range(4) for y in (0, 1)]
         others = [4 * x + y for x in range(4) for y in (2, 3)]
@@ -134,7 +134,7 @@ def test_listing_and_transfer_matrices_agree(
     name: str, shape: tuple[int, ...], temperature: float, given: dict[str, Any]
 ) -> None:
     family, window = families[name], Window((2, 1), 0, None)
-    model = family.named(shape, temperature, given)
+    model = family.built(shape, temperature, given)
     pair = family.pair(model)
     assert pair is not None
     one = exact_window(shape, pair, (2, 1), 0)
@@ -147,7 +147,7 @@ def test_listing_and_transfer_matrices_agree(
 
 def test_a_shell_carries_what_all_beyond_knows() -> None:
     family = families["ising"]
-    model = family.named((4, 5), 2.2, {})
+    model = family.built((4, 5), 2.2, {})
     found = [
         family.solve(model, (4, 5), Window((2, 1), 0, width)).full().value for width in (1, None)
     ]
@@ -168,7 +168,7 @@ def test_triangles_and_hexagons_against_direct_sums(
     lattice: str, cells: tuple[int, ...], window: Window
 ) -> None:
     family = families["ising_graph"]
-    model = family.named(cells, 3.0, {"lattice": lattice})
+    model = family.built(cells, 3.0, {"lattice": lattice})
     placed = place(window, family.space(model))
     letters, probabilities = family.enumerate(model)
     direct = information(
@@ -185,7 +185,7 @@ def test_triangles_and_hexagons_against_direct_sums(
 def test_the_critical_quantum_chain_against_its_density_matrix() -> None:
     """Two halves of a ring measured in the basis of the coupling."""
     family = families["tfim"]
-    letters, p = family.enumerate(family.named((8,), None, {}))
+    letters, p = family.enumerate(family.built((8,), None, {}))
     index = (letters[:, :, 0].long() * 2 ** torch.arange(8)).sum(1)
     joint = torch.zeros(256, dtype=torch.float64)
     joint[index] = p

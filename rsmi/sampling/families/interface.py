@@ -203,7 +203,7 @@ class Family(ABC):
         exponent = -model.coupling * model.energy(states).double()
         return self.letters(model, states), torch.softmax(exponent, 0)
 
-    def named(self, shape: Sequence[float], temperature: object, parameters: object) -> Any:
+    def built(self, shape: Sequence[float], temperature: object, parameters: object) -> Any:
         """The model that a user names, on a lattice that may be infinite.
 
         Args:
@@ -223,7 +223,7 @@ class Family(ABC):
         """A window solved exactly: by transfer matrices where they can, else by enumeration.
 
         Args:
-            model: from `named`.
+            model: from `built`.
             shape: extents, which may be infinite where there are transfer matrices.
             window: in the space of the model.
 
