@@ -147,7 +147,7 @@ class IsingGraphFamily(Family):
     def configurations(self, model: Any) -> Tensor:
         """Up to 20 spins of one temperature."""
         if isinstance(model, Ladder):
-            raise InputError(_COPIES)
+            raise InputError(f"{_COPIES}; {_ALONE}")
         return all_configurations(model)
 
     def iteration(self, model: Any) -> str:
