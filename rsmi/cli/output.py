@@ -12,7 +12,6 @@ from typing import Any
 
 import yaml
 from rich.console import Console
-from rich.table import Table
 
 from rsmi.cli.progress import counting
 from rsmi.errors import InputError
@@ -86,15 +85,13 @@ class Output:
         found: Outcome | list[Quantity],
         seed: int | None,
         device: str = "cpu",
-        table: Table | None = None,
     ) -> Result:
-        """Write `result.json`, print the same numbers as a table, or the table given.
+        """Write `result.json`, print the same numbers as a table.
 
         Args:
             found: A result object, or the numbers themselves.
             seed: Of all random numbers.
             device: Where it ran.
-            table: What to print instead.
         """
         quantities = found.quantities() if isinstance(found, Outcome) else found
         result = Result(
@@ -102,11 +99,8 @@ class Output:
         )
         if self.directory is not None:
             result.write(self.directory)
-        if table is None:
-            shown = found if isinstance(found, Outcome) else result
-            sys.stdout.write(f"{shown.table()}\n")
-        else:
-            Console(width=None if sys.stdout.isatty() else 100).print(table)
+        shown = found if isinstance(found, Outcome) else result
+        sys.stdout.write(f"{shown.table()}\n")
         if self.directory is not None:
             self.say(f"{self.directory / 'result.json'}")
         return result

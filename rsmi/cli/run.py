@@ -10,7 +10,7 @@ from rsmi.cli.learning import Source, check_memory_of_learning, train_rule
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
 from rsmi.cli.rules import named_tables, rule_name
-from rsmi.cli.sample import describe, draw
+from rsmi.cli.sample import draw
 from rsmi.cli.settings import Run
 from rsmi.cli.valuing import OPTIMA, ExactConditionals, bounds
 from rsmi.errors import AnalysisError, InputError, RsmiError
@@ -20,7 +20,7 @@ from rsmi.learning.learn import Learned
 from rsmi.renormalization import MCRGResult, check_iteration, copies
 from rsmi.report import Quantity
 from rsmi.report.pipeline import write_pictures
-from rsmi.storage import SampleRecipe, Samples, Selection, check_lattice
+from rsmi.storage import SampleRecipe, Samples, Selection, check_lattice, describe
 
 DESCRIPTION = "Run the whole pipeline of a config and write result.json, report.html and figures."
 LEARNED = "learned"
@@ -72,7 +72,7 @@ class Pipeline:
             return _brought(self.task)
         source = Source(draw(self.task.samples, self.execution, self.output))
         with source.open() as samples:
-            self.quantities += describe(samples)
+            self.quantities += describe(samples).quantities()
         return source
 
     def _learn(self, source: Source) -> Learned:
