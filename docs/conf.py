@@ -13,13 +13,18 @@ project = "rsmi"
 author = "The rsmi authors"
 version = release = rsmi.__version__
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_parser"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "myst_nb"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"rsmi {release}"
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
+
+# Notebooks are executed once and kept until their code changes.
+nb_execution_mode = "cache"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600
 
 # Docstrings write `name` for code.
 default_role = "code"

@@ -4,6 +4,14 @@ from rsmi.information.bootstrap import block_labels, block_sums, bootstrap_error
 from rsmi.information.contrastive import infonce, infonce_ceiling, leave_one_out
 from rsmi.information.discrete import entropy, mutual_information, rule_information
 from rsmi.information.estimate import Estimate, Kind, format_with_error
+from rsmi.information.estimators import (
+    binned_information,
+    fixed_width_bins,
+    kernel_density_information,
+    nearest_neighbour_information,
+    range_bins,
+    renyi_information,
+)
 from rsmi.information.optimum import best_rule
 from rsmi.information.outcome import Outcome, Sheet, quantity_sheet
 from rsmi.information.predictive import (
@@ -24,20 +32,26 @@ __all__ = [
     "Quantity",
     "Sheet",
     "best_rule",
+    "binned_information",
     "block_labels",
     "block_sums",
     "bootstrap_error",
     "entropy",
+    "fixed_width_bins",
     "format_with_error",
     "infonce",
     "infonce_ceiling",
+    "kernel_density_information",
     "leave_one_out",
     "mutual_information",
+    "nearest_neighbour_information",
     "predictive_bound",
     "predictive_estimate",
     "predictive_information",
     "predictive_sums",
     "quantity_sheet",
+    "range_bins",
+    "renyi_information",
     "rule_information",
     "rule_prediction",
     "sampled_information",

@@ -13,7 +13,14 @@ from rsmi.layers.collecting import collect
 from rsmi.layers.comparing import SeedAverage, over_seeds, scale_sweep, scale_verdict
 from rsmi.layers.estimators import Estimators
 from rsmi.layers.folding import Abs, folding_entropy, folding_entropy_1d, mean_log_jacobian
-from rsmi.layers.inputs import Batch, Inputs, finite_inputs, independent_labels, shuffled_labels
+from rsmi.layers.inputs import (
+    Batch,
+    Inputs,
+    finite_inputs,
+    independent_labels,
+    loader_inputs,
+    shuffled_labels,
+)
 from rsmi.layers.interval import Interval, Value
 from rsmi.layers.models import Autoregressive, Training
 from rsmi.layers.noisy import linear_gaussian_information, noisy_information
@@ -28,9 +35,9 @@ from rsmi.layers.physics import (
     sampled_ising,
 )
 from rsmi.layers.probe import Probe
-from rsmi.layers.reading import inputs_of, loader_inputs, sampled_inputs
+from rsmi.layers.reading import inputs_of, sampled_inputs
 from rsmi.layers.report import Finding, LayerReport, LayerRow, value_text
-from rsmi.layers.rg import RGLayer, coarse_distribution, rg_network, without_ties
+from rsmi.layers.rg import RGLayer, coarse_ising_distribution, rg_network, without_ties
 from rsmi.layers.selection import select_layers
 from rsmi.layers.setting import Setting
 
@@ -58,7 +65,7 @@ __all__ = [
     "activation_ranges",
     "analyse_layers",
     "build_network",
-    "coarse_distribution",
+    "coarse_ising_distribution",
     "collect",
     "conditional_bound",
     "conditional_entropy_bounds",

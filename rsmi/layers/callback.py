@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from rsmi.errors import InputError
 from rsmi.layers.analyse import Options, analyse_layers
 from rsmi.layers.counting import row_ids
-from rsmi.layers.inputs import Inputs, input_rows
+from rsmi.layers.inputs import input_rows, parted
 from rsmi.layers.interval import Interval
-from rsmi.layers.reading import parted
+from rsmi.layers.reading import inputs_of
 from rsmi.layers.report import Finding, LayerReport
 from rsmi.layers.selection import Selector
 from rsmi.layers.setting import Setting
@@ -38,7 +38,7 @@ class LayerCallback(Callback):
     with `/lower` and `/upper`.
 
     Args:
-        inputs: What to measure on, more than once: no generator.
+        data: What to measure on, as in `inputs_of`; more than once, so no generator.
         epochs: After which epochs, counted from 1; 0 is the untrained network. Without, 0 and
             every power of two.
         layers: As in `select_layers`, of the module or of `attribute`.
@@ -52,7 +52,7 @@ class LayerCallback(Callback):
 
     def __init__(
         self,
-        inputs: Inputs,
+        data: Any,
         *,
         epochs: Sequence[int] | None = None,
         layers: Selector | Sequence[Selector] | None = None,
@@ -62,7 +62,7 @@ class LayerCallback(Callback):
     ) -> None:
         if epochs is not None and any(epoch < 0 for epoch in epochs):
             raise InputError(f"epochs are {list(epochs)}; expected numbers >= 0")
-        self.inputs, self.layers, self.attribute = inputs, layers, attribute
+        self.inputs, self.layers, self.attribute = inputs_of(data), layers, attribute
         self.setting, self.options = setting, options
         self.epochs = None if epochs is None else frozenset(epochs)
         self.reports: list[tuple[int, LayerReport]] = []

@@ -299,9 +299,10 @@ def correlated_distance(means: NDArray[np.float64]) -> int | None:
     r"""At which distance rows are surely correlated, which independent ones are not.
 
     Whether a mean, or its square about the median, is in the upper half is a coin for every row.
-    With shares p and 1 - p of the two sides, :math:`S_k = \sum_i (b_i - p)(b_{i+k} - p)` is two
-    sums of independent terms, so that Bernstein's inequality says which :math:`S_k` independent
-    rows exceed at no distance k up to n/2 but once in a million times.
+    With p the share of ones, :math:`S_k = \sum_i (b_i - p)(b_{i+k} - p)` is a martingale for
+    independent rows, whose terms have the variance :math:`p^2 (1-p)^2`; Freedman's inequality
+    (1975, Ann. Probab. 3, 100) says what it exceeds at no distance k up to n/2, but once in a
+    million times.
 
     Args:
         means: (n,) one number of each row, in their order.
@@ -323,8 +324,9 @@ def correlated_distance(means: NDArray[np.float64]) -> int | None:
             continue
         steps = np.fft.rfft(bits - p, 2 * n)
         sums = np.fft.irfft(np.abs(steps) ** 2, 2 * n)[1 : n // 2 + 1]
-        variance, log = n * (p * (1 - p)) ** 2, math.log(2 * n / _FALSE_ALARM)
-        limit = 2 * (log / 3 + math.sqrt(log**2 / 9 + log * variance))
+        log = math.log(n / _FALSE_ALARM)
+        largest, variance = log * max(p, 1 - p) ** 2 / 3, n * (p * (1 - p)) ** 2
+        limit = largest + math.sqrt(largest**2 + 2 * log * variance)
         if sums.max() > ratio * limit:
             found, ratio = 1 + int(sums.argmax()), float(sums.max() / limit)
     return found

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rsmi.errors import InputError
-from rsmi.information import Estimate
+from rsmi.information import Estimate, Outcome, Quantity
 from rsmi.layers.interval import SIGMAS, Value
 from rsmi.layers.report import LayerRow
 
 
-@dataclass(frozen=True)
-class SeedAverage:
+@dataclass(frozen=True, repr=False)
+class SeedAverage(Outcome):
     """One quantity over several trainings.
 
     Args:
@@ -29,6 +29,12 @@ class SeedAverage:
     seed_error: float
     half_width: float
     n: int
+
+    def quantities(self) -> list[Quantity]:
+        """The mean with the error of the seeds, and beside it what that is made of."""
+        mean = Estimate(self.mean, self.seed_error, "estimate", n=self.n)
+        parts = {"estimator_error": self.estimator_error, "half_width": self.half_width}
+        return [Quantity.of("layers.seeds.mean", mean, **parts)]
 
 
 def over_seeds(values: Sequence[Value]) -> SeedAverage:

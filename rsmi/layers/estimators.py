@@ -10,11 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rsmi.information import Estimate
-from rsmi.information.binning import fixed_width_bins, range_bins
-from rsmi.information.kernel_density import kernel_density_information
-from rsmi.information.nearest_neighbour import MAX_COLUMNS, nearest_neighbour_information
-from rsmi.information.renyi import renyi_information
+from rsmi.information import (
+    Estimate,
+    fixed_width_bins,
+    kernel_density_information,
+    nearest_neighbour_information,
+    range_bins,
+    renyi_information,
+)
+from rsmi.information.estimators import MAX_COLUMNS
 from rsmi.layers.counting import Labels, Weights, count, dense_labels, row_ids
 
 PAIRS = 2000  # rows for estimators that take N^2 time
@@ -155,14 +159,11 @@ def estimator_column(rows: KeptRows, chosen: Estimators) -> dict[str, Estimate]:
         column |= _kernels(rows, sigma)
     refused = estimators_refused(rows, chosen)
     if chosen.nearest_neighbour and rows.y is not None and not refused:
-        column["nearest_neighbour.I(T;Y)"] = nearest_neighbour_information(
-            rows.activations.double().numpy(), rows.y
-        )
+        column["nearest_neighbour.I(T;Y)"] = nearest_neighbour_information(rows.activations, rows.y)
     if chosen.renyi:
         some = used(rows.weights, CUBES)
         x, t = rows.inputs.flatten(1)[some.index], rows.activations[some.index]
-        value = renyi_information(x, t, weights=some.weights)
-        column["renyi.I(X;T)"] = Estimate(value, 0.0, "estimate", n=len(some.index))
+        column["renyi.I(X;T)"] = renyi_information(x, t, weights=some.weights)
     return column
 
 

@@ -1,14 +1,16 @@
 """The distribution that a network is measured on, as a stream of batches; its controls."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from rsmi.errors import InputError
 from rsmi.information import Estimate
@@ -18,7 +20,10 @@ _AT_ONCE = 4096
 _LARGEST_INTEGER = 1 << 53
 _UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 
+_LABELS = ("labels", "label", "targets", "target", "y")
+
 InputKind = Literal["finite", "discrete", "continuous"]
+SampleKind = Literal["discrete", "continuous"]
 
 
 @dataclass(frozen=True)
@@ -186,6 +191,88 @@ def rows_at(inputs: Inputs, rows: NDArray[np.int64]) -> Tensor:
         parts.append(batch.x[torch.from_numpy(inside)].cpu())
         start += len(batch.x)
     return torch.cat(parts)[torch.from_numpy(place)]
+
+
+def loader_inputs(
+    loader: Iterable[Any],
+    *,
+    kind: SampleKind | None = None,
+    entropy: Estimate | None = None,
+    chains: int | None = None,
+) -> Inputs:
+    """Samples streamed from a DataLoader or from any other batches.
+
+    Args:
+        loader: Of batches x, or (x, labels, ...), or dicts; x is a tensor, an array, or a tuple
+            or dict of these as the network takes them. The labels of a dict are its entry
+            `labels`, `label`, `targets`, `target` or `y`. A generator is passed once; what is to
+            be measured more than once (by a callback) is a DataLoader or a list.
+        kind: Whether X takes discrete values; without, floats are taken as continuous.
+        entropy: Known H(X) of a discrete X, in nats.
+        chains: See `Inputs`.
+
+    Raises:
+        InputError: For something that is no stream of batches, or an empty one.
+    """
+    batches = _Batches(loader)
+    first = batches.first
+    return Inputs(kind or seen_kind(first.x, first.layout), batches.stream, entropy, chains)
+
+
+class _Batches:
+    """The passes over a loader; the only one over a generator keeps what was seen of it."""
+
+    def __init__(self, loader: Iterable[Any]) -> None:
+        single = isinstance(loader, Dataset | Tensor | np.ndarray | str)
+        if single or not isinstance(loader, Iterable):
+            raise InputError(
+                f"the loader is a {type(loader).__name__}; expected batches: give "
+                "DataLoader(dataset, batch_size=...)"
+            )
+        with torch.random.fork_rng(devices=[]):  # a loader that shuffles draws a seed
+            found = list(islice(iter(loader), 1))
+        if not found:
+            raise InputError("the loader has no batches; expected at least one")
+        self._loader, self._seen, self._passed = loader, found, False
+        self.first = _batch(found[0])
+
+    def stream(self, size: int) -> Iterator[Batch]:
+        """One pass, in batches of at most this size."""
+        for item in self._items():
+            batch = _batch(item)
+            yield from slices(batch.x, batch.y, None, size, batch.layout)
+
+    def _items(self) -> Iterator[Any]:
+        if not isinstance(self._loader, Iterator):
+            return iter(self._loader)
+        if self._passed:
+            raise InputError(
+                "the loader is a generator, which can be passed once, and it was; give a "
+                "DataLoader or a list of batches, which begin anew"
+            )
+        self._passed = True
+        return chain(self._seen, self._loader)
+
+
+def _batch(item: Any) -> Batch:
+    x, labels = parted(item)
+    rows, layout = input_rows(x)
+    return Batch(rows, check_labels(len(rows), labels), None, layout)
+
+
+def parted(item: Any) -> tuple[Any, Any]:
+    """Inputs and labels of one item of a loader, where it has labels.
+
+    >>> parted({"ids": 1, "label": 2}), parted((3,)), parted([4, 5, 6])
+    (({'ids': 1}, 2), (3, None), (4, 5))
+    """
+    if isinstance(item, Mapping):
+        named = [name for name in _LABELS if name in item][:1]
+        x = {name: value for name, value in item.items() if name not in named}
+        return x, (item[named[0]] if named else None)
+    if isinstance(item, tuple | list) and item:
+        return item[0], (item[1] if len(item) > 1 else None)
+    return item, None
 
 
 def finite_inputs(x: Any, labels: Any = None, weights: Any = None) -> Inputs:

@@ -168,11 +168,11 @@ class Probe:
         """See, by one forward pass, whether the network takes whole numbers as they are.
 
         Args:
-            batch: As for a call; nothing happens but for the first whole numbers of one tensor.
+            batch: As for a call; nothing happens but for the first whole numbers.
             layout: As for a call.
         """
-        counts = layout is None and not batch.is_floating_point() and batch.dtype != torch.bool
-        if self._whole is not None or not counts:
+        dtypes = (batch.dtype,) if layout is None else layout.dtypes
+        if self._whole is not None or not any(map(_counts, dtypes)):
             return
         try:
             self._called(self._given(batch, layout))
@@ -202,7 +202,7 @@ class Probe:
         own = (p.dtype for p in self.model.parameters() if p.is_floating_point())
         if given.is_floating_point():
             return given.to(next(own, given.dtype))
-        if self._whole is False:
+        if self._whole is False and _counts(given.dtype):
             return _real(given, next(own, torch.get_default_dtype()))
         # Arithmetic of eight bits would wrap.
         return given.long() if given.dtype in _SHORT else given
@@ -313,6 +313,11 @@ def _arguments(model: nn.Module, given: Any) -> tuple[tuple[Any, ...], dict[str,
     if isinstance(given, tuple) and _takes(model, given, {}):
         return given, {}
     return (given,), {}
+
+
+def _counts(dtype: torch.dtype) -> bool:
+    """Whether these are whole numbers, and not truth values."""
+    return not (dtype.is_floating_point or dtype == torch.bool)
 
 
 def _real(whole: Tensor, dtype: torch.dtype) -> Tensor:

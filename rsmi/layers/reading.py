@@ -2,19 +2,16 @@
 
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal
 
 import h5py
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from rsmi.errors import InputError
 from rsmi.information import Estimate
@@ -22,9 +19,12 @@ from rsmi.layers.inputs import (
     Batch,
     InputKind,
     Inputs,
+    SampleKind,
     check_labels,
     finite_inputs,
     input_rows,
+    loader_inputs,
+    parted,
     seen_kind,
     slices,
 )
@@ -32,9 +32,6 @@ from rsmi.storage import Selection
 from rsmi.storage.arrays import ArraySamples
 
 _HDF5 = (".h5", ".hdf5")
-_LABELS = ("labels", "label", "targets", "target", "y")
-
-SampleKind = Literal["discrete", "continuous"]
 
 
 def sampled_inputs(
@@ -78,88 +75,6 @@ def _check_number(n: int) -> None:
             f"{n} sample; entropies of sampled inputs need many (at least 2): give more, or "
             "describe a finite set with finite_inputs"
         )
-
-
-def loader_inputs(
-    loader: Iterable[Any],
-    *,
-    kind: SampleKind | None = None,
-    entropy: Estimate | None = None,
-    chains: int | None = None,
-) -> Inputs:
-    """Samples streamed from a DataLoader or from any other batches.
-
-    Args:
-        loader: Of batches x, or (x, labels, ...), or dicts; x is a tensor, an array, or a tuple
-            or dict of these as the network takes them. The labels of a dict are its entry
-            `labels`, `label`, `targets`, `target` or `y`. A generator is passed once; what is to
-            be measured more than once (by a callback) is a DataLoader or a list.
-        kind: Whether X takes discrete values; without, floats are taken as continuous.
-        entropy: Known H(X) of a discrete X, in nats.
-        chains: See `Inputs`.
-
-    Raises:
-        InputError: For something that is no stream of batches, or an empty one.
-    """
-    batches = _Batches(loader)
-    first = batches.first
-    return Inputs(kind or seen_kind(first.x, first.layout), batches.stream, entropy, chains)
-
-
-class _Batches:
-    """The passes over a loader; the only one over a generator keeps what was seen of it."""
-
-    def __init__(self, loader: Iterable[Any]) -> None:
-        single = isinstance(loader, Dataset | Tensor | np.ndarray | str)
-        if single or not isinstance(loader, Iterable):
-            raise InputError(
-                f"the loader is a {type(loader).__name__}; expected batches: give "
-                "DataLoader(dataset, batch_size=...)"
-            )
-        with torch.random.fork_rng(devices=[]):  # a loader that shuffles draws a seed
-            found = list(islice(iter(loader), 1))
-        if not found:
-            raise InputError("the loader has no batches; expected at least one")
-        self._loader, self._seen, self._passed = loader, found, False
-        self.first = _batch(found[0])
-
-    def stream(self, size: int) -> Iterator[Batch]:
-        """One pass, in batches of at most this size."""
-        for item in self._items():
-            batch = _batch(item)
-            yield from slices(batch.x, batch.y, None, size, batch.layout)
-
-    def _items(self) -> Iterator[Any]:
-        if not isinstance(self._loader, Iterator):
-            return iter(self._loader)
-        if self._passed:
-            raise InputError(
-                "the loader is a generator, which can be passed once, and it was; give a "
-                "DataLoader or a list of batches, which begin anew"
-            )
-        self._passed = True
-        return chain(self._seen, self._loader)
-
-
-def _batch(item: Any) -> Batch:
-    x, labels = parted(item)
-    rows, layout = input_rows(x)
-    return Batch(rows, check_labels(len(rows), labels), None, layout)
-
-
-def parted(item: Any) -> tuple[Any, Any]:
-    """Inputs and labels of one item of a loader, where it has labels.
-
-    >>> parted({"ids": 1, "label": 2}), parted((3,)), parted([4, 5, 6])
-    (({'ids': 1}, 2), (3, None), (4, 5))
-    """
-    if isinstance(item, Mapping):
-        named = [name for name in _LABELS if name in item][:1]
-        x = {name: value for name, value in item.items() if name not in named}
-        return x, (item[named[0]] if named else None)
-    if isinstance(item, tuple | list) and item:
-        return item[0], (item[1] if len(item) > 1 else None)
-    return item, None
 
 
 @dataclass(frozen=True)
@@ -372,7 +287,8 @@ def _file(path: Path, labels: Any, said: _Said, select: Selection | None) -> Inp
             raise InputError(f"x of {path} is one number; expected (n, ...), one input per row")
         return _arrays(arrays, labels, said, str(path))
     with chosen.open(path) as samples:
-        told = not (isinstance(samples, ArraySamples) and samples.chains == 1)
+        bare = isinstance(samples, ArraySamples) and samples.chains == 1
+        told = not bare or chosen.chains is not None
         found = _samples(samples, labels, said, str(path), told)
 
     def stream(size: int) -> Iterator[Batch]:
@@ -419,9 +335,9 @@ def _hdf5_rows(path: Path, start: int, stop: int) -> NDArray[Any]:
 
 def _npz(path: Path) -> _Arrays | None:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if _has_inputs(path, file):
-                return _Arrays(*map(file.get, ("x", "y", "p")))
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            if _has_inputs(path, archive):
+                return _Arrays(*map(archive.get, ("x", "y", "p")))
     except InputError:
         raise
     except (OSError, ValueError, zipfile.BadZipFile) as error:

@@ -89,7 +89,7 @@ _MAX_WIDTH = 8
 _MAX_STATES = 1 << 22
 
 
-def coarse_distribution(shape: tuple[int, int], coupling: float, table: Tensor) -> Tensor:
+def coarse_ising_distribution(shape: tuple[int, int], coupling: float, table: Tensor) -> Tensor:
     r"""p(T) of a deterministic one-bit 2 x 2 rule applied to every block of a torus.
 
     Two rows that carry coarse row s are a transfer matrix :math:`A_s`, and
@@ -107,7 +107,7 @@ def coarse_distribution(shape: tuple[int, int], coupling: float, table: Tensor) 
         InputError: For a lattice that does not fit, or is too large.
 
     >>> from rsmi.learning import decimation
-    >>> p = coarse_distribution((4, 4), 0.0, decimation((2, 2)).table())
+    >>> p = coarse_ising_distribution((4, 4), 0.0, decimation((2, 2)).table())
     >>> p.shape, round(float(p[0]), 6)
     (torch.Size([16]), 0.0625)
     """

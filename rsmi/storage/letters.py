@@ -65,6 +65,11 @@ class Declared:
         return self.doubt or ("" if self.space.homogeneous else _DISORDER)
 
     @property
+    def bits(self) -> bool:
+        """Whether the kept bits are the letters, in their order."""
+        return self.space.alphabet.size == 2
+
+    @property
     def lattice(self) -> tuple[int, ...]:
         """Shape of one configuration, without the axis of sites where a cell has one."""
         return self.space.cells if self.space.sites == 1 else self.space.shape

@@ -16,12 +16,14 @@ from rsmi.layers import (
     Options,
     Setting,
     Training,
+    activation_ranges,
     analyse_layers,
     finite_inputs,
     inputs_of,
     loader_inputs,
     quantise,
     sampled_inputs,
+    untrained,
     with_noise,
 )
 
@@ -291,3 +293,59 @@ def test_the_report_as_text_and_as_numbers():
     assert "layers.3.range_bins(2).I(X;T)" in names
     with pytest.raises(KeyError):
         report["nothing"]
+
+
+def test_a_report_is_a_result_with_its_control():
+    model = quantise(network(0), nn.Tanh, 2)
+    options = Options(untrained=True, seed=4)
+    report = analyse_layers(model, bits(6), kind="finite", layers=nn.Tanh, options=options)
+    fresh = analyse_layers(untrained(model, 4), bits(6), kind="finite", layers=nn.Tanh)
+    assert report.control == fresh
+    assert list(report.networks) == ["network", "untrained"]
+    every = report.to_dict()["quantities"]
+    assert [q["value"] for q in every] == [q.value for q in report.quantities()]
+    found = {q["context"]["network"]: q["value"] for q in every if q["name"] == "layers.3.H(T)"}
+    assert found == {n: r["3"].interval("H(T)").middle for n, r in report.networks.items()}
+    text, page = report.table(), report._repr_html_()
+    for name in report.networks:
+        assert f"{name}: 64 rows, finite inputs" in text
+        assert f"<caption>{name}</caption>" in page
+    axes = report.plot().axes
+    assert [one.get_ylabel() for one in axes] == ["H(X|T) (nats)", "I(X;T) (nats)"]
+    drawn = {round(float(y), 9) for line in axes[0].lines for y in line.get_ydata()}
+    last = {round(one["3"].interval("H(X|T)").middle, 9) for one in report.networks.values()}
+    assert last <= drawn
+    assert repr(report).startswith("LayerReport(layers.H(X) = 4.1588831 nats, ")
+
+
+def test_nothing_to_draw_is_said():
+    report = analyse_layers(network(), torch.randn(50, 6))
+    assert not any(row.quantities for row in report.rows)
+    with pytest.raises(InputError, match="no quantity of these layers is defined"):
+        report.plot()
+    assert "not given: I(X;T), H(T) is infinite" in report.table()
+
+
+def test_options_that_exclude_each_other_are_named():
+    for given, words in (
+        ({"quantise": 2, "noise": 0.1}, "both quantise and noise were given"),
+        ({"range": (0.0, 1.0)}, "range was given without quantise"),
+        ({"batch_size": 0}, "batch_size is 0; expected a whole number of at least 1"),
+        ({"keep": -1}, "keep is -1; expected a whole number of at least 0"),
+        ({"keep": 0, "estimators": Estimators()}, "estimators work on rows kept, and keep is 0"),
+    ):
+        with pytest.raises(InputError, match=words):
+            Options(**given)
+
+
+def test_levels_and_noise_are_those_of_the_functions():
+    x = torch.randn(400, 6, generator=torch.Generator().manual_seed(0))
+    ranges = activation_ranges(network(), sampled_inputs(x), nn.Tanh)
+    for options, changed in (
+        (Options(quantise=3), quantise(network(), nn.Tanh, 3, ranges)),
+        (Options(quantise=3, range=(-1.0, 1.0)), quantise(network(), nn.Tanh, 3)),
+        (Options(noise=0.3, seed=2), with_noise(network(), nn.Tanh, 0.3, 2)),
+    ):
+        report = analyse_layers(network(), x, layers=nn.Tanh, options=options)
+        assert report == analyse_layers(changed, x, layers=nn.Tanh)
+        assert report.rows[0].quantities

@@ -154,6 +154,9 @@ def test_a_sweep_over_bins_of_a_saturating_layer():
 def test_seed_error_and_estimator_error_stay_apart():
     average = over_seeds([Interval.exact(1.0), Interval.exact(3.0)])
     assert (average.mean, average.estimator_error, average.seed_error) == (2.0, 0.0, 1.0)
+    (told,) = average.quantities()
+    assert (told.value, told.error, told.context["n"], told.kind) == (2.0, 1.0, 2, "estimate")
+    assert "layers.seeds.mean" in average.table()
     wide = Interval(Estimate(1.0, 0.0, "lower"), Estimate(2.0, 0.0, "upper"))
     assert over_seeds([wide, wide]).half_width == 0.5
     with pytest.raises(InputError, match="1 seed; the spread between seeds needs at least 2"):

@@ -6,11 +6,15 @@ import pytest
 import torch
 
 from rsmi.errors import InputError
-from rsmi.information.binning import fixed_width_bins, range_bins
-from rsmi.information.kernel_density import kernel_density_information
-from rsmi.information.nearest_neighbour import nearest_neighbour_information
+from rsmi.information import (
+    binned_information,
+    fixed_width_bins,
+    kernel_density_information,
+    nearest_neighbour_information,
+    range_bins,
+    renyi_information,
+)
 from rsmi.information.random_maps import random_map_entropies
-from rsmi.information.renyi import renyi_information
 from rsmi.layers import Estimators, Options, analyse_layers, finite_inputs
 from rsmi.layers.estimators import used
 
@@ -53,8 +57,10 @@ def test_weighted_renyi_of_states_far_apart_is_their_renyi_entropy():
     states = torch.eye(3)
     weights = torch.tensor([0.98, 0.01, 0.01], dtype=torch.float64)
     known = math.log(float((weights**1.01).sum())) / (1 - 1.01)
-    assert renyi_information(states, states, weights=weights) == pytest.approx(known, rel=1e-3)
-    assert renyi_information(states, states) == pytest.approx(math.log(3), rel=0.2)
+    found = renyi_information(states, states, weights=weights)
+    assert (found.value, found.error) == (pytest.approx(known, rel=1e-3), 0)
+    equal = renyi_information(states, states, weights=torch.ones(3))
+    assert equal.value == pytest.approx(math.log(3), rel=0.2)
 
 
 def test_rows_are_drawn_by_their_probabilities():
@@ -98,7 +104,58 @@ def test_nearest_neighbours_see_a_separation():
 
 def test_renyi_is_between_nothing_and_ln_n():
     x = normal(100, 2)
-    assert 0 < renyi_information(x, normal(100, 2, 1)) < renyi_information(x, x) < math.log(100)
+    mixed, same = (renyi_information(x, t) for t in (normal(100, 2, 1), x))
+    assert 0 < mixed.value < same.value < math.log(100)
+    assert mixed.error > 0
+
+
+def normal_pair(seed, n=2000, rho=0.75):
+    """Correlated normals, .413339 nats."""
+    x, e = normal(n, 1, 2 * seed), normal(n, 1, 2 * seed + 1)
+    return x, rho * x + (1 - rho**2) ** 0.5 * e
+
+
+NORMAL = 0.413339
+
+
+def test_neighbours_and_kernels_know_the_normal_pair():
+    """Ten draws: neighbours within their error, kernels on their sides of ln N-bounded truth."""
+    noise = (1 / 0.75**2 - 1) ** 0.5
+    found = [nearest_neighbour_information(x, y[:, 0]) for x, y in map(normal_pair, range(10))]
+    mean = sum(e.value for e in found) / 10
+    assert abs(mean - NORMAL) < 5 * math.hypot(*(e.error for e in found)) / 10 + 0.01
+    assert all(abs(e.deviation(NORMAL)) < 6 for e in found)
+    for seed in range(10):
+        x, _ = normal_pair(seed)
+        low, high = kernel_density_information(x, noise)
+        assert low.value < NORMAL < high.value
+        _, wrong = kernel_density_information(x, 2 * noise)
+        assert wrong.value < NORMAL
+
+
+def test_bins_miss_the_normal_pair_by_as_much_as_is_known():
+    """Upwards by (K_xy - K_x - K_y + 1) / 2n: few rows in many bins see what is not there."""
+    x, y = normal_pair(0, 4000)
+    z = normal(4000, 1, 99)
+    nothing = binned_information(x, z, 20)
+    cells = [len(t.unique(dim=0)) for t in (bins(x), bins(z), torch.cat([bins(x), bins(z)], 1))]
+    bias = (cells[2] - cells[0] - cells[1] + 1) / 8000
+    assert 0.5 * bias < nothing.value < 2 * bias
+    fine, coarse = binned_information(x, y, 1000), binned_information(x, y, 3)
+    assert coarse.value + 5 * coarse.error < NORMAL < fine.value - 5 * fine.error
+    assert fine.value < math.log(4000)
+
+
+def bins(t):
+    return range_bins(t, 20, float(t.min()), float(t.max()))
+
+
+def test_bins_of_labels_are_counts():
+    """A label and itself: H(Y), whatever the bins; floats and integers beside each other."""
+    y = torch.tensor([0, 0, 1, 2] * 25)
+    known = 0.5 * math.log(2) + 0.5 * math.log(4)
+    assert binned_information(y, y).value == pytest.approx(known)
+    assert binned_information(y.double(), y, bins=3).value == pytest.approx(known)
 
 
 def test_random_maps_approach_one_state():
@@ -117,9 +174,11 @@ def test_bad_input_is_named():
         kernel_density_information(x, -1.0)
     with pytest.raises(InputError, match=r"1 rows of activations; .* N\^2 time"):
         kernel_density_information(x[:1], 1.0)
-    with pytest.raises(InputError, match="10 and 5 rows with alpha"):
+    with pytest.raises(InputError, match=r"10 and 5 rows with alpha 1.01; .* both, 20 to 2000"):
         renyi_information(x, x[:5])
+    with pytest.raises(InputError, match="10 and 5 rows; expected as many of both"):
+        binned_information(x, x[:5])
     with pytest.raises(InputError, match="d <= 8: choose a narrower layer"):
         nearest_neighbour_information(np.zeros((500, 9)), np.zeros(500, dtype=int))
-    with pytest.raises(InputError, match="at least 300 rows"):
+    with pytest.raises(InputError, match="least 300 rows"):
         nearest_neighbour_information(np.zeros((50, 2)), np.zeros(50, dtype=int))

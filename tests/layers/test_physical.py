@@ -10,7 +10,7 @@ from rsmi.lattice import state_index
 from rsmi.layers import (
     RGLayer,
     analyse_layers,
-    coarse_distribution,
+    coarse_ising_distribution,
     enumerated_ising,
     far_block_labels,
     finite_inputs,
@@ -42,14 +42,14 @@ def test_row_transfer_agrees_with_enumeration(rule, shape):
     x, p = boltzmann(shape, [CRITICAL_COUPLING])
     t = state_index(RGLayer(table(rule), (2, 2))(x).flatten(1))
     p_t = torch.bincount(t, p[0], minlength=2 ** (len(x[0].flatten()) // 4))
-    found = coarse_distribution(shape, CRITICAL_COUPLING, table(rule))
+    found = coarse_ising_distribution(shape, CRITICAL_COUPLING, table(rule))
     torch.testing.assert_close(found, p_t, rtol=0, atol=1e-12)
 
 
 def test_rg_layers_by_enumeration():
     inputs = enumerated_ising((4, 4), CRITICAL_COUPLING)
     report = analyse_layers(rg_network(table(majority), (2, 2), 2), inputs)
-    exact = float(entropy(coarse_distribution((4, 4), CRITICAL_COUPLING, table(majority))))
+    exact = float(entropy(coarse_ising_distribution((4, 4), CRITICAL_COUPLING, table(majority))))
     assert report["0"].interval("H(T)").middle == pytest.approx(exact, abs=1e-9)
     assert report["1"].interval("H(T)").middle <= np.log(2) + 1e-12
     assert report["1"].interval("H(X|T)").middle > report["0"].interval("H(X|T)").middle
@@ -73,11 +73,11 @@ class Corner(nn.Module):
 def test_samples_of_a_larger_torus_enclose_the_exact_value():
     inputs = sampled_ising((6, 6), CRITICAL_COUPLING, 12800, seed=2)
     row = analyse_layers(rg_network(table(majority), (2, 2), 1), inputs)["0"]
-    p = coarse_distribution((6, 6), CRITICAL_COUPLING, table(majority))
+    p = coarse_ising_distribution((6, 6), CRITICAL_COUPLING, table(majority))
     exact = inputs.entropy.value - float(entropy(p))
     assert row.interval("H(X|T)").contains(exact, 1 - 1e-6)
     assert row.interval("H(X|T)").width < 0.05 * inputs.entropy.value
-    other = coarse_distribution((6, 6), 0.9 * CRITICAL_COUPLING, table(majority))
+    other = coarse_ising_distribution((6, 6), 0.9 * CRITICAL_COUPLING, table(majority))
     wrong = inputs.entropy.value - float(entropy(other))
     assert not row.interval("H(X|T)").contains(wrong, 1 - 1e-6)
 
@@ -127,7 +127,7 @@ def test_bad_input_is_named():
     with pytest.raises(InputError, match="has 16 rows, a block of"):
         RGLayer(table(majority), (2, 1))
     with pytest.raises(InputError, match="expected even extents"):
-        coarse_distribution((5, 4), 0.4, table(majority))
+        coarse_ising_distribution((5, 4), 0.4, table(majority))
     with pytest.raises(InputError, match="100 configurations; expected a multiple of 64"):
         sampled_ising((4, 4), 0.4, 100)
     with pytest.raises(InputError, match="0 levels"):

@@ -13,7 +13,7 @@ from rsmi.layers import (
     RGLayer,
     Training,
     bounds,
-    coarse_distribution,
+    coarse_ising_distribution,
     conditional_bound,
     conditional_entropy_bounds,
     entropy_bound,
@@ -158,7 +158,7 @@ def test_ising_layers(rule):
     inputs = sampled_ising((4, 4), CRITICAL_COUPLING, 12800, seed=1)
     x = next(inputs.stream(12800)).x
     h_x = inputs.entropy
-    exact = h_x.value - float(entropy(coarse_distribution((4, 4), CRITICAL_COUPLING, table)))
+    exact = h_x.value - float(entropy(coarse_ising_distribution((4, 4), CRITICAL_COUPLING, table)))
     found = conditional_entropy_bounds(
         Codes.of(x),
         Codes.of(RGLayer(table, (2, 2))(x)),

@@ -13,6 +13,7 @@ from rsmi.lattice import Space
 from rsmi.sampling.chains import observables
 from rsmi.sampling.exact.universality import CriticalPoint
 from rsmi.sampling.families.parameters import Parameter, complete
+from rsmi.sampling.families.planes import up
 from rsmi.sampling.interface import Sampler
 from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.select import AUTO, Update
@@ -160,9 +161,9 @@ class Family(ABC):
             InputError: for a lattice whose sites are not alike, with the reason.
         """
 
-    @abstractmethod
     def letters(self, model: Any, states: Tensor) -> Tensor:
-        """States as letters of the space, int8 (n, *cells, sites of a cell)."""
+        """States as letters of the space, int8 (n, *cells, sites of a cell): 0 for -1, 1 for +1."""
+        return up(states)
 
     def iteration(self, model: Any) -> str:
         """Why no rule can be iterated on its letters, in physical terms; empty where one can."""

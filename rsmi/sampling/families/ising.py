@@ -3,15 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from torch import Tensor
-
 from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import SPIN
 from rsmi.sampling.exact.kaufman import kaufman
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.families.interface import Family, Setup
-from rsmi.sampling.families.planes import up
 from rsmi.sampling.ising import CRITICAL_COUPLING, CRITICAL_COUPLING_3D, Ising
 from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.registry import registry
@@ -45,10 +42,6 @@ class IsingFamily(Family):
     def space(self, model: Any) -> Space:
         """Spins of a hypercubic torus."""
         return Space.hypercubic(model.shape, SPIN)
-
-    def letters(self, model: Any, states: Tensor) -> Tensor:
-        """0 for -1 and 1 for +1."""
-        return up(states)
 
     def iteration(self, model: Any) -> str:
         """Nothing against ferromagnets."""

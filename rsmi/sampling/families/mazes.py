@@ -12,7 +12,6 @@ from rsmi.lattice import Space
 from rsmi.lattice.alphabet import occupations
 from rsmi.sampling.families.interface import Family, Setup
 from rsmi.sampling.families.parameters import Parameter
-from rsmi.sampling.families.planes import up
 from rsmi.sampling.interface import Sampler
 from rsmi.sampling.maze_sampler import MazeModel, MazeSampler
 from rsmi.sampling.mazes import PERCOLATION_THRESHOLD
@@ -53,10 +52,6 @@ class MazeFamily(Family):
     def space(self, model: Any) -> Space:
         """Open and closed sites of a square; independent ones, so its border does not matter."""
         return Space.hypercubic(model.shape, occupations())
-
-    def letters(self, model: Any, states: Tensor) -> Tensor:
-        """1 for open, 0 for closed."""
-        return up(states)
 
     def iteration(self, model: Any) -> str:
         """No."""

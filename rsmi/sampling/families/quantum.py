@@ -13,7 +13,6 @@ from rsmi.lattice import Space
 from rsmi.lattice.alphabet import spins
 from rsmi.sampling.families.interface import Engine, Family, Setup
 from rsmi.sampling.families.parameters import Parameter
-from rsmi.sampling.families.planes import up
 from rsmi.sampling.graphs.running import check_configurations
 from rsmi.sampling.quantum import (
     AmplitudeSampler,
@@ -86,10 +85,6 @@ class QuantumFamily(Family):
     def space(self, model: Any) -> Space:
         """Spins of a ring; the transverse field points along x and leaves no flip of that axis."""
         return Space.hypercubic(model.shape, spins(flip=model.chain.flips))
-
-    def letters(self, model: Any, states: Tensor) -> Tensor:
-        """0 for -1 and 1 for +1."""
-        return up(states)
 
     def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
         """Independent draws from the exact state, or a Markov chain of the trained one."""
