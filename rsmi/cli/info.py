@@ -15,7 +15,7 @@ from rsmi.cli.rules import RULE
 from rsmi.cli.sample import FILE_NAME as SAMPLES
 from rsmi.errors import InputError, shortened
 from rsmi.layers.building import WEIGHT_FILES, read_weights
-from rsmi.learning import TableFilter, load_filter, read_card, rule_has_digest
+from rsmi.learning import describe_rule, load_rule, read_card, rule_has_digest
 from rsmi.learning.store import DEFINITION
 from rsmi.report import read_result, result_has_digest
 from rsmi.report.result import FILE_NAME as RESULT
@@ -149,19 +149,20 @@ def _space(samples: Samples) -> str:
     return "unknown" if space is None else shortened(space.to_text())
 
 
-def _print_title(path: Path) -> TableFilter:
-    """One line about a rule."""
-    filter = load_filter(path)
-    _print(f"rule in {path}: block {list(filter.block)}, coarse bits {filter.n_hidden}", {})
+def _print_title(path: Path) -> dict[str, str]:
+    """What a rule says of itself; code that it may hold does not run."""
+    facts = describe_rule(path)
+    _print(f"rule in {path}", facts)
     _print_digest(rule_has_digest(path))
-    return filter
+    return facts
 
 
 def _print_rule(path: Path) -> None:
-    filter = _print_title(path)
+    facts = _print_title(path)
     Console().print(yaml.safe_dump(read_card(path), sort_keys=False), markup=False, highlight=False)
-    if filter.n_visible <= 4 and filter.n_hidden == 1:
-        up = filter.table()[:, 1].tolist()
+    rule = None if "network" in facts else load_rule(path)
+    if rule is not None and rule.n_words <= 16 and rule.alphabet.size == rule.n_symbols == 2:
+        up = rule.table()[:, 1].tolist()
         rows = {f"state {v}": f"{p:.4f}" for v, p in enumerate(up)}
         _print("p(h = +1 | v), bit i of the state set where spin i is up", rows)
 

@@ -23,12 +23,14 @@ class Execution:
         resume: Whether to go on with an interrupted run.
         workers: Threads for sampling and measuring.
         device: Where samples are drawn.
+        trust: Whether code of a rule's own network may run.
     """
 
     out: str | None
     resume: bool
     workers: int
     device: str = AUTO
+    trust: bool = False
 
 
 class Explaining(ArgumentParser):
@@ -54,6 +56,7 @@ def parse(
     arguments: Sequence[str],
     description: str,
     sampling: bool = False,
+    rules: bool = False,
 ) -> tuple[Any, Execution]:
     """Parse arguments into what a function or dataclass takes.
 
@@ -66,6 +69,7 @@ def parse(
         arguments: The command's arguments.
         description: One sentence for `--help`.
         sampling: Whether the command draws samples, so that there is a device to choose.
+        rules: Whether it takes rules, which may hold code of somebody's own.
 
     Returns:
         The dataclass built, or the function with its parameters bound; and how to execute.
@@ -84,6 +88,10 @@ def parse(
     if sampling:
         parser.add_argument(
             "--device", default=AUTO, help="where samples are drawn: auto, cpu, cuda or cuda:1"
+        )
+    if rules:
+        parser.add_argument(
+            "--trust", action="store_true", help="run the code of networks that rules hold"
         )
     add = parser.add_class_arguments if isinstance(target, type) else parser.add_function_arguments
     names = add(target)
@@ -112,7 +120,8 @@ def _execution(values: Namespace) -> Execution:
     device = values.get("device", AUTO)
     if device != AUTO:
         check_device(device)
-    return Execution(values["out"], values["resume"], values["workers"], device)
+    trust = bool(values.get("trust", False))
+    return Execution(values["out"], values["resume"], values["workers"], device, trust)
 
 
 def _input_error(error: BaseException | None) -> str | None:

@@ -145,11 +145,14 @@ def make_images(
         point_group: `impose` for those of the block, which leave the symbols as they are.
 
     Raises:
-        InputError: For another word, or symmetries that cannot act on so many symbols.
+        InputError: For another word, a space whose cells differ, or symmetries that cannot act on
+            so many symbols.
     """
     for name, use in (("symmetry", symmetry), ("point_group", point_group)):
         if use not in get_args(Use):
             raise InputError(f"{name} is {use!r}; expected one of {', '.join(get_args(Use))}")
+    if point_group == "impose":
+        placement.space.check_point_group()
     alphabet, n_sites = placement.space.alphabet, placement.n_visible
     same = tuple(range(n_symbols))
     renamings = letter_symmetries(alphabet, n_sites)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from copy import deepcopy
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +29,7 @@ MAX_TABLE = 1 << 28
 """Bytes that a rule's table may need."""
 
 _CHUNK = 1 << 16  # words for which a network answers at once
+_DRAWN = 1 << 12  # words that stand for all where these are more
 _EXACT, _ROUNDED = 1e-9, 1e-5  # how far apart two probabilities of a tie may lie
 
 
@@ -83,6 +84,13 @@ class Rule(nn.Module):
         with torch.no_grad():
             rows = torch.cat([self.log_prob(self._words(s)).double().exp() for s in starts])
         return rows / rows.sum(-1, keepdim=True)
+
+    def some_words(self) -> Tensor:
+        """All states of the block where they are few, else 4096 of them, (n, n_sites) int64."""
+        q, n = self.alphabet.size, self.n_sites
+        if self.n_words <= _CHUNK:
+            return words(q, n)
+        return torch.randint(0, q, (_DRAWN, n), generator=torch.Generator().manual_seed(0))
 
     def hardened(self) -> "Rule":
         """The deterministic rule of the most probable symbols; exact ties stay random."""
@@ -184,6 +192,7 @@ class LogitRule(Rule):
     ) -> None:
         super().__init__(alphabet, n_sites, n_symbols, block)
         self.images = images or Images(n_sites, alphabet.size, n_symbols)
+        self.settings: dict[str, Any] = {}
 
     def logits(self, letters: Tensor) -> Tensor:
         """Logits of blocks (n, n_sites), not yet averaged over the group: (n, K)."""
@@ -201,8 +210,11 @@ class LogitRule(Rule):
 
     def table(self) -> Tensor:
         """The whole rule, (q**n_sites, K) float64, computed in double precision."""
-        exact = deepcopy(self).double() if self.each_word_once else self
-        return super(LogitRule, exact).table()
+        return super(LogitRule, self.precise()).table()
+
+    def precise(self) -> Self:
+        """The same rule in double precision, but for a network of one's own, which stays as is."""
+        return deepcopy(self).double() if self.each_word_once else self
 
     def _averaged(self, blocks: Tensor) -> Tensor:
         images = self.images(blocks)
@@ -387,6 +399,7 @@ class MLPRule(NetworkRule):
             layers += [nn.Linear(inputs, outputs), nn.GELU()]
         network = nn.Sequential(*layers, nn.Linear(widths[-1], n_symbols))
         super().__init__(network, alphabet, n_sites, n_symbols, block, images=images)
+        self.settings = {"hidden": list(hidden)}
 
 
 class ConvRule(NetworkRule):
@@ -424,6 +437,7 @@ class ConvRule(NetworkRule):
         sites = n_sites // math.prod(block)
         network = _convolutions(block, sites, alphabet.values.shape[1], n_symbols, channels)
         super().__init__(network, alphabet, n_sites, n_symbols, block, images=images)
+        self.settings = {"channels": list(channels)}
 
 
 def _convolutions(

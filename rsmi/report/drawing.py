@@ -11,8 +11,12 @@ from rsmi.report.figures import values
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_ROOMS = {"rsmi.layers": "rsmi.report.layers"}
-"""Room of a kind of result -> the module that registers its figure, imported when first needed."""
+_ROOMS = {
+    "rsmi.layers": "rsmi.report.layers",
+    "rsmi.learning": "rsmi.report.learning",
+    "rsmi.renormalization": "rsmi.report.renormalization",
+}
+"""Room of a kind of result -> the module that registers its figure, imported when needed."""
 
 
 @singledispatch

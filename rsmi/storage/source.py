@@ -16,6 +16,7 @@ from rsmi.lattice.graphs import BUILT_IN, UnitCell, unit_cell
 from rsmi.sampling.order import FALSE_ALARM, OrderReport, order_report
 from rsmi.storage.base import BaseSamples
 from rsmi.storage.letters import Declared
+from rsmi.storage.recorded import Recorded
 
 _PIECE_SITES = 1 << 22
 _AXES_SITES = 1 << 24  # that the axes are judged by, at most
@@ -85,7 +86,9 @@ def check_lattice(samples: Rows) -> None:
     """
     model = getattr(samples, "model", None) or {}
     name = _name(samples)
-    if model.get("lattice") in _OFFSET_ROWS:
+    # The family of a model that is known says what its cells are.
+    own = isinstance(getattr(samples, "meaning", None), Recorded)
+    if model.get("lattice") in _OFFSET_ROWS and not own:
         raise InputError(
             f"{name}: the rows of its {model['lattice']} lattice are shifted against each other, "
             "so blocks of the array differ from row to row; expected a chain, a square or a cubic "

@@ -121,7 +121,10 @@ def test_messages_keep_both_ends_and_stay_short() -> None:
         (["run", "--lerning.method", "joint"], "did you mean '--learning.method'?"),
         (["run", "--learning.metod", "joint"], "did you mean '--learning.method'?"),
         (["run", "--metod=joint"], "did you mean '--learning.method'?"),
-        (["run", "--learning.method", "joined"], "did you mean 'joint'? expected one of posterior"),
+        (
+            ["run", "--learning.method", "joined"],
+            "did you mean 'joint'? expected one of auto, posterior",
+        ),
         (["exponents", "--data", "DATA", "--rule", "majorty"], "did you mean 'majority'? expected"),
         (["information", "--data", "DATA", "--rules", "Majority"], "did you mean 'majority'?"),
         (["verify", "informaton"], "did you mean 'information'? expected all"),

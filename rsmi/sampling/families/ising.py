@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from torch import Tensor
+
 from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import SPIN
+from rsmi.sampling.exact.enumeration import all_values
 from rsmi.sampling.exact.kaufman import kaufman
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.families.interface import Family, Setup
@@ -54,6 +57,10 @@ class IsingFamily(Family):
         if len(model.shape) == 3:
             return CriticalPoint(UNIVERSALITY["ising_3d"], CRITICAL_COUPLING_3D, _MEASURED)
         return None
+
+    def configurations(self, model: Any) -> Tensor:
+        """Up to 22 spins."""
+        return (2 * all_values(2, model.n_sites) - 1).reshape(-1, *model.shape)
 
     def pair(self, model: Any) -> PairInteraction:
         """K s s'."""

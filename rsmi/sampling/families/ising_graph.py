@@ -25,6 +25,7 @@ from rsmi.sampling.graphs import (
     registry,
 )
 from rsmi.sampling.graphs.exact import exact_energy
+from rsmi.sampling.graphs.exact.enumeration import all_configurations
 from rsmi.sampling.ising import CRITICAL_COUPLING
 from rsmi.sampling.select import Update
 
@@ -127,6 +128,15 @@ class IsingGraphFamily(Family):
         """0 for -1 and 1 for +1, or 0, 1, 2 for -1, 0, +1 where sites are empty."""
         found = (states > 0).to(torch.int8) if _one(model).present.all() else states + 1
         return found.reshape(-1, *self.space(model).shape)
+
+    def configurations(self, model: Any) -> Tensor:
+        """Up to 20 spins of one temperature."""
+        if isinstance(model, Ladder):
+            raise InputError(
+                "copies at several temperatures are not listed together; leave out the parameter "
+                "ladder, and give one temperature"
+            )
+        return all_configurations(model)
 
     def iteration(self, model: Any) -> str:
         """Pure ferromagnets without a field, of one site in a cell."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import occupations
+from rsmi.sampling.exact.enumeration import all_values
 from rsmi.sampling.families.interface import Family, Setup
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.interface import Sampler
@@ -52,6 +53,14 @@ class MazeFamily(Family):
     def space(self, model: Any) -> Space:
         """Open and closed sites of a square; independent ones, so its border does not matter."""
         return Space.hypercubic(model.shape, occupations())
+
+    def enumerate(self, model: Any) -> tuple[Tensor, Tensor]:
+        """Up to 22 sites, of which the centre is open."""
+        states = (2 * all_values(2, math.prod(model.shape)) - 1).reshape(-1, *model.shape)
+        states = states[states[:, model.shape[0] // 2, model.shape[1] // 2] > 0]
+        open_sites = (states > 0).flatten(1).sum(1).double() - 1
+        p, others = model.probability, math.prod(model.shape) - 1
+        return self.letters(model, states), p**open_sites * (1 - p) ** (others - open_sites)
 
     def iteration(self, model: Any) -> str:
         """No."""

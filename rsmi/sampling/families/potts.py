@@ -9,6 +9,7 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import clock, vacant_spins
+from rsmi.sampling.exact.enumeration import all_values
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.families.interface import Family, Setup
 from rsmi.sampling.families.ising import antiferromagnet
@@ -73,6 +74,10 @@ class PottsFamily(Family):
             return None
         universality = UNIVERSALITY[_CLASSES[model.states]]
         return CriticalPoint(universality, critical_coupling(model.states))
+
+    def configurations(self, model: Any) -> Tensor:
+        """Up to 4 million of them."""
+        return all_values(model.states, model.n_sites).reshape(-1, *model.shape)
 
     def pair(self, model: Any) -> PairInteraction:
         """K delta(s, s')."""
@@ -149,6 +154,10 @@ class BlumeCapelFamily(Family):
         temperature, _ = BLUME_CAPEL_TRICRITICAL["temperature"]
         universality = UNIVERSALITY["tricritical_ising_2d"]
         return CriticalPoint(universality, 1 / temperature, _TRICRITICAL / temperature)
+
+    def configurations(self, model: Any) -> Tensor:
+        """Up to 4 million of them."""
+        return (all_values(3, model.n_sites) - 1).reshape(-1, *model.shape)
 
     def pair(self, model: Any) -> PairInteraction:
         """K s s' - K D s^2."""
