@@ -12,16 +12,16 @@ from typing import Any
 
 import yaml
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
-from rsmi.cli.progress import counting
 from rsmi.errors import InputError
 from rsmi.information import Outcome, Quantity
 from rsmi.progress import Progress
 from rsmi.report import Result
 from rsmi.report.files import write_whole
+from rsmi.report.result import CONFIG_NAME
 from rsmi.sampling.threads import cores
-
-CONFIG_NAME = "config.yaml"
 
 
 def to_plain(settings: Any) -> Any:
@@ -153,3 +153,24 @@ def _describe(device: str) -> str:
     if device == "cpu":
         return f"cpu ({platform.machine()}, {cores()} cores)"
     return device
+
+
+@contextmanager
+def counting(console: Console, what: str) -> Iterator[Progress]:
+    """A bar that is told (done, total), and by a third word that other things are counted now.
+
+    Args:
+        console: Where to draw; nothing is drawn where it is no terminal.
+        what: Name of the things counted.
+    """
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+    )
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total, now=what: bar.update(
+            task, completed=done, total=total, description=now
+        )

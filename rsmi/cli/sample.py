@@ -8,11 +8,11 @@ from typing import Any, Literal, get_type_hints
 
 import yaml
 
-from rsmi.cli.configs import config_of, given
-from rsmi.cli.options import Option
+from rsmi.cli.configs import Option, config_of, given
 from rsmi.cli.output import Output, to_plain
 from rsmi.cli.parsing import Execution, parse
 from rsmi.errors import InputError
+from rsmi.report.result import SAMPLES_NAME
 from rsmi.storage import (
     Cluster,
     SampleGrid,
@@ -32,7 +32,6 @@ DESCRIPTION = (
     "Draw configurations from a recipe; equal recipes give equal bytes. A recipe with the key "
     "`grid`, a list of values for each key to vary, is drawn in every combination."
 )
-FILE_NAME = "samples.h5"
 OF_A_GRID = (GRID, "processes", "cluster", "job")
 """Options that only a grid has."""
 
@@ -76,7 +75,7 @@ def names_a_grid(arguments: Sequence[str]) -> bool:
 
 def draw(recipe: SampleRecipe, execution: Execution, output: Output) -> Path:
     """Write `samples.h5` into the output directory, with a progress bar."""
-    path = Path(str(execution.out)) / FILE_NAME
+    path = Path(str(execution.out)) / SAMPLES_NAME
     total = recipe.chains * recipe.records
     size = " x ".join(map(str, recipe.shape))
     with (
