@@ -13,8 +13,8 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.lattice import states
-from rsmi.learning import decimation, majority
-from rsmi.learning.filters import plurality_table, vacancy_majority_table
+from rsmi.lattice.alphabet import SPIN
+from rsmi.learning import TableRule, decimation, majority
 from rsmi.renormalization import MCRGResult, renormalise
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
 from rsmi.storage import SampleRecipe, generate, open_samples
@@ -84,7 +84,7 @@ def _coverage(runs: int) -> None:
     refused = 0
     for seed in range(runs):
         side, rule = sides[seed % 4], chosen[seed // 4 % 4]
-        result = renormalise(draw(side, 1.0, seed), rules(2)[rule], (2, 2))
+        result = renormalise(draw(side, 1.0, seed), TableRule(SPIN, rules(2)[rule], (2, 2)))
         refused += not result.verdict.fixed_point
         for name, pull, error in _pulls(result):
             for group in ("all", rule, f"L = {side}"):
@@ -110,9 +110,8 @@ def letters(runs: int = 10, sides: Sequence[int] = (32, 64)) -> None:
         )  # fmt: skip
         generate(recipe, path, workers=WORKERS, resume=True)
         with open_samples(path) as samples:
-            q = samples.space.alphabet.size if samples.space else 2
-            table = vacancy_majority_table if model == "blume_capel" else plurality_table
-            result = renormalise(samples, table(q, 4), (2, 2))
+            rule = "vacancy_majority" if model == "blume_capel" else "plurality"
+            result = renormalise(samples, rule)
             exact = samples.critical.universality.values() if samples.critical else {}
         for name, pull, error in _pulls(result, exact):
             found[name, f"{model}, L = {side}"].append((pull, error))
@@ -170,7 +169,9 @@ def _accepted(
     samples: Drawn, table: Tensor, b: int, levels: int | None, reach: float
 ) -> list[tuple[str, float, float]]:
     try:
-        return list(_pulls(renormalise(samples, table, (b, b), levels=levels, reach=reach)))
+        return list(
+            _pulls(renormalise(samples, TableRule(SPIN, table, (b, b)), levels=levels, reach=reach))
+        )
     except InputError:
         return []
 
@@ -188,14 +189,18 @@ def _verdicts(runs: int) -> None:
     ]
     for side in (16, 30, 32):
         samples = draw(side, 1.0, 77)
-        lost = sum(not renormalise(samples, t, (2, 2)).verdict.fixed_point for t in copied)
+        lost = sum(
+            not renormalise(samples, TableRule(SPIN, t, (2, 2))).verdict.fixed_point for t in copied
+        )
         print(f"\nL = {side}: decimation and 60 % of it refused {lost} of {len(copied)}")
 
 
 def _refused(side: int, temperature: float, runs: int) -> float:
     table = rules(2)["majority"]
     found = [
-        renormalise(draw(side, temperature, 5000 + seed), table, (2, 2)).verdict.fixed_point
+        renormalise(
+            draw(side, temperature, 5000 + seed), TableRule(SPIN, table, (2, 2))
+        ).verdict.fixed_point
         for seed in range(runs)
     ]
     return 1 - sum(found) / runs

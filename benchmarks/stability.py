@@ -26,5 +26,4 @@ def main() -> Measurement:
 
 
 def analyse(samples: Samples) -> MCRGResult:
-    table = majority((2, 2)).table()
-    return renormalise(samples, table, (2, 2), n_even=5, n_odd=3, workers=WORKERS)
+    return renormalise(samples, majority((2, 2)), n_even=5, n_odd=3, workers=WORKERS)

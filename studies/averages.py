@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from rsmi.information import Estimate, Plain, format_with_error
-from rsmi.layers import LayerReport, LayerRow, SeedAverage, over_seeds
+from rsmi.layers import LayerReport, LayerRow, SeedAverage, Value, over_seeds, value_text
 from rsmi.report import Quantity, figures
-from rsmi.report.layers import Value, cell, number
 
 Reports = Sequence[LayerReport]
 
@@ -62,7 +61,7 @@ def averaged_cell(reports: Reports, layer: str, name: str) -> str:
 
 def _single(value: Value) -> str:
     if isinstance(value, Estimate) or value.is_exact:
-        return cell(value)
+        return value_text(value)
     error = max(value.lower.error, value.upper.error)
     return _bracketed(value.middle, 0.5 * abs(value.width), error)
 
@@ -75,7 +74,7 @@ def _bracketed(middle: float, half: float, error: float) -> str:
     """
     if half > max(error, _OPEN):
         return f"{middle - half:.2f}..{middle + half:.2f}"
-    return number(Estimate(middle, error + half if half > _OPEN else error, "estimate"))
+    return format_with_error(middle, error + half if half > _OPEN else error)
 
 
 def averaged_quantities(reports: Reports, **context: Plain) -> list[Quantity]:

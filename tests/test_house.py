@@ -1,6 +1,7 @@
 """The layout that users rely on: one import package, arrows one way, definitions that load."""
 
 import hashlib
+import re
 import subprocess
 import sys
 import zipfile
@@ -41,8 +42,7 @@ def test_every_model_loads_as_its_class_and_is_explained(path: Path) -> None:
     from rsmi import learning
 
     definition = yaml.safe_load(path.read_text())
-    filter = learning.load_filter(path.parent)
-    assert type(filter) is getattr(learning, definition["class"].rsplit(".", 1)[1])
+    assert isinstance(learning.load_rule(path.parent), learning.Rule)
     assert definition["card"]["information"]["value"] > 0
     assert (path.parent / "README.md").read_text().startswith("# ")
 
@@ -104,8 +104,21 @@ def test_the_wheel_holds_only_the_package(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"rsmi"}
-    assert {"rsmi/py.typed", "rsmi/report/page.css", "rsmi/cli/main.py"} <= set(names)
+    assert {"rsmi/py.typed", "rsmi/report/templates/page.html", "rsmi/cli/main.py"} <= set(names)
     assert not [name for name in names if "__pycache__" in name]
+
+
+def test_studies_import_public_faces_only() -> None:
+    """Faces, and what of the report and of sampling is documented beside them."""
+    faces = "errors|information|known|lattice|layers|learning|progress|renormalization|report"
+    found = {
+        module
+        for path in (ROOT / "studies").rglob("*.py")
+        for module in re.findall(r"^from (rsmi[\w.]*) import", path.read_text(), re.MULTILINE)
+    }
+    assert found
+    allowed = rf"rsmi(\.({faces}|storage|sampling|sampling\.exact|report\.(figures|layers)))?"
+    assert not [module for module in found if not re.fullmatch(allowed, module)]
 
 
 def test_nothing_names_a_machine_or_a_registry() -> None:

@@ -1,7 +1,6 @@
 """`rsmi fit`: training with all options of model, data and Trainer (LightningCLI)."""
 
 import logging
-import math
 import signal
 import sys
 import warnings
@@ -18,15 +17,12 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy
 from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
-from rsmi.cli.configs import with_config
-from rsmi.cli.learning import check_memory_of_learning
-from rsmi.cli.options import options_of
+from rsmi.cli.configs import options_of, with_config
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Explaining
-from rsmi.cli.rules import RULE
-from rsmi.cli.valuing import bounded
 from rsmi.errors import InputError
-from rsmi.learning import save_filter
+from rsmi.lattice import place
+from rsmi.learning import save_rule
 from rsmi.learning.data import WindowData
 from rsmi.learning.learn import (
     TRAINER_DEFAULTS,
@@ -36,8 +32,12 @@ from rsmi.learning.learn import (
     training_callbacks,
 )
 from rsmi.learning.predictor import MEMBERS
+from rsmi.learning.results import bounded
 from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI
+from rsmi.learning.settings import check_memory_of_learning
+from rsmi.report.result import RULE_NAME
 from rsmi.storage import check_lattice
+from rsmi.storage.interface import space_of
 
 
 class _Parser(LightningArgumentParser, Explaining):
@@ -64,6 +64,7 @@ class FitCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what Lightning does not know."""
         parser.link_arguments("data.window", "model.init_args.window")
+        parser.link_arguments("seed_everything", "model.init_args.seed", compute_fn=int)
         parser.add_argument("--out", type=str, required=True, help="directory for the results")
         parser.add_argument("--patience", type=int, default=6, help="early stopping, in epochs")
         parser.add_argument(
@@ -104,9 +105,9 @@ def main(arguments: Sequence[str]) -> None:
         cli = _explained(arguments)
     with cli.datamodule.open() as samples:
         check_lattice(samples)
-        cli.datamodule.window.check(samples.shape)
-        sites, widths = math.prod(samples.shape), cli.config["model"]["init_args"]["hidden"]
-        check_memory_of_learning(cli.datamodule.window, cli.datamodule, sites, samples.n, widths)
+        placed = place(cli.datamodule.window, space_of(samples))
+        widths = cli.config["model"]["init_args"]["hidden"]
+        check_memory_of_learning(cli.datamodule, widths, placed, samples.n)
     _check_devices(cli)
     if cli.trainer.is_global_zero:
         _lead(cli)
@@ -126,7 +127,7 @@ def _lead(cli: FitCLI) -> None:
         if cli.trainer.strategy.launcher is not None:
             cli.trainer.strategy.launcher.kill(signal.SIGKILL)  # they would wait for this one
         raise
-    save_filter(learned.rule, Path(cli.config["out"]) / RULE, {"config": output.settings})
+    save_rule(learned.rule, Path(cli.config["out"]) / RULE_NAME, {"config": output.settings})
     quantities = [bounded("information.learned", learned.bound, cli.datamodule.symmetry)]
     output.finish(quantities, cli.config["seed_everything"])
 

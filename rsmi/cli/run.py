@@ -1,36 +1,40 @@
 """`rsmi run`: from a config to samples, a learned rule, its information, exponents and a report."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rsmi.cli.exponents import iterate_rule, quantities, references
-from rsmi.cli.learning import Source, check_memory_of_learning, train_rule
+from rsmi.cli.exponents import iterate_rule
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
-from rsmi.cli.pictures import write_pictures
-from rsmi.cli.rules import named_tables, rule_name
-from rsmi.cli.sample import describe, draw
+from rsmi.cli.sample import draw
 from rsmi.cli.settings import Run
-from rsmi.cli.valuing import OPTIMA, ExactConditionals, bounds
 from rsmi.errors import AnalysisError, InputError, RsmiError
-from rsmi.lattice import Space, Window
-from rsmi.learning import TableFilter, load_filter
-from rsmi.learning.learn import Learned
+from rsmi.lattice import Alphabet, Placement, Space, Window, place
+from rsmi.learning import (
+    LearnedRule,
+    classical_for,
+    learn_rule,
+    load_rule,
+    rule_name,
+    rules_by_name,
+)
+from rsmi.learning.settings import check_memory_of_learning
 from rsmi.renormalization import MCRGResult, check_iteration, copies
 from rsmi.report import Quantity
-from rsmi.storage import SampleRecipe, Samples, Selection, check_lattice
+from rsmi.report.pipeline import write_pictures
+from rsmi.report.result import RULE_NAME
+from rsmi.storage import SampleRecipe, Samples, Selection, check_lattice, describe
+from rsmi.storage.interface import space_of
 
 DESCRIPTION = "Run the whole pipeline of a config and write result.json, report.html and figures."
 LEARNED = "learned"
-CLASSICAL = ("majority", "decimation")
 
 
 def main(arguments: Sequence[str]) -> None:
     """Parse and run."""
-    task, execution = parse("run", Run, arguments, DESCRIPTION, sampling=True)
-    window = _check(task)
+    task, execution = parse("run", Run, arguments, DESCRIPTION, sampling=True, rules=True)
+    window = _check(task, execution.trust)
     if execution.out is None:
         execution = replace(execution, out=_default_out(arguments))
     Pipeline(task, window, execution).run()
@@ -56,67 +60,56 @@ class Pipeline:
         source = self._samples()
         learned = self._learn(source)
         try:
-            flows = self._iterate(source, learned.rule)
+            flows = self._iterate(source, learned)
         except RsmiError:  # what was found before is as good as it was
             self.output.finish(self.quantities, self.task.seed)
             raise
         result = self.output.finish(self.quantities, self.task.seed)
-        with self.output.stage("figures", "Drawing"), source.open() as samples:
+        with self.output.stage("figures", "Drawing"), self.task.select.open(source) as samples:
             write_pictures(self.directory, samples, learned, flows, result, self.output.say)
         self.output.say(self.directory / "report.html")
         _check_flows(flows)
 
-    def _samples(self) -> Source:
+    def _samples(self) -> Path:
         """Draw the samples, or take those that were brought."""
         if self.task.samples is None:
-            return _brought(self.task)
-        source = Source(draw(self.task.samples, self.execution, self.output))
-        with source.open() as samples:
-            self.quantities += describe(samples)
+            return Path(str(self.task.data))
+        source = draw(self.task.samples, self.execution, self.output)
+        with self.task.select.open(source) as samples:
+            self.quantities += describe(samples).quantities()
         return source
 
-    def _learn(self, source: Source) -> Learned:
+    def _learn(self, source: Path) -> LearnedRule:
         """Learn the rule and value it beside the classical ones."""
         task = self.task
-        training, learned, found = train_rule(
-            source, self.window, task.learning, task.seed, self.directory, self.output
-        )
-        self.quantities += found
-        one_bit = task.learning.n_hidden == 1
-        tables = named_tables(CLASSICAL, self.window.block) if one_bit else {}
-        with self.output.stage("information", "Valuing the rules on held-out configurations"):
-            if task.learning.method == "posterior":
-                self.quantities += bounds(training.model, training.data.test_windows(), tables)
-            exact = ExactConditionals.of(training.data)
-            if exact is None:
-                self.output.say("the Hamiltonian of these samples is not known: no exact values")
-                return learned
-            rule = learned.rule.table()
-            self.quantities.append(exact.fraction(training.model, rule))
-            self.quantities += exact.values(
-                tables | {LEARNED: rule}, task.learning.n_hidden, task.learning.z2
+        text = f"Learning a rule for {self.window}"
+        with self.output.stage("learning", text), task.select.open(source) as samples:
+            learned = learn_rule(
+                samples,
+                self.window,
+                seed=task.seed,
+                beside=classical_for(space_of(samples).alphabet)[:2],
+                directory=self.directory,
+                progress=self.output.console.is_terminal,
+                say=self.output.say,
+                **vars(task.learning),
             )
-            self._refer("information.learned", f"information.exact.{OPTIMA[task.learning.z2]}")
+        for note in learned.notes:
+            self.output.say(note)
+        learned.save(self.directory / RULE_NAME)
+        self.quantities += learned.quantities()
         return learned
 
-    def _refer(self, name: str, reference: str) -> None:
-        """Make one quantity the reference of another, if that is known."""
-        known = next((q for q in self.quantities if q.name == reference), None)
-        if known is not None:
-            self.quantities = [q.compared(known) if q.name == name else q for q in self.quantities]
-
-    def _iterate(self, source: Source, learned: TableFilter) -> dict[str, MCRGResult]:
+    def _iterate(self, source: Path, learned: LearnedRule) -> dict[str, MCRGResult]:
         """Exponents of every rule that was asked for."""
         task, flows = self.task, {}
         for name in task.exponents.rules:
-            filter = learned if name == LEARNED else load_filter(name, self.window.block)
-            table, block = filter.table(), filter.block
-            with source.open() as samples:
-                reference = references(samples, self.output)
+            with task.select.open(source) as samples:
                 flow = iterate_rule(
                     samples,
-                    table,
-                    block,
+                    learned.rule
+                    if name == LEARNED
+                    else load_rule(name, learned.placement, trust=self.execution.trust),
                     task.exponents,
                     task.seed,
                     self.execution,
@@ -126,7 +119,7 @@ class Pipeline:
             prefix = (
                 "exponents" if name == task.exponents.rules[0] else f"exponents.{rule_name(name)}"
             )
-            self.quantities += quantities(flow, rule_name(name), prefix, reference)
+            self.quantities += flow.quantities(prefix)
             flows[rule_name(name)] = flow
         return flows
 
@@ -140,10 +133,6 @@ def _check_flows(flows: Mapping[str, MCRGResult]) -> None:
             f"no fixed point with rule {', '.join(map(repr, refused))}: {reason}; the verdicts "
             "stand in result.json, as do all other results"
         )
-
-
-def _brought(task: Run) -> Source:
-    return Source(Path(str(task.data)), task.select)
 
 
 def _default_out(arguments: Sequence[str]) -> str:
@@ -180,32 +169,25 @@ class _Planned:
         return cls({"model": recipe.model}, family.iteration(model), family.space(model))
 
 
-def _check_lattice(
-    task: Run, shape: tuple[int, ...], n: int, samples: Samples | _Planned
-) -> Window:
+def _check_window(task: Run, n: int, samples: Samples | _Planned) -> Placement:
     """The window; refuses one, or an iteration, that these configurations cannot give."""
     if task.exponents.rules:
         check_iteration(samples)
-        space = samples.space
-        if space is not None and (space.alphabet.size != 2 or space.cells != shape):
-            raise InputError(
-                f"samples of {space.alphabet.size} letters on the lattice {space.cell.name} were "
-                "given; a run learns rules of two-valued spins on a hypercubic lattice; draw with "
-                "`rsmi sample` and iterate classical rules with `rsmi exponents`"
-            )
-    window, sites = task.window.window(shape), math.prod(shape)
-    check_memory_of_learning(window, task.learning, sites, n, task.learning.hidden)
-    return window
+    space = samples.space if isinstance(samples, _Planned) else space_of(samples)
+    placed = place(task.window.window(space), space)
+    check_memory_of_learning(task.learning, task.learning.hidden, placed, n)
+    return placed
 
 
-def _check_rules(rules: Sequence[str], block: tuple[int, ...]) -> None:
+def _check_rules(rules: Sequence[str], placed: Placement, trust: bool) -> None:
     """Refuse rules that have no fixed point before the samples are drawn."""
-    for name, table in named_tables(rules, block).items():
-        if table.shape[1] == 2 and (reason := copies(table)):
+    for name, rule in rules_by_name(rules).items():
+        chosen = load_rule(rule, placed, trust=trust)
+        if chosen.n_symbols == 2 and (reason := copies(chosen)):
             raise InputError(f"exponents.rules holds '{name}', but {reason}")
 
 
-def _check(task: Run) -> Window:
+def _check(task: Run, trust: bool) -> Window:
     """The window; refuses settings that contradict each other before any work is done."""
     if (task.samples is None) == (task.data is None):
         raise InputError(
@@ -213,29 +195,35 @@ def _check(task: Run) -> Window:
             f"{'both' if task.samples else 'neither'}"
         )
     if task.samples is None:
-        with _brought(task).open() as samples:
+        with task.select.open(str(task.data)) as samples:
             check_lattice(samples)
-            window = _check_lattice(task, samples.shape, samples.n, samples)
+            placed = _check_window(task, samples.n, samples)
     elif task.select != Selection():
         raise InputError(
             "`select` chooses among the samples of `data`; leave it out where `samples` is a recipe"
         )
     else:
         n = task.samples.chains * task.samples.records
-        window = _check_lattice(task, task.samples.shape, n, _Planned.of(task.samples))
-    if not task.exponents.rules:
-        return window
-    _check_rules([rule for rule in task.exponents.rules if rule != LEARNED], window.block)
-    _check_amount(task)
-    if task.learning.z2 == "allow" and LEARNED in task.exponents.rules:
+        placed = _check_window(task, n, _Planned.of(task.samples))
+    if task.exponents.rules:
+        _check_rules([r for r in task.exponents.rules if r != LEARNED], placed, trust)
+        _check_amount(task)
+        if LEARNED in task.exponents.rules:
+            _check_learned(task, placed.space.alphabet)
+    return placed.window
+
+
+def _check_learned(task: Run, alphabet: Alphabet) -> None:
+    """Refuse to iterate a learned rule that cannot be."""
+    if task.learning.symmetry != "impose" and len(alphabet.symmetries) > 1:
         raise InputError(
-            "with learning.z2: allow the best rule breaks the symmetry under flipping all spins, "
-            "and such a rule cannot be iterated; set learning.z2: impose, or take 'learned' out of "
-            "exponents.rules"
+            f"with learning.symmetry: {task.learning.symmetry} the best rule breaks the symmetry "
+            "of the letters, and such a rule cannot be iterated; set learning.symmetry: impose, or "
+            "take 'learned' out of exponents.rules"
         )
-    if task.learning.n_hidden != 1 and LEARNED in task.exponents.rules:
+    if task.learning.symbols != alphabet.size:
         raise InputError(
-            f"the learned rule has {task.learning.n_hidden} coarse bits, and only a one-bit rule "
-            "can be iterated; set learning.n_hidden: 1, or exponents.rules to classical rules"
+            f"the learned rule has {task.learning.symbols} symbols, and only a rule with as many "
+            f"symbols as letters can be iterated; set learning.symbols: {alphabet.size}, or "
+            "exponents.rules to classical rules"
         )
-    return window

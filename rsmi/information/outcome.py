@@ -79,13 +79,13 @@ class Sheet:
         """
         from rich.console import Console
 
-        width, stream = width or _width(), io.StringIO()
+        width, stream = width or text_width(), io.StringIO()
         for line in textwrap.wrap(self.title, width):
             stream.write(f"{line}\n")
         for place, columns in enumerate(self._parts(width)):
             stream.write("\n" * (place > 0))
             Console(file=stream, width=width).print(self._laid_out(columns))
-        for line in self.caption.splitlines():
+        for line in [*self._left_out(), *self.caption.splitlines()]:
             stream.write(textwrap.fill(line, width) + "\n")
         return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
@@ -108,6 +108,11 @@ class Sheet:
             return list(self.rows)
         ends, left = self.most // 2, len(self.rows) - 2 * (self.most // 2)
         return [*self.rows[:ends], [f".. {left} more .."], *self.rows[-ends:]]
+
+    def _left_out(self) -> list[str]:
+        left = len(self.rows) - len(self._shown()) + 1
+        told = f"not printed: {left} rows; --out, to_dict() and to_frame() give all of them"
+        return [told] if left > 1 else []
 
     def _laid_out(self, columns: Sequence[int]) -> "Table":
         from rich import box
@@ -168,8 +173,8 @@ def deviation_text(quantity: Quantity) -> str:
 class Outcome(ABC):
     """Base of every result object: who can name its numbers can print, keep and draw them.
 
-    A subclass defines `quantities`, and nothing else it must. How its kind is arranged and drawn
-    stands in `rsmi.report`, or in a `sheets` and `plot` of its own. If it is a dataclass, it takes
+    A subclass defines `quantities`, and `sheets` where another arrangement reads better; how its
+    kind is drawn stands in `rsmi.report`, or in a `plot` of its own. If it is a dataclass, it takes
     `repr=False`, so that the short form of this class stays.
 
     >>> class Found(Outcome):
@@ -194,12 +199,10 @@ class Outcome(ABC):
     def sheets(self) -> list[Sheet]:
         """The numbers as tables of text: what `table`, `print`, a notebook and a page show.
 
-        Returns:
-            As `rsmi.report` arranges this kind of result; without a kind of its own, one table of
-            all quantities but those of a scan (names with `.scan.`).
+        Scans (names with `.scan.`) are left to `quantities`, `to_frame` and the figures.
         """
-        sheets: list[Sheet] = _report().sheets(self)
-        return sheets
+        shown = [quantity for quantity in self.quantities() if ".scan." not in quantity.name]
+        return [quantity_sheet(shown)] if shown else []
 
     def table(self, width: int | None = None) -> str:
         """The numbers as plain text.
@@ -254,7 +257,8 @@ class Outcome(ABC):
         return html
 
 
-def _width() -> int:
+def text_width() -> int:
+    """Letters in a line of the terminal, or 100 in a file."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
 
 

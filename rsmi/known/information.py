@@ -16,8 +16,8 @@ from rsmi.information import (
 )
 from rsmi.known.checking import Check, exactly
 from rsmi.lattice import Hypercubic, Window
-from rsmi.learning import load_filter
-from rsmi.learning.filters import decimation_table, plurality_table
+from rsmi.learning import block_alone, named_rule
+from rsmi.learning.classical import decimation_table, plurality_table
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
 from rsmi.sampling.exact import (
     WindowPosterior,
@@ -115,7 +115,7 @@ def _rule(solve: Callable[[], WindowPosterior], rule: str, block: tuple[int, ...
         return solve().full()
     if rule in ("odd", "any"):
         return solve().optimum(z2="impose" if rule == "odd" else "allow")[1]
-    return solve().rule(load_filter(rule, block).table())
+    return solve().rule(named_rule(rule, block_alone(block)).table())
 
 
 def _torus() -> list[Check]:
@@ -278,5 +278,5 @@ def _value(solve: Callable[[], tuple[Tensor, Tensor]], rule: str) -> Estimate:
     if rule == "full":
         table = torch.eye(posterior.shape[1], dtype=torch.float64)
     else:
-        table = load_filter(rule, (2, 2)).table()
+        table = named_rule(rule, block_alone((2, 2))).table()
     return sampled_information(posterior, table, labels)

@@ -40,7 +40,7 @@ from rsmi.layers import (
     untrained,
     without_ties,
 )
-from rsmi.learning import load_filter
+from rsmi.learning import block_alone, named_rule
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
 from rsmi.sampling.mazes import PERCOLATION_THRESHOLD, solve
 
@@ -219,14 +219,14 @@ def _lattices() -> list[Check]:
 
 def _enumerated_ising(rule: str) -> Estimate:
     """What an RG layer forgets of all configurations."""
-    network = rg_network(without_ties(load_filter(rule, (2, 2)).table()), (2, 2), 2)
+    network = rg_network(without_ties(named_rule(rule, block_alone((2, 2))).table()), (2, 2), 2)
     report = analyse_layers(network, enumerated_ising((4, 4), CRITICAL_COUPLING))
     return _bits(report["0"].interval("H(X|T)"))
 
 
 def _sampled_ising() -> Interval:
     """The same of samples."""
-    table = without_ties(load_filter("majority", (2, 2)).table())
+    table = without_ties(named_rule("majority", block_alone((2, 2))).table())
     inputs = sampled_ising((6, 6), CRITICAL_COUPLING, 32768, seed=5)
     return analyse_layers(rg_network(table, (2, 2), 1), inputs)["0"].interval("H(X|T)")
 

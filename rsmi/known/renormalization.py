@@ -13,7 +13,7 @@ from rsmi.information import Estimate
 from rsmi.known.checking import Check, exactly, quoted
 from rsmi.lattice import Hypercubic, states
 from rsmi.lattice.graphs import UnitCell
-from rsmi.learning import load_filter
+from rsmi.learning import block_alone, named_rule
 from rsmi.renormalization import (
     MCRGResult,
     coarse_grain,
@@ -91,7 +91,7 @@ def _flow(coupling: float, rule: str) -> tuple[float, float, float, float]:
 def _table(rule: str) -> Tensor:
     """Pair rules p(h|v) = sigmoid(2 h (l1 v1 + l2 v2)) with large weights, or by name."""
     if rule != "weights=2:1":
-        return load_filter(rule, (2,)).table()
+        return named_rule(rule, block_alone((2,))).table()
     field = states(2).double() @ torch.tensor([2.0, 1.0], dtype=torch.float64)
     return torch.stack([torch.sigmoid(-2 * field), torch.sigmoid(2 * field)], 1)
 
@@ -114,7 +114,7 @@ def _decimation() -> list[Check]:
 
 def _eigenvalue(parity: str) -> Estimate:
     """Leading eigenvalue of the stability matrix in the basis of one nearest interaction."""
-    table = load_filter("decimation", (2,)).table()
+    table = named_rule("decimation", block_alone((2,))).table()
     basis = [i for i in generate_interactions(1.0, UnitCell.hypercubic(1)) if i.parity == parity]
     fine = states(_LENGTH)
     coarse = coarse_grain(fine, table, (2,))
@@ -179,5 +179,5 @@ class _Drawn:
 
 
 def _majority_flow() -> MCRGResult:
-    table = load_filter("majority", (2, 2)).table()
-    return renormalise(_Drawn(200), table, (2, 2), levels=2, reach=1.5, workers=1)
+    rule = named_rule("majority", block_alone((2, 2)))
+    return renormalise(_Drawn(200), rule, levels=2, reach=1.5, workers=1)

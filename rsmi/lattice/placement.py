@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import islice, product
 
 import numpy as np
 import torch
@@ -180,16 +180,35 @@ def _disk(window: Window, radius: float, space: Space) -> Iterator[tuple[Place, 
 
 def _along_bonds(window: Window, space: Space) -> Iterator[tuple[Place, float]]:
     """Number of bonds from the block, breadth first, on the lattice without its boundary."""
+    inside = 0 if window.sites else window.ball or 0
+    start = _together(window.sites, space) if window.sites else [_place(space, window.at)]
+    for far, shell in enumerate(islice(_shells(space, start), inside + window.margin + 1)):
+        yield from ((place, float(max(far - inside, 0))) for place in shell)
+
+
+def _together(sites: tuple[int, ...], space: Space) -> list[Place]:
+    """Places of sites, on the side of the torus that is nearest to the first of them."""
+    found = {sites[0]: _place(space, sites[0])}
+    farthest = sum(space.cells) * space.sites
+    for shell in islice(_shells(space, list(found.values())), farthest):
+        if not shell or len(found) == len(sites):
+            break
+        for number, place in zip(_numbers(space, shell).tolist(), shell, strict=True):
+            if number in sites:
+                found.setdefault(number, place)
+    return [found.get(site) or _place(space, site) for site in sites]
+
+
+def _shells(space: Space, start: list[Place]) -> Iterator[list[Place]]:
+    """Places at the distances 0, 1, 2, ... from some, on the lattice without its boundary."""
     neighbours: list[list[tuple[int, tuple[int, ...]]]] = [[] for _ in range(space.sites)]
     for a, b, step in space.cell.bonds:
         neighbours[a].append((b, step))
         neighbours[b].append((a, tuple(-x for x in step)))
-    chosen = window.sites or (window.at,)
-    inside = 0 if window.sites else window.ball or 0
-    shell = {_place(space, site): None for site in chosen}
+    shell = dict.fromkeys(start)
     known = dict(shell)
-    for far in range(inside + window.margin + 1):
-        yield from ((place, float(max(far - inside, 0))) for place in shell)
+    while True:
+        yield list(shell)
         reached = (
             (tuple(a + b for a, b in zip(cell, step, strict=True)), other)
             for cell, site in shell

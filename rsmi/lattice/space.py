@@ -177,10 +177,23 @@ class Space:
         """Every element of the point group with every permutation of the letters alone."""
         renamed = [(torch.tensor(p), self._renaming(p)) for p in self.alphabet.symmetries]
         return tuple(
-            Symmetry(element.source, letters[element.letters], element.name + name)
+            Symmetry(element.source, letters[element.letters], _joined(element, name))
             for element in self.point_group
             for letters, name in renamed
         )
+
+    def check_point_group(self) -> None:
+        """Refuse to turn a space whose cells differ.
+
+        Raises:
+            InputError: With the reason.
+        """
+        if not self.homogeneous:
+            raise InputError(
+                f"the cells of the lattice {self.cell.name} are not alike (disorder, dilution or "
+                "an open boundary), so no rotation or reflection maps it to itself; expected a "
+                "lattice of equal cells to impose its point group on; take point_group: allow"
+            )
 
     def product(self, second: Symmetry, first: Symmetry) -> Symmetry:
         """The element of `symmetries` that applies `first` and then `second`, up to a translation.
@@ -196,8 +209,8 @@ class Space:
 
         >>> from rsmi.lattice.alphabet import SPIN
         >>> square = Space.of("square", (5, 5), SPIN)
-        >>> [element.name for element in square.generated(square.point_group[4:5])]
-        ['(x, y) -> (x, y)', '(x, y) -> (-x, y)']
+        >>> [element.name for element in square.generated(square.point_group[-1:])]
+        ['(x, y) -> (x, y)', '(x, y) -> (x, -y)']
         """
         identity = self.symmetries[0]
         generators = {self.product(g, identity) for g in elements}
@@ -283,7 +296,7 @@ class Space:
     def _renaming(self, letters: tuple[int, ...]) -> str:
         names = self.alphabet.names
         moved = [f"{names[a]} -> {names[b]}" for a, b in enumerate(letters) if a != b]
-        return "".join(f", {step}" for step in moved)
+        return ", ".join(moved)
 
     def _elements(self) -> Iterator[tuple[NDArray[np.int64], list[int], NDArray[np.int64]]]:
         """Matrix, image of each site of a cell, and the cell it comes to."""
@@ -302,6 +315,12 @@ class Space:
             source[target] = torch.from_numpy(self.numbers(self._places, site))
         letters = torch.tensor(self.alphabet.turned(matrix))
         return Symmetry(source, letters, _arrow(matrix))
+
+
+def _joined(element: Symmetry, renaming: str) -> str:
+    """The name of an element of the point group with letters exchanged beside."""
+    parts = [renaming] if element.trivial and renaming else [element.name, renaming]
+    return ", ".join(part for part in parts if part)
 
 
 def _arrow(matrix: NDArray[np.int64]) -> str:

@@ -35,7 +35,7 @@ from rsmi.layers.physics import (
 )
 from rsmi.layers.probe import Probe
 from rsmi.layers.reading import inputs_of, sampled_inputs
-from rsmi.layers.report import Finding, LayerReport, LayerRow
+from rsmi.layers.report import Finding, LayerReport, LayerRow, value_text
 from rsmi.layers.rg import RGLayer, coarse_ising_distribution, rg_network, without_ties
 from rsmi.layers.selection import select_layers
 from rsmi.layers.setting import Setting
@@ -100,6 +100,7 @@ __all__ = [
     "select_layers",
     "shuffled_labels",
     "untrained",
+    "value_text",
     "with_noise",
     "without_ties",
 ]

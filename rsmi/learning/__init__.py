@@ -1,28 +1,122 @@
-"""Filters, and the Lightning modules that learn them.
+"""Rules, and how they are learned and valued.
 
-The modules that need Lightning are imported by name: `rsmi.learning.rsmi`, `rsmi.learning.data`
-and `rsmi.learning.learn`, so that rules can be used without it.
+What trains needs Lightning, and is imported when it is first asked for, so that rules can be used
+without it.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from rsmi.learning.classical import (
+    CLASSICAL,
+    block_alone,
+    classical_for,
+    columnar_field,
+    decimation,
+    electric_field,
+    majority,
+    named_rule,
+)
+from rsmi.learning.equivariance import Equivariance
 from rsmi.learning.filters import (
     Filter,
     LinearFilter,
     TableFilter,
     TrainableTable,
-    decimation,
-    majority,
+    load_filter,
+    save_filter,
 )
-from rsmi.learning.store import load_filter, read_card, rule_has_digest, save_filter
+from rsmi.learning.rules import (
+    ConvRule,
+    HardRule,
+    LinearRule,
+    LogitRule,
+    MLPRule,
+    NetworkRule,
+    Rule,
+    TableRule,
+    make_rule,
+    measure_symmetry,
+    orientation,
+)
+from rsmi.learning.settings import Learning
+from rsmi.learning.store import (
+    describe_rule,
+    load_rule,
+    read_card,
+    rule_has_digest,
+    rule_name,
+    rules_by_name,
+    save_rule,
+)
+
+if TYPE_CHECKING:
+    from rsmi.learning.data import WindowData
+    from rsmi.learning.learn import Learned, learn, make_trainer
+    from rsmi.learning.results import LearnedRule, RuleValues, learn_rule, value_rules
+    from rsmi.learning.rsmi import JointRSMI, PosteriorRSMI
+    from rsmi.learning.streaming import StreamingWindowData
+
+_TRAINING = {
+    "data": ("WindowData",),
+    "learn": ("Learned", "learn", "make_trainer"),
+    "results": ("LearnedRule", "RuleValues", "learn_rule", "value_rules"),
+    "rsmi": ("JointRSMI", "PosteriorRSMI"),
+    "streaming": ("StreamingWindowData",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _TRAINING.items():
+        if name in names:
+            return getattr(importlib.import_module(f"rsmi.learning.{module}"), name)
+    raise AttributeError(f"module 'rsmi.learning' has no attribute {name!r}")
+
 
 __all__ = [
+    "CLASSICAL",
+    "ConvRule",
+    "Equivariance",
     "Filter",
+    "HardRule",
+    "JointRSMI",
+    "Learned",
+    "LearnedRule",
+    "Learning",
     "LinearFilter",
+    "LinearRule",
+    "LogitRule",
+    "MLPRule",
+    "NetworkRule",
+    "PosteriorRSMI",
+    "Rule",
+    "RuleValues",
+    "StreamingWindowData",
     "TableFilter",
+    "TableRule",
     "TrainableTable",
+    "WindowData",
+    "block_alone",
+    "classical_for",
+    "columnar_field",
     "decimation",
+    "describe_rule",
+    "electric_field",
+    "learn",
+    "learn_rule",
     "load_filter",
+    "load_rule",
     "majority",
+    "make_rule",
+    "make_trainer",
+    "measure_symmetry",
+    "named_rule",
+    "orientation",
     "read_card",
     "rule_has_digest",
+    "rule_name",
+    "rules_by_name",
     "save_filter",
+    "save_rule",
+    "value_rules",
 ]

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.lattice import Window
-from rsmi.learning.spin_symmetry import find_symmetry, most_records
+from rsmi.learning.symmetry import find_symmetry, most_records
 from rsmi.learning.windowed import TEST, TRAINING, Batch, WindowedData, at_least_one, stretches
 from rsmi.learning.windows import WindowPool
 from rsmi.sampling import OrderReport
 from rsmi.sampling.order import LEAST_BLOCKS
 from rsmi.storage import Samples, Selection, Subset, check_source, split
+from rsmi.storage.interface import space_of
 
 _FRACTIONS = (0.7, 0.1, 0.2)
 _READ = 4096  # configurations read at once
@@ -29,7 +30,8 @@ class WindowData(WindowedData):
     training configurations do not contradict.
 
     Args:
-        path: Sample file or collection of this project, file of `mcising`, or `.npy`/`.npz`.
+        path: Sample file or collection of this project, file of `mcising`, `.npy`/`.npz`, or
+            samples that are open already.
         window: Block, buffer and environment.
         batch_size: Windows per training step, of all devices together.
         steps_per_epoch: Training steps between two validations.
@@ -52,7 +54,7 @@ class WindowData(WindowedData):
 
     def __init__(
         self,
-        path: str,
+        path: str | Samples,
         window: Window,
         batch_size: int = 2048,
         steps_per_epoch: int = 50,
@@ -77,7 +79,7 @@ class WindowData(WindowedData):
             return
         samples = self.open()
         self.order = check_source(samples)
-        self.window.check(samples.shape)
+        self.lay(space_of(samples))
         parts = split(samples, _FRACTIONS)
         test, part = parts[TEST], parts[TRAINING]
         if self.order.frozen and test.chains < LEAST_BLOCKS:
@@ -87,14 +89,14 @@ class WindowData(WindowedData):
                 f"or at least {5 * LEAST_BLOCKS} chains; bring others"
             )
         self.order.blocks_of(test.n, test.chains)  # refuses too few
-        spins, _ = _spread(part, most_records(math.prod(part.shape)))
-        ising = samples.model is not None and samples.model["model"] == "ising"
-        self.symmetry = find_symmetry(spins, part.chains, self.window.extent, ising)
+        letters, _ = _spread(part, most_records(self.placement.space.n_sites))
+        declared = samples.model is not None
+        self.symmetry = find_symmetry(letters, part.chains, self.placement.space, declared)
         self._parts = parts
 
     def open(self) -> Samples:
         """The samples that the windows are cut from."""
-        return self.select.open(self.path)
+        return self.select.open(self.path) if isinstance(self.path, str) else self.path
 
     def stream(self) -> Iterator[Batch]:
         """Fresh random windows, from other configurations of a large file in every epoch."""
@@ -109,7 +111,7 @@ class WindowData(WindowedData):
         part = self._parts[TRAINING]
         count = min(self.configurations, part.n)
         start = int(torch.randint(part.n - count + 1, (1,), generator=self.generator(0, epoch)))
-        return self.pool(part.read(start, start + count), epoch)
+        return self.pool(part.letters(start, start + count), epoch)
 
     def held_out(self, part: int) -> tuple[Tensor, Tensor, int]:
         """Records spread evenly over a part, about `configurations` of them."""
@@ -128,5 +130,5 @@ def _spread(samples: Samples, most: int) -> tuple[Tensor, Tensor]:
     together = max(1, _READ // chains) if step == 1 else 1
     starts = chosen[::together].tolist()
     stops = [min((start + together) * chains, samples.n) for start in starts]
-    kept = [samples.read(a * chains, b) for a, b in zip(starts, stops, strict=True)]
+    kept = [samples.letters(a * chains, b) for a, b in zip(starts, stops, strict=True)]
     return torch.cat(kept), labels

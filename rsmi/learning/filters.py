@@ -1,14 +1,20 @@
 """Filters: conditional distributions p(h|v) of the coarse variables given a block."""
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rsmi.errors import InputError
-from rsmi.lattice import state_index, states, words
+from rsmi.lattice import state_index, states
+from rsmi.lattice.alphabet import SPIN
+from rsmi.learning.classical import block_alone
+from rsmi.learning.rules import TableRule
+from rsmi.learning.store import load_rule, save_rule
 
 MAX_BLOCK_SITES = 20
 
@@ -148,71 +154,17 @@ class LinearFilter(Filter):
         return F.logsigmoid(fields.unsqueeze(-2) * symbols).sum(-1)
 
 
-def majority(block: Sequence[int]) -> TableFilter:
-    """The majority rule, ties decided at random.
-
-    >>> majority((2,)).table()[:, 1].tolist()
-    [0.0, 0.5, 0.5, 1.0]
-    """
-    return TableFilter(block, plurality_table(2, math.prod(check_block(block))))
+def save_filter(
+    filter: TableFilter, directory: str | os.PathLike[str], card: Mapping[str, Any]
+) -> None:
+    """Write a rule of spins with `save_rule`."""
+    save_rule(TableRule(SPIN, filter.table(), filter.block), directory, card)
 
 
-def decimation(block: Sequence[int]) -> TableFilter:
-    """Decimation: the block's first spin is kept.
-
-    >>> decimation((2,)).table()[:, 1].tolist()
-    [0.0, 1.0, 0.0, 1.0]
-    """
-    return TableFilter(block, decimation_table(2, math.prod(check_block(block))))
-
-
-def plurality_table(n_letters: int, n_sites: int) -> Tensor:
-    """The most frequent letter of a block, ties decided at random: (q**n, q) float64.
-
-    With two letters it is the majority rule.
-
-    >>> plurality_table(3, 2)[:3].tolist()
-    [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.5, 0.0, 0.5]]
-    """
-    counts = F.one_hot(words(n_letters, n_sites), n_letters).sum(1)
-    most = (counts == counts.amax(1, keepdim=True)).double()
-    return most / most.sum(1, keepdim=True)
-
-
-def vacancy_majority_table(n_letters: int, n_sites: int) -> Tensor:
-    """The majority of spins -1, +1 in a block with vacancies 0: (3**n, 3) float64.
-
-    The block is vacant where more than half of its sites are, or half of them with one chance in
-    two; else it has the sign of the sum of its spins, where that is 0 one of both at random.
-
-    Args:
-        n_letters: 3; -1, 0 and +1 are the letters 0, 1 and 2.
-        n_sites: Sites of the block.
-
-    Raises:
-        InputError: For another number of letters.
-
-    >>> vacancy_majority_table(3, 2)[:3].tolist()
-    [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.5, 0.0, 0.5]]
-    """
-    if n_letters != 3:
-        raise InputError(
-            f"the rule 'vacancy_majority' is for the three letters -1, 0 and +1, not for "
-            f"{n_letters}; use plurality"
-        )
-    spins = words(3, n_sites) - 1
-    vacant = ((2 * (spins == 0).sum(1) - n_sites).sign() + 1) / 2
-    up = (spins.sum(1).sign() + 1) / 2
-    return torch.stack([(1 - vacant) * (1 - up), vacant, (1 - vacant) * up], 1).double()
-
-
-def decimation_table(n_letters: int, n_sites: int) -> Tensor:
-    """The first letter of a block: (q**n, q) float64.
-
-    >>> decimation_table(2, 1).tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
-    """
-    return F.one_hot(words(n_letters, n_sites)[:, 0], n_letters).double()
+def load_filter(rule: str | os.PathLike[str], block: Sequence[int] | None = None) -> TableFilter:
+    """A rule of spins with `load_rule`."""
+    found = load_rule(rule, None if block is None else block_alone(block))
+    return TableFilter(found.block, found.table())
 
 
 def most_probable(p: Tensor) -> Tensor:

@@ -2,19 +2,22 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from rsmi.errors import AnalysisError, RsmiError
 from rsmi.information import Estimate, Kind, bootstrap_error, predictive_bound, predictive_sums
-from rsmi.lattice import state_index
 from rsmi.learning.predictor import MEMBERS
 from rsmi.learning.rsmi import RSMI
+from rsmi.learning.rules import Rule
 from rsmi.learning.windowed import HeldOut
 from rsmi.sampling.autocorrelation import correlation
 
 _BATCH, _ENTRIES = 16384, 1 << 22  # most windows, and most entries of q(v|e), held at once
+_TRIED = 4096  # blocks on which it is tried whether a rule commutes with a symmetry
 _LEAST = 8  # blocks that are left where correlations outlast the chains
 _FAILED = 3.0  # standard errors below 0 from which on no information is meant
 
@@ -63,7 +66,7 @@ class Bound:
         return {"statistical": self.statistical, "training": self.training}
 
 
-def held_out_bound(model: RSMI, held_out: HeldOut, table: Tensor) -> Bound:
+def held_out_bound(model: RSMI, held_out: HeldOut, rule: Rule | None) -> Bound:
     """Lower bound of I(H:E) of a rule on held-out windows, with both parts of its error.
 
     The statistical error covers the bound that this very predictor has on infinitely many
@@ -72,21 +75,21 @@ def held_out_bound(model: RSMI, held_out: HeldOut, table: Tensor) -> Bound:
     Args:
         model: A trained module; its predictor is used.
         held_out: Windows that it was not trained on.
-        table: (2**n_v, K) rule; any rule for a posterior, its own rule for a joint module.
+        rule: Any rule for a posterior, its own rule for a joint module; None for the whole block.
 
     Raises:
         InputError: For a rule that the predictor does not know.
     """
-    sums = held_out_sums(model, held_out, table)
+    sums = held_out_sums(model, held_out, rule)
     found = chain_estimate(sums.blocks, held_out.chains)
     error = math.hypot(found.error, sums.training)
     total = Estimate(found.value, error, "lower", n=found.n)
     return Bound(total, found.error, sums.training)
 
 
-def held_out_information(model: RSMI, held_out: HeldOut, table: Tensor) -> Estimate:
+def held_out_information(model: RSMI, held_out: HeldOut, rule: Rule | None) -> Estimate:
     """Lower bound of I(H:E) of a rule on held-out windows: see `held_out_bound`."""
-    return held_out_bound(model, held_out, table).information
+    return held_out_bound(model, held_out, rule).information
 
 
 def check_bound(bound: Estimate) -> Estimate:
@@ -108,27 +111,37 @@ def check_bound(bound: Estimate) -> Estimate:
 
 
 @torch.no_grad()
-def held_out_sums(model: RSMI, held_out: HeldOut, table: Tensor) -> Sums:
+def held_out_sums(model: RSMI, held_out: HeldOut, rule: Rule | None) -> Sums:
     """Sufficient statistics behind `held_out_bound`.
 
-    Where the configurations are symmetric under flipping all spins, every window also counts
-    flipped: a chain that was in one phase most of the time says nothing about H(p) otherwise.
+    Where the configurations are symmetric under renaming letters, every window also counts with
+    its letters renamed: a chain that was in one phase most of the time says nothing about H(p)
+    otherwise.
     """
     model.cpu().eval()
-    both = held_out.symmetry.symmetrises(model.z2)
-    odd = model.z2 == "impose" and torch.equal(table, table.flip(0, 1))
-    total = torch.zeros(int(held_out.groups.max()) + 1, table.shape[1] + 2, dtype=torch.float64)
+    images = held_out.symmetry.letters if held_out.symmetry.symmetrises(_use(model)) else ()
+    answers = model.renamings(rule, held_out.v[:_TRIED]) if images else None
+    letters = torch.tensor(images[1:] if answers is None else (), dtype=torch.int8)
+    labels = int(held_out.groups.max()) + 1
+    blocks: list[Tensor] = []
     without = torch.zeros(MEMBERS, dtype=torch.float64)
-    size = max(1, min(_BATCH, _ENTRIES >> held_out.v.shape[1]))
+    size = max(1, min(_BATCH, _ENTRIES // model.predictor.symbols.shape[1]))
     parts = (tensor.split(size) for tensor in (held_out.v, held_out.e, held_out.groups))
     for v, e, groups in zip(*parts, strict=True):
-        for sign in (1, -1) if both and not odd else (1,):
-            p = table[state_index(sign * v)].double()
-            q = model.predictions(table, sign * e)
+        for table in (None, *letters):
+            seen, around = (v, e) if table is None else (table[v.long()], table[e.long()])
+            p, q = model.probabilities(rule, seen), model.predictions(rule, around)
             sums = predictive_sums(p, q.mean(0).log(), groups)
-            total[: len(sums)] += sums
+            blocks.append(F.pad(sums, (0, 0, 0, labels - len(sums))))
             without += _score(p, (q.sum(0) - q) / (len(q) - 1))
-    return Sums(symmetrised(total) if both and odd else total, without / total[:, -1].sum())
+    total = torch.stack(blocks).sum(0)
+    return Sums(
+        total if answers is None else symmetrised(total, answers), without / total[:, -1].sum()
+    )
+
+
+def _use(model: RSMI) -> Literal["impose", "allow"]:
+    return "impose" if model.imposes else "allow"
 
 
 def _score(p: Tensor, q: Tensor) -> Tensor:
@@ -136,14 +149,17 @@ def _score(p: Tensor, q: Tensor) -> Tensor:
     return torch.where(p > 0, p * q.clamp(min=0).log(), 0.0).sum((1, 2))
 
 
-def symmetrised(sums: Tensor) -> Tensor:
-    """Sums of an odd rule with an odd predictor, as if every window were there flipped as well.
+def symmetrised(sums: Tensor, renamings: Tensor) -> Tensor:
+    """Sums of a rule and predictor that commute with a group, as if all images were there.
 
-    >>> symmetrised(torch.tensor([[3.0, 1.0, -0.5, 4.0]])).tolist()
+    Args:
+        sums: (G, K + 2) of `rsmi.information.predictive_sums`.
+        renamings: (elements, K) what the group does to the symbols.
+
+    >>> symmetrised(torch.tensor([[3.0, 1.0, -0.5, 4.0]]), torch.tensor([[0, 1], [1, 0]])).tolist()
     [[2.0, 2.0, -0.5, 4.0]]
     """
-    p = sums[:, :-2]
-    return torch.cat([(p + p.flip(1)) / 2, sums[:, -2:]], 1)
+    return torch.cat([sums[:, :-2][:, renamings].mean(1), sums[:, -2:]], 1)
 
 
 def chain_estimate(sums: Tensor, chains: int, kind: Kind = "lower") -> Estimate:

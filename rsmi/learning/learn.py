@@ -18,9 +18,9 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from rsmi.errors import InputError
 from rsmi.information import Estimate
-from rsmi.learning.filters import TableFilter
 from rsmi.learning.held_out import Bound, check_bound, held_out_bound
 from rsmi.learning.rsmi import RSMI
+from rsmi.learning.rules import Rule
 from rsmi.learning.windowed import WindowedData
 
 _MONITOR = "information/validation"
@@ -70,7 +70,7 @@ class Learned:
         seconds: Spent in training.
     """
 
-    rule: TableFilter
+    rule: Rule
     bound: Bound
     curve: list[CurvePoint]
     seconds: float
@@ -99,7 +99,6 @@ def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
         AnalysisError: Where the training failed: its bound lies below 0.
     """
     data.setup("fit")
-    data.symmetry.check(model.z2)
     train(model, data, trainer)
     best = str(getattr(trainer.checkpoint_callback, "best_model_path", ""))
     if not best:
@@ -107,8 +106,9 @@ def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
     state = torch.load(best, weights_only=True, map_location="cpu")
     model.load_state_dict(state["state_dict"])
     model.cpu().eval()
-    model.settle(torch.cat([e for _, e in data.val_dataloader()]))
-    bound = held_out_bound(model, data.test_windows(), model.rule().table())
+    v, e = zip(*data.val_dataloader(), strict=True)
+    model.settle(torch.cat(v), torch.cat(e))
+    bound = held_out_bound(model, data.test_windows(), model.rule())
     if not data.shuffle_environments:  # a null may lie below 0: its predictor knows too much
         check_bound(bound.information)
     curve = _curve(trainer)
@@ -123,6 +123,8 @@ def train(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> None:
         data: Windows of the same geometry.
         trainer: As for `learn`.
     """
+    data.setup("fit")
+    model.build(data)
     try:
         with quiet_lightning():
             trainer.validate(model, data, verbose=False)  # untrained: where the curve begins

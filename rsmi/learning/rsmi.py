@@ -8,31 +8,39 @@ import pytorch_lightning as pl
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from rsmi.errors import InputError, nearest
 from rsmi.information import best_rule, entropy, predictive_bound, predictive_sums
-from rsmi.lattice import Window, state_index
-from rsmi.learning.filters import (
-    Filter,
-    LinearFilter,
-    TableFilter,
-    TrainableTable,
+from rsmi.information.assignments import Action
+from rsmi.lattice import Placement, Window, word_index
+from rsmi.learning.equivariance import make_images, symbol_action
+from rsmi.learning.predictor import Predictor
+from rsmi.learning.rules import (
+    MAX_SYMBOLS,
+    Rule,
+    TableRule,
+    check_fit,
+    check_table_size,
+    make_rule,
     most_probable,
     orientation,
 )
-from rsmi.learning.predictor import Predictor
+from rsmi.learning.settings import MAX_WORDS
+from rsmi.learning.windowed import WindowedData
 
 Batch = tuple[Tensor, Tensor]
+Symmetry = Literal["impose", "allow", "measure", "none"]
+PointGroup = Literal["impose", "allow", "measure"]
+RuleKind = Literal["table", "linear", "mlp", "conv"]
 
-MAX_POSTERIOR_SITES = 10
 _RULE_WINDOWS = 16384  # environments from which the best rule is derived
 _TINY = 1e-30
 _SOFT = 0.6  # share of a joint training in which the rule may still change
 
 
 class RSMI(pl.LightningModule):
-    r"""Real-space mutual information of a block's coarse variables H with the environment E.
+    r"""Real-space mutual information of a block's coarse variable H with the environment E.
 
     Maximises the predictive bound (Barber and Agakov 2003), the sum over h done exactly:
 
@@ -40,64 +48,133 @@ class RSMI(pl.LightningModule):
 
     Args:
         window: Block, buffer and environment.
-        n_hidden: Number of coarse bits.
-        z2: `impose` makes rule and predictor odd under flipping every spin; `allow` lets the
-            optimum break that symmetry.
+        symbols: K, how many values H takes, 2 to 16.
+        symmetry: Of the letters. `impose` makes rule and predictor equivariant under it; `allow`
+            lets the optimum break it; `measure` too, and the result says how far; `none` uses no
+            symmetry of letters or space.
+        point_group: `impose` makes the rule invariant under rotations and reflections of the
+            block; `allow` and `measure` do not.
         hidden: Widths of the hidden layers of each of the predictor's networks.
         learning_rate: Largest learning rate of AdamW.
+        seed: Of all weights.
+
+    Raises:
+        InputError: For an unknown option, or a number of symbols out of range.
 
     Source: Koch-Janusz and Ringel (2018), arXiv:1704.06279; Lenggenhager et al. (2020),
     arXiv:1809.09632; Gokmen et al. (2021), arXiv:2101.11633.
     """
 
-    rule_table: Tensor
+    placement: Placement
+    predictor: Predictor
 
     def __init__(
         self,
         window: Window,
-        n_hidden: int = 1,
-        z2: Literal["impose", "allow"] = "impose",
+        symbols: int = 2,
+        symmetry: Symmetry = "impose",
+        point_group: PointGroup = "allow",
         hidden: Sequence[int] = (64, 64),
         learning_rate: float = 4e-3,
+        seed: int = 0,
     ) -> None:
         super().__init__()
-        if z2 not in ("impose", "allow"):
-            raise InputError(f"z2 is {z2!r}; expected 'impose' or 'allow'")
-        self.window = window
-        self.n_hidden = n_hidden
-        self.z2: Literal["impose", "allow"] = z2
-        self.learning_rate = learning_rate
-        self.predictor = Predictor(
-            window.n_environment, self._n_predicted(), hidden, odd=z2 == "impose"
-        )
-        start = TableFilter(window.block, n_hidden=n_hidden)
-        self.register_buffer("rule_table", start.table())
+        _check_choice("symmetry", symmetry, ("impose", "allow", "measure", "none"))
+        _check_choice("point_group", point_group, ("impose", "allow", "measure"))
+        if not 2 <= symbols <= MAX_SYMBOLS:
+            raise InputError(f"symbols is {symbols}; expected 2 to {MAX_SYMBOLS}")
+        self.window, self.symbols = window, symbols
+        self.symmetry, self.point_group = symmetry, point_group
+        self.hidden, self.learning_rate, self.seed = tuple(hidden), learning_rate, seed
+        self._rule: Rule | None = None
         self._sums: list[Tensor] = []
 
-    def rule(self) -> TableFilter:
+    def build(self, data: WindowedData) -> None:
+        """Make the networks for the space of the data, which are set up; once is enough.
+
+        Raises:
+            InputError: Where the data break a symmetry that is imposed, or the block is too large.
+        """
+        if self.symmetry == "none":
+            data.without_symmetry()
+        data.symmetry.check("impose" if self.imposes else "allow")
+        if not hasattr(self, "placement"):
+            self.placement = data.placement
+            with torch.random.fork_rng(devices=[]):  # Lightning's loaders draw from the global one
+                self._build(data)
+
+    def rule(self) -> Rule:
         """The hard rule, known once the module is trained and `settle` was called."""
-        return TableFilter(self.window.block, self.rule_table.cpu())
+        assert self._rule is not None, "training and `settle` come first"
+        return self._rule
 
-    def settle(self, e: Tensor) -> None:
-        """Find the hard rule of the trained module, given held-out environments e (n, n_e)."""
+    def settle(self, v: Tensor, e: Tensor) -> None:
+        """Find the hard rule of the trained module, given held-out windows (n, n_v), (n, n_e)."""
         raise NotImplementedError
 
-    def predictions(self, table: Tensor, e: Tensor) -> Tensor:
-        """q(h|e) of each network, for environments e (n, n_e) and a rule's table: (m, n, K)."""
+    def predictions(self, rule: Rule | None, e: Tensor) -> Tensor:
+        """q(h|e) of each network, for environments e (n, n_e) and a rule: (m, n, K).
+
+        Without a rule H is the block as it is.
+        """
         raise NotImplementedError
 
-    def log_prediction(self, table: Tensor, e: Tensor) -> Tensor:
-        """ln q(h|e) of the networks' mixture, for a rule's table: (n, K) float64."""
-        return self.predictions(table, e).mean(0).log()
+    def probabilities(self, rule: Rule | None, v: Tensor) -> Tensor:
+        """p(h|v) of blocks (n, n_v) by a rule, or by the rule that keeps the block: (n, K)."""
+        assert rule is not None, "only a posterior knows of the whole block"
+        return rule.log_prob(v).double().exp()
+
+    def log_prediction(self, rule: Rule | None, e: Tensor) -> Tensor:
+        """ln q(h|e) of the networks' mixture, for a rule: (n, K) float64."""
+        return self.predictions(rule, e).mean(0).log()
+
+    def renamings(self, rule: Rule | None, v: Tensor) -> Tensor | None:
+        """What the letters' symmetries do to the symbols of a rule that commutes with them.
+
+        Args:
+            rule: Any rule, or None for the block as it is.
+            v: (n, n_v) blocks on which it is tried.
+
+        Returns:
+            (G, K) int64; None where the predictor has no symmetry built in, or the rule breaks it.
+        """
+        if not self.imposes:
+            return None
+        if rule is None:
+            return self.predictor.symbols
+        try:
+            symbols = torch.tensor(symbol_action(rule.alphabet, rule.n_symbols))
+        except InputError:
+            return None
+        p = rule.log_prob(v).exp()
+        for letters, answer in zip(rule.alphabet.symmetries, symbols, strict=True):
+            image = rule.log_prob(torch.tensor(letters, dtype=torch.int8)[v.long()]).exp()
+            if not torch.allclose(image[:, answer], p, atol=1e-6):
+                return None
+        return symbols
+
+    @property
+    def imposes(self) -> bool:
+        """Whether rule and predictor are equivariant under the letters' symmetry."""
+        return self.symmetry == "impose"
 
     @property
     def target(self) -> str:
         """Name under `information.exact` of the largest value that validation can reach."""
-        return "optimum" if self.z2 == "impose" else "optimum_any"
+        return "optimum" if self.imposes else "optimum_any"
 
-    def _n_predicted(self) -> int:
-        """Number of values of the variable that the predictor predicts."""
+    def _build(self, data: WindowedData) -> None:
         raise NotImplementedError
+
+    def _predictor(
+        self, n_symbols: int, symbols: Tensor | None, start: Tensor | None = None
+    ) -> Predictor:
+        """For a variable of so many values, which the letters' symmetries permute (G, n)."""
+        alphabet = self.placement.space.alphabet
+        action = None if symbols is None else (torch.tensor(alphabet.symmetries), symbols)
+        return Predictor(
+            alphabet, self.placement.n_environment, n_symbols, self.hidden, action, start, self.seed
+        )
 
     def _validated(self, v: Tensor, e: Tensor) -> Batch:
         """p(s|v) and ln q(s|e) of the variable s that the predictor is trained for: (n, S) each."""
@@ -134,66 +211,130 @@ class RSMI(pl.LightningModule):
 class PosteriorRSMI(RSMI):
     """Posterior first: learn q(v|e) once; every rule's bound and the best rule follow from it.
 
-    For blocks of at most 10 sites. The training loss is the cross-entropy of the block's
-    state, and validation measures the information of the whole block; nothing is assumed of the
-    rule, which is found once, from the trained posterior.
+    For blocks whose training windows make at most 1024 different words. The training loss is the
+    cross-entropy of the block's word, and validation measures the information of the whole block;
+    nothing is assumed of the rule, which is found once, from the trained posterior. The untrained
+    posterior is the frequency of each word. Words that never come share one value.
 
     Raises:
-        InputError: For a larger block.
+        InputError: In `build`, for more words.
     """
 
     target = "full"
+    words: Tensor
+    number: Tensor
 
-    def _n_predicted(self) -> int:
-        if self.window.n_visible > MAX_POSTERIOR_SITES:
+    def _build(self, data: WindowedData) -> None:
+        found = data.frequent_words(MAX_WORDS)
+        alphabet, n_v = self.placement.space.alphabet, self.placement.n_visible
+        if found is None:
             raise InputError(
-                f"posterior-first learning needs a block of at most {MAX_POSTERIOR_SITES} sites; "
-                f"the block {list(self.window.block)} has {self.window.n_visible}; "
+                f"posterior-first learning needs a block that shows at most {MAX_WORDS} different "
+                f"words; the {n_v} sites with {alphabet.size} letters of {self.window} show more; "
                 "use JointRSMI (method: joint)"
             )
-        return 1 << self.window.n_visible
+        check_table_size(alphabet, n_v, self.symbols)
+        words, counts = found
+        number = word_index(words, alphabet.size)
+        self.register_buffer("words", words)
+        self.register_buffer("number", number)
+        n_words = alphabet.size**n_v
+        frequency = counts.double() + 0.5
+        if len(words) < n_words:
+            frequency = torch.cat([frequency, frequency.new_tensor([0.5])])
+        actions = self._moved(torch.tensor(alphabet.symmetries, dtype=torch.int8)[:, words.long()])
+        if self.imposes:
+            frequency = frequency[actions].mean(0)
+        start = (frequency / frequency.sum()).log()
+        self.predictor = self._predictor(len(frequency), actions if self.imposes else None, start)
+
+    def _moved(self, images: Tensor) -> Tensor:
+        """Numbers (G, S) of words (G, S, n_v); with the one for all others, which stay it."""
+        moved = self._state(images)
+        rest = self._others
+        return F.pad(moved, (0, 1), value=len(self.words)) if rest else moved
+
+    @property
+    def _others(self) -> int:
+        """How many words never came."""
+        return int(self.placement.space.alphabet.size**self.placement.n_visible) - len(self.words)
+
+    def _state(self, v: Tensor) -> Tensor:
+        """Numbers (...) of blocks (..., n_v) among the words that come; S for all others."""
+        index = word_index(v, self.placement.space.alphabet.size)
+        if not self._others:
+            return index
+        place = torch.searchsorted(self.number, index).clamp(max=len(self.number) - 1)
+        return torch.where(self.number[place] == index, place, len(self.number))
 
     def log_posterior(self, e: Tensor) -> Tensor:
-        """ln q(v|e) of environments e (n, n_e): (n, 2**n_v)."""
+        """ln q(v|e) of environments e (n, n_e): (n, S), words as in `words`, then all others."""
         return self.predictor(e)
 
-    def predictions(self, table: Tensor, e: Tensor) -> Tensor:
+    def predictions(self, rule: Rule | None, e: Tensor) -> Tensor:
         """q(h|e) = sum over v of p(h|v) q(v|e)."""
-        return self.predictor.members(e).double().exp() @ table.double()
+        posterior = self.predictor.members(e).double().exp()
+        if rule is None:
+            return posterior
+        check_fit(rule, self.placement)
+        p = rule.log_prob(self.words).double().exp()
+        if self._others:
+            p = torch.cat([p, p.new_full((1, rule.n_symbols), 1 / rule.n_symbols)])
+        return posterior @ p
+
+    def probabilities(self, rule: Rule | None, v: Tensor) -> Tensor:
+        """p(h|v) of blocks (n, n_v)."""
+        if rule is not None:
+            return super().probabilities(rule, v)
+        return F.one_hot(self._state(v), self.predictor.symbols.shape[1]).double()
 
     def training_step(self, batch: Batch) -> Tensor:
-        """Cross-entropy of the block's state, in nats."""
+        """Cross-entropy of the block's word, in nats."""
         v, e = batch
-        loss = F.nll_loss(self.log_posterior(e), state_index(v))
+        loss = F.nll_loss(self.log_posterior(e), self._state(v))
         self.log("loss/training", loss, on_step=False, on_epoch=True, sync_dist=True)
         return loss
 
-    def settle(self, e: Tensor) -> None:
+    def settle(self, v: Tensor, e: Tensor) -> None:
         """Find the best hard rule of the posterior, at environments spread over those given."""
         chosen = e[:: -(-len(e) // _RULE_WINDOWS)]
         with torch.no_grad():
-            posterior = self.log_posterior(chosen).double().exp().cpu()
+            posterior = self.log_posterior(chosen).double().exp().cpu()[:, : len(self.words)]
         posterior /= posterior.sum(1, keepdim=True)
-        table, _ = best_rule(posterior, n_symbols=1 << self.n_hidden, z2=self.z2)
-        self.rule_table.copy_(table[:, orientation(table)])
+        images = make_images(
+            self.placement, self.symbols, "impose" if self.imposes else "allow", self.point_group
+        )
+        action = Action(self._state(images(self.words)), images.symbols)
+        table, _ = best_rule(posterior, n_symbols=self.symbols, z2=action)
+        alphabet = self.placement.space.alphabet
+        if not (self.imposes and len(alphabet.symmetries) > 2):  # else its names are given
+            table = table[:, orientation(table, self.words, alphabet)]
+        rows = table.new_full((alphabet.size**self.placement.n_visible, self.symbols), 0.0)
+        rows += 1 / self.symbols
+        rows[self.number] = table
+        self._rule = TableRule(alphabet, rows, self.window.block)
 
     def _validated(self, v: Tensor, e: Tensor) -> Batch:
-        return F.one_hot(state_index(v), self._n_predicted()), self.log_posterior(e)
+        return self.probabilities(None, v), self.log_posterior(e)
 
 
 class JointRSMI(RSMI):
-    """Filter and predictor trained together, for blocks and filters of any size.
+    """Rule and predictor trained together, for blocks and rules of any size.
 
     In the last part of the training the rule is hard, so that the predictor learns the
     conditional distribution of the very symbols that are reported.
 
     Args:
         window: As in `RSMI`.
-        n_hidden: As in `RSMI`.
-        z2: As in `RSMI`.
+        symbols: As in `RSMI`.
+        symmetry: As in `RSMI`.
+        point_group: As in `RSMI`.
         hidden: As in `RSMI`.
         learning_rate: As in `RSMI`.
-        filter: `table` for a free table of logits, `linear` for one perceptron per bit.
+        seed: As in `RSMI`.
+        rule: `table`, `linear`, `mlp`, `conv`, or a network that takes features
+            (n, n_v, d) and gives logits (n, K); or a rule that stays as it is, for which the
+            predictor alone is trained.
     """
 
     naming: Tensor
@@ -201,40 +342,59 @@ class JointRSMI(RSMI):
     def __init__(
         self,
         window: Window,
-        n_hidden: int = 1,
-        z2: Literal["impose", "allow"] = "impose",
+        symbols: int = 2,
+        symmetry: Symmetry = "impose",
+        point_group: PointGroup = "allow",
         hidden: Sequence[int] = (64, 64),
         learning_rate: float = 4e-3,
-        filter: Literal["table", "linear"] = "table",
+        seed: int = 0,
+        rule: RuleKind | nn.Module = "table",
     ) -> None:
-        super().__init__(window, n_hidden, z2, hidden, learning_rate)
-        kinds: dict[str, type[TrainableTable] | type[LinearFilter]] = {
-            "table": TrainableTable,
-            "linear": LinearFilter,
-        }
-        if filter not in kinds:
-            raise InputError(
-                f"filter is {filter!r}; {nearest(filter, kinds)}expected one of {', '.join(kinds)}"
-            )
-        self.filter: Filter = kinds[filter](window.block, n_hidden, odd=z2 == "impose")
-        self.register_buffer("naming", torch.arange(1 << n_hidden))
+        symbols = rule.n_symbols if isinstance(rule, Rule) else symbols
+        super().__init__(window, symbols, symmetry, point_group, hidden, learning_rate, seed)
+        if isinstance(rule, str):
+            _check_choice("rule", rule, ("table", "linear", "mlp", "conv"))
+        self._kind = [rule]  # in a list, so that a network is not taken for a part of this one
 
-    def _n_predicted(self) -> int:
-        return 1 << self.n_hidden
+    def _build(self, data: WindowedData) -> None:
+        kind = self._kind[0]
+        use: PointGroup = "impose" if self.imposes else "allow"
+        if isinstance(kind, Rule):
+            check_fit(kind, self.placement)
+            self.filter: Rule = kind.requires_grad_(False)
+        else:
+            self.filter = make_rule(
+                kind, self.placement, self.symbols, symmetry=use, point_group=self.point_group,
+                seed=self.seed + 1,
+            )  # fmt: skip
+        v, _ = next(iter(data.val_dataloader()))
+        action = self.renamings(self.filter, v)
+        self.predictor = self._predictor(self.symbols, action)
+        self.register_buffer("naming", torch.arange(self.symbols))
 
-    def settle(self, e: Tensor | None = None) -> None:
-        """Harden the filter, and name its symbols anew for rule and predictor alike."""
-        hard = self.filter.hardened().table()
-        self.naming.copy_(orientation(hard))
-        self.rule_table.copy_(hard[:, orientation(hard)])
+    @property
+    def fixed(self) -> bool:
+        """Whether the rule stays as it is."""
+        return isinstance(self._kind[0], Rule)
 
-    def predictions(self, table: Tensor, e: Tensor) -> Tensor:
+    def settle(self, v: Tensor, e: Tensor) -> None:
+        """Harden the rule, and name its symbols anew for rule and predictor alike."""
+        alphabet, self._rule = self.placement.space.alphabet, self.filter
+        if self.fixed:
+            return
+        hard = self.filter.hardened()
+        if not (self.imposes and len(alphabet.symmetries) > 2):  # else its names are given
+            with torch.no_grad():
+                self.naming.copy_(orientation(hard.log_prob(v).exp(), v, alphabet))
+        self._rule = hard.renamed(self.naming.tolist())
+
+    def predictions(self, rule: Rule | None, e: Tensor) -> Tensor:
         """q(h|e) of the jointly trained networks; they serve the rule learned with them.
 
         Raises:
             InputError: For another rule.
         """
-        if not torch.equal(table, self.rule_table):
+        if rule is None or rule is not self._rule:
             raise InputError(
                 "a jointly trained predictor knows the rule that was learned with it and no other; "
                 "value other rules with PosteriorRSMI (method: posterior)"
@@ -244,8 +404,9 @@ class JointRSMI(RSMI):
     def training_step(self, batch: Batch) -> Tensor:
         """Minus the bound, with a soft rule first (its optimum is hard), then hard; nats."""
         v, e = batch
-        soft = p = self.filter.log_prob(v).exp()
-        if self.trainer.global_step >= _SOFT * self.trainer.estimated_stepping_batches:
+        soft = p = self.filter.log_prob(v).exp().to(torch.float32)
+        late = self.trainer.global_step >= _SOFT * self.trainer.estimated_stepping_batches
+        if late and not self.fixed:
             p = most_probable(soft).detach()
         spread = entropy(self._mean(p).clamp(min=_TINY))  # its slope at 0 is infinite
         information = spread + (p * self.predictor(e)).sum(-1).mean()
@@ -260,18 +421,22 @@ class JointRSMI(RSMI):
         assert isinstance(means, Tensor)
         return means.mean(0)
 
-    def on_validation_epoch_start(self) -> None:
-        """Harden the rule as it is now."""
-        self.settle()
-
     def _validated(self, v: Tensor, e: Tensor) -> Batch:
-        return self.rule_table[state_index(v)], self.log_prediction(self.rule_table, e)
+        p = self.filter.log_prob(v).double().exp()
+        return p if self.fixed else most_probable(p), self.predictor(e)
 
 
-def ceiling(n_hidden: int) -> float:
-    """Largest information that `n_hidden` bits can keep, ln 2 each, in nats.
+def ceiling(symbols: int) -> float:
+    """Largest information that so many symbols can keep, in nats.
 
-    >>> round(ceiling(2), 6)
+    >>> round(ceiling(4), 6)
     1.386294
     """
-    return n_hidden * math.log(2)
+    return math.log(symbols)
+
+
+def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise InputError(
+            f"{name} is {value!r}; {nearest(value, choices)}expected one of {', '.join(choices)}"
+        )

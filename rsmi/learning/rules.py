@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from copy import deepcopy
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +29,7 @@ MAX_TABLE = 1 << 28
 """Bytes that a rule's table may need."""
 
 _CHUNK = 1 << 16  # words for which a network answers at once
+_DRAWN = 1 << 12  # words that stand for all where these are more
 _EXACT, _ROUNDED = 1e-9, 1e-5  # how far apart two probabilities of a tie may lie
 
 
@@ -83,6 +84,13 @@ class Rule(nn.Module):
         with torch.no_grad():
             rows = torch.cat([self.log_prob(self._words(s)).double().exp() for s in starts])
         return rows / rows.sum(-1, keepdim=True)
+
+    def some_words(self) -> Tensor:
+        """All states of the block where they are few, else 4096 of them, (n, n_sites) int64."""
+        q, n = self.alphabet.size, self.n_sites
+        if self.n_words <= _CHUNK:
+            return words(q, n)
+        return torch.randint(0, q, (_DRAWN, n), generator=torch.Generator().manual_seed(0))
 
     def hardened(self) -> "Rule":
         """The deterministic rule of the most probable symbols; exact ties stay random."""
@@ -158,6 +166,10 @@ class HardRule(Rule):
         """Itself."""
         return self
 
+    def renamed(self, order: Sequence[int]) -> "Rule":
+        """The same rule with symbol `order[k]` under the name k."""
+        return HardRule(self.soft, self.order[list(order)].tolist())
+
 
 class LogitRule(Rule):
     """A trainable rule: logits, averaged over the images of a group under which it is equivariant.
@@ -184,6 +196,7 @@ class LogitRule(Rule):
     ) -> None:
         super().__init__(alphabet, n_sites, n_symbols, block)
         self.images = images or Images(n_sites, alphabet.size, n_symbols)
+        self.settings: dict[str, Any] = {}
 
     def logits(self, letters: Tensor) -> Tensor:
         """Logits of blocks (n, n_sites), not yet averaged over the group: (n, K)."""
@@ -193,19 +206,26 @@ class LogitRule(Rule):
         """log p(h|v) of the averaged logits; each word is computed once where they are few."""
         blocks = letters.reshape(-1, self.n_sites)
         if self.each_word_once and self.n_words < len(blocks):
-            rows = self._averaged(words(self.alphabet.size, self.n_sites).to(letters.device))
+            rows = self._averaged(self.images.remembered(self._every_image))
             found = F.embedding(word_index(blocks, self.alphabet.size), F.log_softmax(rows, -1))
         else:
-            found = F.log_softmax(self._averaged(blocks), -1)
+            found = F.log_softmax(self._averaged(self.images(blocks)), -1)
         return found.view(*letters.shape[:-1], self.n_symbols)
 
     def table(self) -> Tensor:
         """The whole rule, (q**n_sites, K) float64, computed in double precision."""
-        exact = deepcopy(self).double() if self.each_word_once else self
-        return super(LogitRule, exact).table()
+        return super(LogitRule, self.precise()).table()
 
-    def _averaged(self, blocks: Tensor) -> Tensor:
-        images = self.images(blocks)
+    def precise(self) -> Self:
+        """The same rule in double precision, but for a network of one's own, which stays as is."""
+        return deepcopy(self).double() if self.each_word_once else self
+
+    def _every_image(self) -> Tensor:
+        """Images of all words, (size, q**n_sites, n_sites)."""
+        every = words(self.alphabet.size, self.n_sites)
+        return self.images(every.to(self.images.sources.device))
+
+    def _averaged(self, images: Tensor) -> Tensor:
         logits = self.logits(images.flatten(0, 1))
         return self.images.averaged(logits.view(*images.shape[:2], self.n_symbols))
 
@@ -278,8 +298,11 @@ class LinearRule(LogitRule):
         """log p(h|v); what each letter on each site adds is averaged over the group beforehand."""
         added = self._averaged_sites()
         first = added[:, 0].sum(0)
-        others = torch.arange(1, self.alphabet.size, device=letters.device)
-        chosen = (letters[..., None] == others).flatten(-2).to(added)
+        if self.alphabet.size == 2:
+            chosen = letters.to(added)
+        else:
+            others = torch.arange(1, self.alphabet.size, device=letters.device)
+            chosen = (letters[..., None] == others).flatten(-2).to(added)
         return F.log_softmax(chosen @ (added[:, 1:] - added[:, :1]).flatten(0, 1) + first, -1)
 
     def _averaged_sites(self) -> Tensor:
@@ -288,11 +311,16 @@ class LinearRule(LogitRule):
         added = (fields + self.bias / self.n_sites) @ self.spread.T
         if len(self.images) == 1:
             return added
-        sources, letters, symbols = self.images.sources, self.images.letters, self.images.symbols
-        back = sources.argsort(1)  # where the image has the letter of a site
-        return torch.stack(
-            [added[b][:, a][:, :, s] for b, a, s in zip(back, letters, symbols, strict=True)]
-        ).mean(0)
+        back = self.images.remembered(self._places)
+        images = added.flatten().index_select(0, back).view(len(self.images), *added.shape)
+        return images.mean(0)
+
+    def _places(self) -> Tensor:
+        """Where what (site, letter, symbol) adds to an image stands, for all of them in turn."""
+        group, q, k = self.images, self.alphabet.size, self.n_symbols
+        sites = group.sources.argsort(1)[:, :, None, None]  # the image has the letter there
+        letters, symbols = group.letters[:, None, :, None], group.symbols[:, None, None]
+        return ((sites * q + letters) * k + symbols).flatten()
 
 
 class NetworkRule(LogitRule):
@@ -387,6 +415,7 @@ class MLPRule(NetworkRule):
             layers += [nn.Linear(inputs, outputs), nn.GELU()]
         network = nn.Sequential(*layers, nn.Linear(widths[-1], n_symbols))
         super().__init__(network, alphabet, n_sites, n_symbols, block, images=images)
+        self.settings = {"hidden": list(hidden)}
 
 
 class ConvRule(NetworkRule):
@@ -424,6 +453,7 @@ class ConvRule(NetworkRule):
         sites = n_sites // math.prod(block)
         network = _convolutions(block, sites, alphabet.values.shape[1], n_symbols, channels)
         super().__init__(network, alphabet, n_sites, n_symbols, block, images=images)
+        self.settings = {"channels": list(channels)}
 
 
 def _convolutions(

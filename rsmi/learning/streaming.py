@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
-from rsmi.lattice import Window
-from rsmi.learning.spin_symmetry import find_symmetry
+from rsmi.lattice import Space, Window
+from rsmi.lattice.alphabet import SPIN
+from rsmi.learning.symmetry import find_symmetry
 from rsmi.learning.windowed import (
     TEST,
     TRAINING,
@@ -18,7 +19,9 @@ from rsmi.learning.windowed import (
     at_least_one,
     stretches,
 )
+from rsmi.learning.windows import WindowPool
 from rsmi.sampling import EquilibrationReport, Ising, Sampler, equilibrate
+from rsmi.sampling.families.planes import up
 
 
 class StreamingWindowData(WindowedData):
@@ -93,7 +96,7 @@ class StreamingWindowData(WindowedData):
                 f"held_out_chains is {held_out_chains}; expected at least 2, one for validation "
                 "and one for the test"
             )
-        window.check(sampler.model.shape)
+        self.lay(Space.hypercubic(sampler.model.shape, SPIN))
         self.sampler = sampler
         self.chains, self.held_out_chains = chains, held_out_chains
         self.held_out_records, self.steps_per_refresh = held_out_records, steps_per_refresh
@@ -115,20 +118,24 @@ class StreamingWindowData(WindowedData):
             self._advance(held_out)
             kept.append(held_out.cpu().clone())
         self._kept = torch.stack(kept)
-        ising = isinstance(self.sampler.model, Ising)
-        spins = self._kept.flatten(0, 1)
-        self.symmetry = find_symmetry(spins, self.held_out_chains, self.window.extent, ising)
+        declared = isinstance(self.sampler.model, Ising)
+        letters = up(self._kept.flatten(0, 1))
+        chains, space = self.held_out_chains, self.placement.space
+        self.symmetry = find_symmetry(letters, chains, space, declared)
 
     def stream(self) -> Iterator[Batch]:
         """Windows of the pool, which moves on as they are drawn, from its first state on."""
         state, sweep = self._pool_state.clone(), self._sweep
-        pool = self.pool(state, TRAINING)
         for refresh in itertools.count():
             # The held-out chains ended at this sweep: no random number serves twice.
             self.sampler.advance(state, sweep + refresh * self.report.thin, self.report.thin)
-            generator = self.generator(TRAINING, refresh)
+            pool, generator = self.pool(up(state), TRAINING), self.generator(TRAINING, refresh)
             for _ in range(self.steps_per_refresh):
                 yield pool.draw(self.batch_size, generator)
+
+    def training_pool(self, epoch: int) -> WindowPool:
+        """The chains as they are when training begins."""
+        return self.pool(up(self._pool_state), TRAINING)
 
     def held_out(self, part: int) -> tuple[Tensor, Tensor, int]:
         """All records of the validation or of the test chains."""
@@ -137,7 +144,7 @@ class StreamingWindowData(WindowedData):
         own = {VALIDATION: slice(None, border), TEST: slice(border, None)}[part]
         configurations = self._kept[:, own]
         records, chains = configurations.shape[:2]
-        return configurations.flatten(0, 1), stretches(records * chains, chains), chains
+        return up(configurations.flatten(0, 1)), stretches(records * chains, chains), chains
 
     def _advance(self, state: Tensor) -> None:
         self.sampler.advance(state, self._sweep, self.report.thin)

@@ -25,7 +25,8 @@ _MOST_RECORDS = 4096
 _FEWEST_RECORDS = 16
 _FEWEST_CHAINS = 16
 _FEWEST_TURNS = 4  # changes of sign of a chain that is believed to visit both phases
-_LONG = 6  # stretches of the chain that must agree on a sign
+_LONG = 6  # stretches of the chain that must agree on a sign, at least
+_FAR = 50  # autocorrelation times in each of them
 _MOST_WORDS = 1024  # words of letters on a cluster that are counted one by one
 _MOST_MEANS = 4096  # means that are looked at in all
 _BLOCKS = 32  # stretches whose spread tells which differences deserve a full test
@@ -86,10 +87,10 @@ class DataSymmetry:
         """Raise InputError where a symmetry of the letters is to be imposed that the data break."""
         if z2 == "impose" and len(self.letters) < len(self.space.alphabet.symmetries):
             raise InputError(
-                f"z2 is 'impose', yet these configurations are not symmetric under every exchange "
-                f"of their letters ({self.against}): a field, a chain that hardly left one phase, "
-                "or values that are no letters of this kind; bring longer chains, or set "
-                "learning.z2: allow (model.init_args.z2 in a config of fit)"
+                "symmetry is 'impose', yet these configurations are not symmetric under every "
+                f"exchange of their letters ({self.against}): a field, a chain that hardly left "
+                "one phase, or values that are no letters of this kind; bring longer chains, or "
+                "set learning.symmetry: allow (model.init_args.symmetry in a config of fit)"
             )
 
     def symmetrises(self, z2: Literal["impose", "allow"]) -> bool:
@@ -193,17 +194,16 @@ class _Means:
         """What the data say against a symmetry; empty where no p-value is below a level."""
         renames = not torch.equal(g.letters, torch.arange(len(g.letters)))
         back = self.space.product(g, g) is self.space.symmetries[0]
-        found = []
+        found: list[tuple[int, float, Cluster, int]] = []
         for cluster in self.clusters:
             for which, series in self._suspects(cluster, g):
                 table = _by_chain(series, self._chains)
                 if declared:
                     p = _p_declared(table, back)
                 else:
-                    p = _p_phases(table, back) if renames else _student(table)
-                found.append((p, len(cluster), cluster, which))
-        worst = min(found, default=(1.0, 0, (), 0))
-        return self._explain(g, worst[2], worst[3]) if worst[0] < level else ""
+                    p = _p_phases(table) if renames else _student(table)
+                found += [(len(cluster), p, cluster, which)] if p < level else []
+        return self._explain(g, *min(found)[2:]) if found else ""
 
     def of(self, cluster: Cluster) -> tuple[Series, Series]:
         """Mean of each function of a cluster in each configuration (n, k), and in stretches."""
@@ -353,19 +353,22 @@ def _p_declared(table: Series, back: bool) -> float:
     return max(_student(table), _signs(chains) if back else whole)
 
 
-def _p_phases(table: Series, back: bool) -> float:
+def _p_phases(table: Series) -> float:
     """The same where a chain may stay in one of several phases for long.
 
-    Its autocorrelation then is that inside a phase. So a few long stretches must agree with
-    each other too, or many excursions to one side must outweigh those to the other. A chain
-    that hardly ever changed sign cannot be told from one in a field: it counts as one.
+    Its autocorrelation then is that inside a phase. So long stretches must agree with each other
+    too, the fewer the longer the chain remembers. A chain that hardly ever changed sign cannot be
+    told from one in a field: it counts as one.
     """
     p, values = _student(table), table.flatten()
-    if (np.diff(np.sign(values)) != 0).sum() < _FEWEST_TURNS:
+    if p == 1 or (np.diff(np.sign(values)) != 0).sum() < _FEWEST_TURNS:
         return p
-    long = np.array([part.mean() for part in np.array_split(values, _LONG)])
-    agree = max(p, _mean_test(long))
-    return min(1.0, 2 * min(agree, _signs(_excursions(values)))) if back else agree
+    try:
+        memory = correlation(table).time
+    except RsmiError:  # only whole chains told
+        return p
+    stretches = np.array_split(values, max(_LONG, int(len(values) / (_FAR * memory))))
+    return max(p, _mean_test(np.array([part.mean() for part in stretches])))
 
 
 def _student(table: Series) -> float:
@@ -391,13 +394,6 @@ def _mean_test(values: Series) -> float:
     if error == 0:
         return 0.0 if mean else 1.0
     return float(2 * stats.t.sf(mean / error, len(values) - 1))
-
-
-def _excursions(values: Series) -> Series:
-    """Sums over stretches of one sign, each added to the next one, which has the other sign."""
-    starts = np.flatnonzero(np.diff(np.sign(values), prepend=np.nan) != 0)
-    sums = np.add.reduceat(values, starts)
-    return sums[: len(sums) // 2 * 2].reshape(-1, 2).sum(1)
 
 
 def _signs(means: Series) -> float:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import pytorch_lightning as pl
@@ -12,17 +12,18 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from rsmi.errors import InputError
 from rsmi.information import block_labels
-from rsmi.lattice import Window
+from rsmi.lattice import Placement, Space, Window, place, word_index
 from rsmi.learning.prefetch import Prefetch
-from rsmi.learning.spin_symmetry import Symmetry
-from rsmi.learning.windows import WindowPool
+from rsmi.learning.symmetry import DataSymmetry
+from rsmi.learning.windows import Images, WindowPool
 
 Batch = tuple[Tensor, Tensor]
 
-TRAINING, VALIDATION, TEST, PARTNERS = range(4)
+TRAINING, VALIDATION, TEST, PARTNERS, COUNTING = range(5)
 """Streams of random numbers."""
 
 _AHEAD = 64  # batches drawn before they are asked for
+_COUNTED = 1 << 17  # windows whose words are counted
 _STRETCHES, _PER_CHAIN = 64, 16  # least number of labels, in all and of each of few chains
 
 
@@ -31,8 +32,8 @@ class HeldOut:
     """Pairs that no training step saw, for the final value.
 
     Args:
-        v: (n, n_v) int8 blocks.
-        e: (n, n_e) int8 environments.
+        v: (n, n_v) int8 letters of blocks.
+        e: (n, n_e) int8 letters of environments.
         groups: (n,) int64 labels of stretches of Markov chains, those of one chain in a row.
         chains: Number of independent chains, each with the same number of labels.
         symmetry: What symmetries the configurations have.
@@ -42,7 +43,7 @@ class HeldOut:
     e: Tensor
     groups: Tensor
     chains: int
-    symmetry: Symmetry
+    symmetry: DataSymmetry
 
 
 class WindowedData(pl.LightningDataModule):
@@ -66,7 +67,10 @@ class WindowedData(pl.LightningDataModule):
         InputError: For a number below 1.
     """
 
-    symmetry: Symmetry
+    placement: Placement
+    """The window in the space of the configurations; known after `setup`."""
+
+    symmetry: DataSymmetry
     """What symmetries the configurations have; known after `setup`."""
 
     def __init__(
@@ -84,6 +88,8 @@ class WindowedData(pl.LightningDataModule):
         self.windows_per_configuration = windows_per_configuration
         self.seed, self.shuffle_environments = seed, shuffle_environments
         self._ahead: Prefetch[Batch] | None = None
+        self._images: Images | None = None
+        self._words: dict[int, tuple[Tensor, Tensor] | None] = {}
         at_least_one(
             batch_size=batch_size,
             steps_per_epoch=steps_per_epoch,
@@ -95,7 +101,11 @@ class WindowedData(pl.LightningDataModule):
         raise NotImplementedError
 
     def held_out(self, part: int) -> tuple[Tensor, Tensor, int]:
-        """Configurations of VALIDATION or TEST, labels of stretches of chains, how many chains."""
+        """Letters of VALIDATION or TEST, labels of stretches of chains, how many chains."""
+        raise NotImplementedError
+
+    def training_pool(self, epoch: int) -> WindowPool:
+        """The configurations that training windows of an epoch are drawn from."""
         raise NotImplementedError
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -125,13 +135,61 @@ class WindowedData(pl.LightningDataModule):
             number = (number * 1_000_003 + part + 1) % (1 << 63)
         return torch.Generator().manual_seed(number)
 
+    def lay(self, space: Space) -> None:
+        """Place the window.
+
+        Raises:
+            InputError: For a window that does not fit the space.
+        """
+        self.placement = place(self.window, space)
+
+    def without_symmetry(self) -> None:
+        """Take the windows as they are, neither turned nor with other letters."""
+        self.symmetry = replace(self.symmetry, group=self.symmetry.group[:1], declared=False)
+        self._images = None
+
+    def frequent_words(self, most: int) -> tuple[Tensor, Tensor] | None:
+        """The words that blocks of training windows make.
+
+        Args:
+            most: How many different ones there may be.
+
+        Returns:
+            The letters (S, n_v) int8 in the order of `rsmi.lattice.words`, and how often each came
+            (S,). All words are there if half of them come, else those that come, with all images
+            under the symmetries of the letters; None where there are too many.
+        """
+        if most not in self._words:
+            self._words[most] = self._count_words(most)
+        return self._words[most]
+
+    def _count_words(self, most: int) -> tuple[Tensor, Tensor] | None:
+        q, n_v = self.placement.space.alphabet.size, self.placement.n_visible
+        if n_v * math.log(q) > 62 * math.log(2):
+            return None
+        v, _ = self.training_pool(0).draw(_COUNTED, self.generator(COUNTING))
+        numbers = word_index(v, q)
+        if len(numbers.unique()) > most:
+            return None
+        renamed = torch.tensor(self.placement.space.alphabet.symmetries, dtype=torch.int8)
+        found = word_index(renamed[:, v.unique(dim=0).long()].flatten(0, 1), q).unique()
+        if q**n_v <= min(most, 2 * len(found)):
+            found = torch.arange(q**n_v)
+        if len(found) > most:
+            return None
+        counts = torch.bincount(torch.searchsorted(found, numbers), minlength=len(found))
+        return (found[:, None] // q ** torch.arange(n_v) % q).to(torch.int8), counts
+
     def pool(self, configurations: Tensor, stream: int) -> WindowPool:
-        """Windows of configurations (n, *shape), each block with its own or another environment."""
+        """Windows of letters (n, *shape), each block with its own or another environment."""
         partners = None
         if self.shuffle_environments:
             generator = self.generator(PARTNERS, stream)
             partners = torch.randperm(len(configurations), generator=generator)
-        return WindowPool(self.window, configurations, partners, self.symmetry.group)
+        if self._images is None:
+            place = str(configurations.device)
+            self._images = Images(self.placement, self.symmetry.group, place)
+        return WindowPool(self._images, configurations, partners)
 
     def _share(self, batch: Batch) -> Batch:
         """The part of a batch that is this process's, where several devices train together.

@@ -1,16 +1,20 @@
 """Apply a rule again and again, and read critical exponents off the flow of couplings."""
 
+from rsmi.renormalization.averages import Average
 from rsmi.renormalization.coarse_grain import coarse_grain
+from rsmi.renormalization.coarse_samples import CoarseSamples, coarse_samples, coarse_space
 from rsmi.renormalization.couplings import Interaction, generate_interactions
 from rsmi.renormalization.exponents import SYMBOLS, Exponent
 from rsmi.renormalization.measure import measure
-from rsmi.renormalization.monte_carlo_rg import MCRGResult, check_iteration, renormalise
+from rsmi.renormalization.monte_carlo_rg import check_iteration, find_rule, renormalise
+from rsmi.renormalization.result import MCRGResult, known_exponents
 from rsmi.renormalization.stability import ScanEntry, over_steps, stability_matrix
-from rsmi.renormalization.verdict import Average, Drift, Verdict, copies
+from rsmi.renormalization.verdict import Drift, Verdict, copies
 
 __all__ = [
     "SYMBOLS",
     "Average",
+    "CoarseSamples",
     "Drift",
     "Exponent",
     "Interaction",
@@ -19,8 +23,12 @@ __all__ = [
     "Verdict",
     "check_iteration",
     "coarse_grain",
+    "coarse_samples",
+    "coarse_space",
     "copies",
+    "find_rule",
     "generate_interactions",
+    "known_exponents",
     "measure",
     "over_steps",
     "renormalise",

@@ -172,7 +172,7 @@ def _scale(entry: ScanEntry) -> float:
     return entry.shape[0] / entry.coarse_shape[0]
 
 
-def critical_exponents(
+def exponents_of(
     even: Sequence[ScanEntry],
     odd: Sequence[ScanEntry],
     dimension: int,

@@ -1,6 +1,5 @@
-"""Rules and operators for any letters: a letter drawn for each block, clusters of equal letters."""
+"""Operators of any letters: clusters of sites that hold one letter."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,77 +7,11 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from rsmi.compiling import njit
-from rsmi.errors import InputError
 from rsmi.lattice import Alphabet
 from rsmi.renormalization.couplings import Interaction, Parity
 from rsmi.renormalization.measure import Plan, pack_bits, popcount, shift_planes
-from rsmi.sampling.random import Stream, check_seed, philox4x32
-
-_CERTAIN = 1 << 32
-_STREAM = int(Stream.COARSE_GRAIN)
-_MOST_ROWS = 1 << 24
-
-
-@dataclass(frozen=True)
-class LetterRule:
-    """A rule p(h|v) on letters, made ready for the compiled loop.
-
-    Args:
-        cumulative: (q**n_v, K) int64; h is K - 1 - j for the first j whose entry lies above a
-            32-bit random number.
-        n_letters: q.
-        block: Extents of a block.
-        seed: Of the draws.
-    """
-
-    cumulative: NDArray[np.int64]
-    n_letters: int
-    block: tuple[int, ...]
-    seed: int
-
-    @classmethod
-    def of(cls, table: Tensor, n_letters: int, block: Sequence[int], seed: int) -> Self:
-        """Check a table (q**n_v, K), rows as in `rsmi.lattice.words`, and add up its columns.
-
-        Raises:
-            InputError: For another shape, or rows that are no probabilities.
-        """
-        rows = n_letters ** math.prod(block)
-        if rows > _MOST_ROWS or table.dim() != 2 or len(table) != rows:
-            raise InputError(
-                f"the table of a rule for blocks of {list(block)} with {n_letters} letters has "
-                f"shape {list(table.shape)}; expected ({rows}, K), one row for each state of the "
-                f"block, and at most {_MOST_ROWS} rows"
-            )
-        p = table.double().flip(1)
-        if not bool((p >= 0).all() and ((p.sum(1) - 1).abs() < 1e-6).all()):
-            raise InputError("the rows of a rule's table are probabilities and must sum to 1")
-        cumulative = (p.cumsum(1) * _CERTAIN).round().long().clamp(max=_CERTAIN)
-        cumulative[:, -1] = _CERTAIN
-        return cls(cumulative.numpy(), n_letters, tuple(block), check_seed(seed))
-
-    def apply(
-        self, letters: NDArray[np.int8], sites: NDArray[np.int32], first_index: int, level: int
-    ) -> NDArray[np.int8]:
-        """Coarse-grain (n, images, n_sites) letters: (n, images, len(sites)).
-
-        The draws are a pure function of (seed, level, index of the configuration, index of the
-        block); rows of 0 and 1 use none. With two letters they are those of `Rule`.
-        """
-        out = np.empty((*letters.shape[:2], len(sites)), dtype=np.int8)
-        low, high = self.seed & 0xFFFFFFFF, self.seed >> 32
-        q = self.n_letters
-        _apply(letters, sites, self.cumulative, q, first_index, level, low, high, out)
-        return out
-
-    def plan(
-        self, shape: tuple[int, ...], bases: Mapping[Parity, tuple["LetterOperator", ...]]
-    ) -> "LetterPlan":
-        """Lay out the operators of its letters for a lattice shape."""
-        return LetterPlan.of(shape, bases, self.n_letters)
 
 
 @dataclass(frozen=True)
@@ -232,36 +165,6 @@ def _component(counts: NDArray[np.int64], operator: LetterOperator) -> NDArray[n
     mine = counts[:, list(operator.orbit)]
     total = mine.sum(1, keepdims=True)
     return total if operator.parity == "even" else len(operator.orbit) * mine - total
-
-
-@njit(cache=True, nogil=True)
-def _apply(letters, sites, cumulative, q, first, level, key0, key1, out):  # type: ignore[no-untyped-def]
-    n, images, _ = letters.shape
-    n_blocks, n_v = sites.shape
-    n_symbols = cumulative.shape[1]
-    random = (np.uint32(0), np.uint32(0), np.uint32(0), np.uint32(0))
-    for c in range(n):
-        low, high = (first + c) & 0xFFFFFFFF, (first + c) >> 32
-        drawn = -1
-        for image in range(images):
-            for b in range(n_blocks):
-                state = 0
-                for i in range(n_v - 1, -1, -1):
-                    state = state * q + letters[c, image, sites[b, i]]
-                number, certain = np.int64(0), True
-                for j in range(n_symbols):
-                    if 0 < cumulative[state, j] < _CERTAIN:
-                        certain = False
-                if not certain:
-                    address = image * n_blocks + b
-                    if drawn != address >> 2:
-                        drawn = address >> 2
-                        random = philox4x32(drawn, low, level | high << 8, _STREAM, key0, key1)
-                    number = np.int64(random[address & 3])
-                j = 0
-                while cumulative[state, j] <= number:
-                    j += 1
-                out[c, image, b] = n_symbols - 1 - j
 
 
 @njit(cache=True, nogil=True)

@@ -1,74 +1,43 @@
 """The whole analysis of one rule: from samples to critical exponents."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.lattice import Alphabet, Space, coarse_shape, words
+from rsmi.lattice import Alphabet, Space, Window, coarse_shape, place
 from rsmi.lattice.alphabet import SPIN
+from rsmi.learning import CLASSICAL, Rule, load_rule, rule_name
 from rsmi.progress import Progress, silent
-from rsmi.renormalization.coarse_grain import Rule
+from rsmi.renormalization.averages import ordered
+from rsmi.renormalization.coarse_grain import BitRule, LetterRule, WideRule
 from rsmi.renormalization.couplings import Operator, Parity, generate_interactions
-from rsmi.renormalization.exponents import Exponent, critical_exponents
-from rsmi.renormalization.letters import LetterRule, letter_operators
+from rsmi.renormalization.exponents import exponents_of
+from rsmi.renormalization.letters import letter_operators
 from rsmi.renormalization.moments import Moments
+from rsmi.renormalization.result import MCRGResult, known_exponents
 from rsmi.renormalization.stability import ScanEntry, scan
 from rsmi.renormalization.stream import IteratedRule, Source, accumulate
-from rsmi.renormalization.verdict import Told, Verdict, judge, ordered
-from rsmi.sampling import OrderReport
+from rsmi.renormalization.verdict import Told, copies, judge
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.threads import cores
-from rsmi.storage import check_source
+from rsmi.storage import check_source, samples_of
 
 _SAMPLES_PER_COUPLING = 20
 _LEAST_STEPS = 3  # where corrections shrink slowly, so that a truncation error can be stated
 
 
-@dataclass(frozen=True)
-class MCRGResult:
-    """What a Monte Carlo renormalisation-group analysis found.
-
-    Args:
-        shapes: Lattice shape at each level, the samples' first.
-        interactions: The basis of each parity, in order; of letters, operators by sector.
-        scan: Leading exponents by parity, level and size of the basis.
-        verdict: Whether the flow rests, without which no exponent is quoted.
-        n: Configurations used.
-        blocks: Independent blocks of the data behind the jackknife errors.
-        order: How much the configurations remember of each other.
-        omega: Exponent of corrections that shrink slowly; None where they shrink as b**-2.
-    """
-
-    shapes: tuple[tuple[int, ...], ...]
-    interactions: Mapping[Parity, Sequence[Operator]]
-    scan: tuple[ScanEntry, ...]
-    verdict: Verdict
-    n: int
-    blocks: int
-    order: OrderReport
-    omega: float | None
-
-    @property
-    def exponents(self) -> dict[str, Exponent]:
-        """Final numbers by name, see `critical_exponents`.
-
-        Raises:
-            AnalysisError: If there is no fixed point, with the reasons.
-        """
-        self.verdict.check()
-        return critical_exponents(*_sectors(self.scan), len(self.shapes[0]), self.omega)
-
-
 def renormalise(
-    samples: Source,
-    table: Tensor,
-    block: Sequence[int],
+    samples: object,
+    rule: Rule | str | os.PathLike[str],
     *,
+    block: Sequence[int] | None = None,
+    trust: bool = False,
     levels: int | None = None,
     reach: float = 2.0,
     n_even: int | None = None,
@@ -86,10 +55,14 @@ def renormalise(
     The samples are streamed once; neither memory nor any digit depends on pieces or workers.
 
     Args:
-        samples: Configurations at the critical point, of a space with one site in each cell.
-        table: (q**n_v, q) float64 p(h|v), alike under every symmetry of the q letters; row and
-            column as in `rsmi.lattice.words`. With two letters odd under the flip of all spins.
-        block: Extents of the block in cells, all equal.
+        samples: Configurations at the critical point, of a space with one site in each cell:
+            a source, or whatever `rsmi.storage.samples_of` takes.
+        rule: A rule that gives the letters that it takes, alike under their symmetries; the name
+            of one; or the directory of a trained one. Where its table would not fit in memory its
+            network is asked for every block.
+        block: Extents of the block of a rule known by name, in cells, all equal; 2 without.
+        trust: Whether code of a trained rule of somebody's own may run, see
+            `rsmi.learning.load_rule`.
         levels: Steps; without it as many as leave a lattice at least 2 sites wide, in three
             dimensions 4. A single step is accepted only where the lattice cannot give two.
         reach: Largest distance between two spins of an interaction, in lattice constants.
@@ -109,26 +82,90 @@ def renormalise(
 
     Source: R. H. Swendsen (1979), Phys. Rev. Lett. 42, 859.
     """
-    space = _space(samples)
-    order = check_source(samples)  # what its axes are comes before what a block is
-    rule = _rule(table, tuple(block), space.alphabet, seed)
-    critical = getattr(samples, "critical", None)
+    source = cast(Source, samples) if hasattr(samples, "read") else samples_of(samples)
+    space = _space(source)
+    order = check_source(source)  # what its axes are comes before what a block is
+    chosen = find_rule(rule, space, block, trust=trust)
+    iterated = _iterated(chosen, space, seed)
+    critical = getattr(source, "critical", None)
     omega = _omega(critical, space)
-    shapes = _shapes(space.cells, rule.block, levels, slow=omega is not None)
+    shapes = _shapes(space.cells, chosen.block, levels, slow=omega is not None)
     bases = _bases(reach, space, {"even": n_even, "odd": n_odd})
-    _check_amount(len(samples), samples.chains, max(map(len, bases.values())), blocks)
+    _check_amount(len(source), source.chains, max(map(len, bases.values())), blocks)
     blocks = min(blocks, order.blocks)
     steps, threads = len(shapes) - 1, workers or cores()
-    rows = _rows(samples, space)
+    rows = _rows(source, space)
     moments = accumulate(
-        rows, rule, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
+        rows, iterated, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
     )
-    scans = _scans(moments, rule.block[0])
-    found = critical_exponents(scans["even"], scans["odd"], len(space.cells), omega)
-    told = Told.of(samples, critical, omega)
-    verdict = judge(scans, moments, found, table, space.alphabet, told)
+    scans = _scans(moments, chosen.block[0])
+    found = exponents_of(scans["even"], scans["odd"], len(space.cells), omega)
+    told = Told.of(source, critical, omega)
+    verdict = judge(scans, moments, found, copies(chosen), told)
     used, entries = len(moments["even"].count), scans["even"] + scans["odd"]
-    return MCRGResult(shapes, bases, entries, verdict, order.n, used, order, omega)
+    known, remark = known_exponents(source)
+    return MCRGResult(
+        rule_name(rule),
+        shapes,
+        bases,
+        entries,
+        verdict,
+        order.n,
+        used,
+        order,
+        omega,
+        known,
+        remark,
+    )
+
+
+def find_rule(
+    rule: Rule | str | os.PathLike[str],
+    space: Space,
+    block: Sequence[int] | None = None,
+    *,
+    trust: bool = False,
+) -> Rule:
+    """A rule for boxes of a space, by itself, by name or from its directory.
+
+    Args:
+        rule: As in `renormalise`.
+        space: Where its letters live.
+        block: Extents of the block of a rule known by name, 2 along each axis without; checked for
+            any other.
+        trust: As in `renormalise`.
+
+    Raises:
+        InputError: For an unknown or damaged rule, one for other letters or another block, or a
+            block that is no box.
+    """
+    if not isinstance(rule, Rule) and rule in CLASSICAL:
+        extents = (2,) * len(space.cells) if block is None else tuple(block)
+        return load_rule(rule, place(Window(extents, buffer=0, environment=None), space))
+    found = rule if isinstance(rule, Rule) else load_rule(rule, trust=trust)
+    if block is not None and tuple(block) != found.block:
+        raise InputError(
+            f"the rule has block {list(found.block)}, asked for was {list(block)}; leave the block "
+            "out, or choose another rule"
+        )
+    names, letters = found.alphabet.names, space.alphabet.names
+    if names != letters:
+        raise InputError(
+            f"the rule is for the letters {', '.join(names)}, those of the samples are "
+            f"{', '.join(letters)}; use a rule for these letters"
+        )
+    if len(found.block) != len(space.cells):
+        raise InputError(
+            f"the lattice {list(space.cells)} has {len(space.cells)} axes, the block of the rule "
+            f"is {list(found.block) or f'{found.n_sites} sites that are no box'}; only boxes with "
+            f"one extent for each axis tile it, such as {[2] * len(space.cells)}"
+        )
+    if found.n_sites != math.prod(found.block) * space.sites:
+        raise InputError(
+            f"the rule is for {found.n_sites} sites in a block of {list(found.block)} cells, of "
+            f"which each has {space.sites} on the lattice {space.cell.name}"
+        )
+    return found
 
 
 def check_iteration(samples: object) -> None:
@@ -217,62 +254,57 @@ def _scans(moments: dict[Parity, Moments], scale: int) -> dict[Parity, tuple[Sca
         raise
 
 
-def _sectors(entries: Sequence[ScanEntry]) -> tuple[list[ScanEntry], list[ScanEntry]]:
-    """Even and odd entries."""
-    even = [entry for entry in entries if entry.parity == "even"]
-    return even, [entry for entry in entries if entry.parity == "odd"]
-
-
-def _rule(table: Tensor, block: tuple[int, ...], alphabet: Alphabet, seed: int) -> IteratedRule:
-    two = alphabet.size == 2
-    rule = Rule.of(table, block, seed) if two else _letter_rule(table, block, alphabet, seed)
+def _iterated(rule: Rule, space: Space, seed: int) -> IteratedRule:
+    """A rule made ready for its loop, if it takes letters to letters alike under symmetries."""
+    alphabet, block = space.alphabet, rule.block
     if len(set(block)) != 1 or block[0] < 2:
         raise InputError(
             f"block {list(block)} does not rescale all directions alike; exponents need equal "
             "extents of at least 2, such as [2, 2]"
         )
-    if two and not torch.allclose(table, table.flip(0, 1), atol=1e-6):
+    if rule.n_symbols != alphabet.size:
         raise InputError(
-            "the rule is not odd under the flip of all spins, p(h|v) != p(-h|-v), so it mixes the "
-            "even and odd sectors; learn it with z2: impose, or use (table + table.flip(0, 1)) / 2"
-        )
-    return rule
-
-
-def _letter_rule(
-    table: Tensor, block: tuple[int, ...], alphabet: Alphabet, seed: int
-) -> LetterRule:
-    """A rule that takes letters to letters and commutes with their symmetries."""
-    q, n_v = alphabet.size, math.prod(block)
-    rule = LetterRule.of(table, q, block, seed)
-    if table.shape[1] != q:
-        raise InputError(
-            f"the rule has {table.shape[1]} symbols per block, the samples {q} letters "
+            f"the rule has {rule.n_symbols} symbols per block, the samples {alphabet.size} letters "
             f"({', '.join(alphabet.names)}); a rule can be iterated only if its output is again "
             "one of the letters"
         )
-    spelled = words(q, n_v)
-    for p in alphabet.symmetries:
-        renamed = torch.tensor(p)[spelled] @ (q ** torch.arange(n_v))
-        if not torch.allclose(table[renamed][:, list(p)], table, atol=1e-6):
+    _check_symmetry(rule, alphabet)
+    if not rule.fits_table:
+        return WideRule.of(rule, seed)
+    if alphabet.size == 2:
+        return BitRule.of(rule.table(), block, seed)
+    return LetterRule.of(rule.table(), alphabet.size, block, seed)
+
+
+def _check_symmetry(rule: Rule, alphabet: Alphabet) -> None:
+    """Refuse a rule that mixes the sectors."""
+    letters, close = rule.some_words(), 1e-6 if rule.fits_table else 1e-4
+    with torch.no_grad():
+        p = rule.log_prob(letters).exp()
+        for symmetry in map(list, alphabet.symmetries[1:]):
+            image = rule.log_prob(torch.tensor(symmetry)[letters]).exp()
+            if torch.allclose(image[:, symmetry], p, atol=close):
+                continue
+            if alphabet.size == 2:
+                raise InputError(_NOT_ODD)
             raise InputError(
                 "the rule is not alike under the symmetry of the letters that takes "
-                f"{', '.join(alphabet.names)} to {', '.join(alphabet.names[a] for a in p)}, "
-                "p(gh|gv) != p(h|v), so it mixes the sectors; average it over the symmetries, or "
+                f"{', '.join(alphabet.names)} to {', '.join(alphabet.names[a] for a in symmetry)}, "
+                "p(gh|gv) != p(h|v), so it mixes the sectors; learn it with symmetry: impose, or "
                 "use plurality"
             )
-    return rule
+
+
+_NOT_ODD = (
+    "the rule is not odd under the flip of all spins, p(h|v) != p(-h|-v), so it mixes the even and "
+    "odd sectors; learn it with symmetry: impose, or use (table + table.flip(0, 1)) / 2"
+)
 
 
 def _shapes(
     shape: tuple[int, ...], block: tuple[int, ...], levels: int | None, *, slow: bool
 ) -> tuple[tuple[int, ...], ...]:
     """Lattice shapes of all levels; as deep as possible where the depth is left open."""
-    if len(shape) != len(block):
-        raise InputError(
-            f"the lattice {list(shape)} has {len(shape)} axes, the block {list(block)} has "
-            f"{len(block)}; give one extent for each axis, such as {[2] * len(shape)}"
-        )
     shapes = _tilings(shape, block, 4 if levels is None and len(shape) >= 3 else 2)
     possible = len(shapes) - 1
     wanted = max(possible, 1) if levels is None else levels

@@ -54,7 +54,7 @@ class SectorPlan(Protocol):
 
 
 class IteratedRule(Protocol):
-    """A rule whose coarse variables are of the kind that it takes: `Rule`, `LetterRule`."""
+    """A rule made ready whose symbols are the letters that it takes."""
 
     @property
     def block(self) -> tuple[int, ...]:

@@ -1,6 +1,5 @@
 """Whether the flow rests: what must hold before a critical exponent is quoted."""
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,14 +8,13 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import fdtrc, stdtrit
-from torch import Tensor
+from scipy.special import stdtrit
 from torch.nn import functional as F
 
 from rsmi.errors import AnalysisError
 from rsmi.information.estimate import Estimate
-from rsmi.lattice import Alphabet, words
-from rsmi.lattice.alphabet import SPIN
+from rsmi.learning.rules import Rule
+from rsmi.renormalization.averages import Average, flip_chance, forbidden, odd_averages, ordered
 from rsmi.renormalization.couplings import Parity
 from rsmi.renormalization.exponents import SYMBOLS, Change, Exponent, changes, choose
 from rsmi.renormalization.moments import Moments
@@ -24,11 +22,7 @@ from rsmi.renormalization.stability import ScanEntry, by_level, jackknife_error,
 from rsmi.sampling.exact.universality import CriticalPoint
 
 _DRIFT_ALARM = 1e-4
-_ODD_ALARM = 1e-6
-_LEAST_GROUPS = 16
-_MOST_ODD = 4
 _LEAST_CURVATURE = 0.03
-_ORDERED = 0.985
 
 # What a step may change at the critical point of the Ising model, for majority-like rules.
 _FIRST: dict[Parity, float] = {"even": 0.025, "odd": 0.0075}  # times b
@@ -134,21 +128,6 @@ class Drift:
 
 
 @dataclass(frozen=True)
-class Average:
-    """Mean of an interaction, per term and site; an odd one vanishes by the flip symmetry.
-
-    Args:
-        name: Of the interaction.
-        level: Of the lattice.
-        value: With a standard error that knows of correlations longer than a block.
-    """
-
-    name: str
-    level: int
-    value: Estimate
-
-
-@dataclass(frozen=True)
 class Verdict:
     """Whether samples and rule are at a fixed point, as far as the data can tell.
 
@@ -206,8 +185,7 @@ def judge(
     scans: Mapping[Parity, Sequence[ScanEntry]],
     moments: Mapping[Parity, Moments],
     exponents: Mapping[str, Exponent],
-    table: Tensor,
-    alphabet: Alphabet,
+    copied: str | None,
     told: Told,
 ) -> Verdict:
     """Look for every sign that a flow does not rest.
@@ -226,9 +204,9 @@ def judge(
     shape = moments["even"].shapes[0]
     reasons = [
         told.off_critical(shape),
-        copies(table, alphabet),
+        copied,
         ordered(moments["even"]),
-        _forbidden(odd, chance),
+        forbidden(odd, chance),
         _not_rescaled(moved, scans["odd"][0], len(moments["odd"].count), slow),
         *(_drifting(scan, drifts) for scan in scans.values()),
         *_irrelevant(exponents, len(shape)),
@@ -281,80 +259,6 @@ def _drifting(entries: Sequence[ScanEntry], drifts: Sequence[Drift]) -> str | No
     )
 
 
-def odd_averages(moments: Moments) -> tuple[Average, ...]:
-    """Averages of all odd interactions on the lattice of the samples and the first coarse one."""
-    found = []
-    for level, component in itertools.product(range(2), _free(moments)):
-        means = moments.averages(level, component)
-        errors = np.max([_standard_errors(joined) for joined in _groupings(means)], 0)
-        letter = f" of letter {component}" if moments.components > 1 else ""
-        for interaction, mean, error in zip(
-            moments.interactions, means.mean(0), errors, strict=True
-        ):
-            value = Estimate(float(mean), float(error), "estimate", unit="1")
-            found.append(Average(interaction.name + letter, level, value))
-    return tuple(found)
-
-
-def _free(moments: Moments) -> range:
-    """Components that are independent: all but the last of a vector, whose sum is 0."""
-    return range(max(1, moments.components - 1))
-
-
-def flip_chance(moments: Moments) -> float:
-    """Probability of odd averages so far from 0 all together, if symmetry makes them vanish.
-
-    ```
-    T^2 = G x C^-1 x,    F = T^2 (G - m) / (m (G - 1))        (Hotelling, G groups, m averages)
-    ```
-
-    All together they tell more than each: near a critical point they follow the sign of the
-    magnetisation and scatter widely, but what one of them is at a given other scatters little.
-    """
-    found = []
-    for level in range(2):
-        parts = [moments.averages(level, c)[:, :_MOST_ODD] for c in _free(moments)]
-        means = np.concatenate(parts, 1)[:, : 2 * _MOST_ODD]
-        found.append(max(_hotelling(joined) for joined in _groupings(means)))
-    return min(1.0, len(found) * min(found))
-
-
-def _hotelling(groups: NDArray[np.float64]) -> float:
-    n, m = groups.shape
-    mean, scatter = groups.mean(0), np.cov(groups.T).reshape(m, m)
-    squared = float(n * mean @ np.linalg.pinv(scatter, rcond=1e-10, hermitian=True) @ mean)
-    return float(fdtrc(m, n - m, squared * (n - m) / (m * (n - 1))))
-
-
-def _standard_errors(groups: NDArray[np.float64]) -> NDArray[np.float64]:
-    errors: NDArray[np.float64] = groups.std(0, ddof=1) / math.sqrt(len(groups))
-    return errors
-
-
-def _groupings(blocks: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Means of (blocks, m), and of neighbouring blocks joined again and again.
-
-    A chain that turns over more slowly than a block is long has correlated blocks, whose scatter
-    alone would promise too much.
-    """
-    found = [blocks]
-    while len(found[-1]) >= 2 * _LEAST_GROUPS:
-        parts = np.array_split(blocks, len(found[-1]) // 2)
-        found.append(np.array([part.mean(0) for part in parts]))
-    return found
-
-
-def _forbidden(averages: Sequence[Average], chance: float) -> str | None:
-    if chance > _ODD_ALARM:
-        return None
-    listed = ", ".join(f"{a.name} {a.value}" for a in averages if a.level == 0)
-    return (
-        f"averages that must vanish under the flip of all spins do not ({listed}; chance "
-        f"{chance:.0e}): are these +1 and -1 of a model in a field, letters of a model with more "
-        "states, or chains too short to turn over?"
-    )
-
-
 def rescaling(moments: Moments, entries: Sequence[ScanEntry]) -> Estimate:
     """How far the magnetisation disagrees with the scan about y_h, in the first step.
 
@@ -387,7 +291,7 @@ def _not_rescaled(moved: Estimate, first: ScanEntry, blocks: int, slow: bool) ->
     )
 
 
-def copies(table: Tensor, alphabet: Alphabet = SPIN) -> str | None:
+def copies(rule: Rule) -> str | None:
     """Why a rule whose mean of h is (nearly) linear in v has no fixed point; None if it is not.
 
     ```
@@ -400,54 +304,31 @@ def copies(table: Tensor, alphabet: Alphabet = SPIN) -> str | None:
     by b^(2 d - 2 y_h). Decimation is such a rule, on whichever site, and any mixture of those.
 
     Args:
-        table: (q**n_v, q) float64 p(h|v).
-        alphabet: The q letters.
+        rule: With as many symbols as letters.
 
     >>> from rsmi.learning import decimation, majority
-    >>> (copies(decimation((2, 2)).table()) or "")[:34]
+    >>> (copies(decimation((2, 2))) or "")[:34]
     'the rule copies spins of its block'
-    >>> copies(majority((2, 2)).table()) is None
+    >>> copies(majority((2, 2))) is None
     True
     """
-    q = alphabet.size
-    mean = table.double() @ alphabet.values.double()
+    letters, q = rule.some_words(), rule.alphabet.size
+    with torch.no_grad():
+        mean = rule.log_prob(letters).exp().double() @ rule.alphabet.values.double()
     mean = mean - mean.mean(0)
-    spelled = F.one_hot(words(q, round(math.log(len(table), q))), q).double()
-    of_site = torch.einsum("rsa,rd->sad", spelled, mean) * q / len(mean)  # E[h|letter of a site]
-    total = float(mean.square().sum(1).mean())
-    linear = float(of_site.square().sum()) / q
-    curved = 1 - linear / total if total else 0.0
+    sites = F.one_hot(letters, q)[..., 1:].flatten(1).double()
+    sites = sites - sites.mean(0)
+    linear = sites @ torch.linalg.lstsq(sites, mean).solution
+    total, rest = float(mean.square().sum()), float((mean - linear).square().sum())
+    if len(letters) < rule.n_words:  # the fit takes up some of the noise of those drawn
+        rest *= len(letters) / max(1, len(letters) - sites.shape[1])
+    curved = rest / total if total else 0.0
     if curved > _LEAST_CURVATURE:
         return None
     return (
         "the rule copies spins of its block, as decimation does (its mean is linear in them but "
         f"for {100 * max(curved, 0.0):.1f} %), so that correlations of far spins are not rescaled "
         "and no fixed point exists; use majority or a learned rule"
-    )
-
-
-def ordered(even: Moments) -> str | None:
-    """Say so where neighbours hardly ever differ, on any lattice at least 4 sites wide."""
-    levels = [level for level, shape in enumerate(even.shapes) if min(shape) >= 4]
-    agree = [_agreement(even, level) for level in levels]
-    if max(agree) < _ORDERED:
-        return None
-    shares = ", ".join(f"{share:.4f}" for share in agree)
-    return (
-        f"the samples are constant or nearly ordered (of neighbouring spins {shares} agree over "
-        "the levels), so the flow ends in the ordered phase; draw them at the critical temperature"
-    )
-
-
-def _agreement(even: Moments, level: int) -> float:
-    """Share of neighbours that hold one letter."""
-    means = even.averages(level).mean(0)
-    pairs = [m for m, o in enumerate(even.interactions) if o.n_spins == 2]
-    nearest = min((even.interactions[m].diameter2 for m in pairs), default=0)
-    return sum(
-        even.interactions[m].share(float(means[m]))
-        for m in pairs
-        if even.interactions[m].diameter2 == nearest
     )
 
 

@@ -1,20 +1,25 @@
-"""How each kind of result is arranged and drawn; `rsmi.information.Outcome` finds it here."""
+"""How each kind of result is drawn; `rsmi.information.Outcome.plot` finds it here."""
 
 import importlib
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
 from rsmi.errors import InputError
-from rsmi.information import Outcome, Sheet, quantity_sheet
+from rsmi.information import Outcome
 from rsmi.report.figures import values
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_ROOMS = {"rsmi.layers": "rsmi.report.layers"}
-"""Room of a kind of result -> the module that registers how it is shown, imported when needed."""
+_ROOMS = {
+    "rsmi.layers": "rsmi.report.layers",
+    "rsmi.learning": "rsmi.report.learning",
+    "rsmi.renormalization": "rsmi.report.renormalization",
+}
+"""Room of a kind of result -> the module that registers its figure, imported when needed."""
 
 
+@singledispatch
 def draw(outcome: Outcome) -> "Figure":
     """Draw a result: as its kind is drawn, or every number with its error beside what is known.
 
@@ -24,40 +29,14 @@ def draw(outcome: Outcome) -> "Figure":
     Raises:
         InputError: Where there is nothing to draw.
     """
-    _import_kind(outcome)
-    return drawn(outcome)
-
-
-def sheets(outcome: Outcome) -> list[Sheet]:
-    """Arrange a result: as its kind is arranged, or in one table of its quantities.
-
-    Args:
-        outcome: Any result object.
-    """
-    _import_kind(outcome)
-    return arranged(outcome)
-
-
-@singledispatch
-def drawn(outcome: Outcome) -> "Figure":
-    """A kind of result registers its figure here."""
+    for kind in type(outcome).__mro__:
+        if module := _ROOMS.get(".".join(kind.__module__.split(".")[:2])):
+            importlib.import_module(module)
+    if draw.dispatch(type(outcome)) is not draw.dispatch(object):
+        return draw(outcome)
     quantities = [quantity for quantity in outcome.quantities() if ".scan." not in quantity.name]
     if not quantities:
         raise InputError(
             f"this {type(outcome).__name__} holds no number, so there is nothing to draw"
         )
     return values(quantities)
-
-
-@singledispatch
-def arranged(outcome: Outcome) -> list[Sheet]:
-    """A kind of result registers its tables here."""
-    shown = [quantity for quantity in outcome.quantities() if ".scan." not in quantity.name]
-    return [quantity_sheet(shown)] if shown else []
-
-
-def _import_kind(outcome: Outcome) -> None:
-    for kind in type(outcome).__mro__:
-        room = ".".join(kind.__module__.split(".")[:2])
-        if room in _ROOMS:
-            importlib.import_module(_ROOMS[room])

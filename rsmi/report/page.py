@@ -1,20 +1,35 @@
 """One self-contained page with everything a run found."""
 
+import base64
+import re
+import struct
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from rsmi.errors import InputError
 from rsmi.information import Outcome, Plain, Quantity, Sheet
+from rsmi.information.outcome import DEVIATION, deviation_text
+from rsmi.information.quantity import KIND_WORDS, REFERENCE_ERROR
 from rsmi.report.files import write_whole
-from rsmi.report.headline import cards
-from rsmi.report.listing import listing
-from rsmi.report.markup import element, pairs, picture, section, text
+from rsmi.report.glossary import entry
 from rsmi.report.result import Result
-from rsmi.report.sheet import sheet
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 FILE_NAME = "report.html"
+
+_FOLDED = {
+    r"\.scan\.": "Scan over steps and couplings",
+    r"^layers\.(?!study\.|claim\.)": "Layer by layer",
+}
+"""Names of which there are too many to be read one by one, and what they are."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -85,60 +100,114 @@ def write_report(
         InputError: For a headline name the result does not hold once, or a figure that is no PNG.
         OSError: When the disk refuses; an older page is then still intact.
     """
-    name = title or result.command
-    sections = {
-        "Tables": [sheet(table) for table in tables],
-        "Figures": [_figure(figure) for figure in figures],
-        "All quantities": [listing(result.numbers)],
-        "How to repeat this run": _reproduce(result),
-    }
-    shown = [section(title, parts) for title, parts in sections.items() if parts]
-    page = _document(name, element("main", "\n".join([_head(result, name, headline), *shown])))
+    groups = {s: [q for q in result.numbers if re.search(p, q.name)] for p, s in _FOLDED.items()}
+    hidden = {id(quantity) for group in groups.values() for quantity in group}
+    page = (
+        _templates()
+        .get_template("page.html")
+        .render(
+            name=title or result.command,
+            result=result,
+            cards=[result.find(name) for name in headline],
+            tables=tables,
+            figures=[(figure, _picture(Path(figure.path))) for figure in figures],
+            shown=[quantity for quantity in result.numbers if id(quantity) not in hidden],
+            folded={summary: group for summary, group in groups.items() if group},
+            settings=_dotted(result.config),
+            timings={stage: f"{seconds:.1f} s" for stage, seconds in result.timings.items()},
+            software=dict(result.versions) | {"device": result.device},
+            explanation=DEVIATION.capitalize(),
+        )
+    )
     return write_whole(Path(directory) / FILE_NAME, page.encode(errors="backslashreplace"))
 
 
-def _document(name: str, body: str) -> str:
-    style = files("rsmi.report").joinpath("page.css").read_text(encoding="utf-8")
-    head = (
-        '<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{text(name)}</title>\n<style>\n{style}</style>"
+def html(sheets: Sequence[Sheet]) -> str:
+    """Tables for a notebook, everything in them escaped.
+
+    >>> html([Sheet("", ["a"], [["<b>"]])]).count("&lt;b&gt;")
+    1
+    """
+    return _templates().get_template("sheets.html").render(tables=sheets)
+
+
+@cache
+def _templates() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    found = Environment(
+        loader=PackageLoader("rsmi.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
-    inner = f"\n{element('head', head)}\n{element('body', body)}\n"
-    return "<!doctype html>\n" + element("html", inner, lang="en") + "\n"
+    found.filters |= {
+        "groups": _groups,
+        "halves": lambda quantity: quantity.text.partition(" ")[::2],
+        "deviation": deviation_text,
+        "entry": entry,
+        "kind": KIND_WORDS.__getitem__,
+        "minus": _minus,
+        "notes": _notes,
+    }
+    return found
 
 
-def _head(result: Result, name: str, headline: Sequence[str]) -> str:
-    total = f"{sum(result.timings.values()):.0f}\N{NO-BREAK SPACE}s"
-    seed = "no random numbers" if result.seed is None else f"seed {result.seed}"
-    about = f"rsmi {result.versions.get('rsmi', '')} on {result.device}, {seed}, {total}"
-    return element(
-        "header",
-        element("h1", text(name))
-        + element("p", text(about), class_="soft")
-        + cards([result.find(quantity) for quantity in headline]),
-    )
+def _minus(words: str) -> str:
+    """A true minus sign in front of numbers.
+
+    >>> ascii(_minus("-0.6")), _minus("-")
+    ("'\\\\u22120.6'", '-')
+    """
+    return re.sub(r"^-(?=\d)", "\N{MINUS SIGN}", words)
 
 
-def _figure(figure: Figure) -> str:
-    alt = f"{figure.title}. {figure.caption}"
-    caption = element("figcaption", text(figure.caption))
-    inner = element("h3", text(figure.title)) + picture(Path(figure.path), alt) + caption
-    return element("figure", inner)
+def _groups(sheet: Sheet) -> list[list[Sequence[str]]]:
+    """One group of rows for each heading."""
+    groups: list[list[Sequence[str]]] = [[]]
+    for row in sheet.rows:
+        if len(row) == 1 and groups[-1]:
+            groups.append([])
+        groups[-1].append(row)
+    return groups
 
 
-def _reproduce(result: Result) -> list[str]:
-    seconds = {stage: f"{value:.1f} s" for stage, value in result.timings.items()}
-    return [
-        element("p", "The same command with the same settings and seed gives the same numbers."),
-        element("pre", element("code", text(result.command))),
-        element("h3", "Settings"),
-        pairs(_dotted(result.config)),
-        element("h3", "Time per stage"),
-        pairs(seconds),
-        element("h3", "Software"),
-        pairs(dict(result.versions) | {"device": result.device}),
-    ]
+def _notes(quantity: Quantity) -> str:
+    """Meaning and context of a quantity, to stand below its name."""
+    known = entry(quantity.name)
+    own = {key: _brief(v) for key, v in quantity.context.items() if key != REFERENCE_ERROR}
+    context = [f"{key} {value}" for key, value in own.items()]
+    return ", ".join([*([known.meaning] if known else []), *context])
+
+
+def _brief(value: Plain) -> str:
+    """A context as text, its numbers to four digits.
+
+    >>> _brief([0.123456789, 7]), _brief("odd")
+    ('0.1235, 7', 'odd')
+    """
+    if isinstance(value, list):
+        return ", ".join(map(_brief, value)) or "none"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _picture(path: Path) -> dict[str, Any]:
+    """A PNG as an address that holds it, shown at half its pixels so that it is sharp everywhere.
+
+    Raises:
+        InputError: When the file is missing or not a PNG.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as problem:
+        raise InputError(f"figure {path} cannot be read: {problem}; draw it first") from problem
+    if content[:8] != _PNG or len(content) < 24:
+        raise InputError(f"figure {path} is no PNG file; expected what `figures.save` writes")
+    width, height = struct.unpack(">II", content[16:24])
+    source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    return {"source": source, "width": width // 2, "height": height // 2}
 
 
 def _dotted(config: Plain, prefix: str = "") -> dict[str, str]:

@@ -15,12 +15,11 @@ from rsmi.errors import InputError, shortened
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import SPIN
 from rsmi.storage.base import BaseSamples, check_values_inside, reading
-from rsmi.storage.checksums import SUMS, Checksums, read_checked
-from rsmi.storage.chunks import CheckedRows
+from rsmi.storage.checksums import SUMS, CheckedRows, Checksums, read_checked
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.layout import CONTENT_DIGEST, MODEL_PREFIX, OBSERVABLES, SCHEMA
 from rsmi.storage.letters import Declared
-from rsmi.storage.packing import unpack
+from rsmi.storage.packing import unpack, unpack_bits
 from rsmi.storage.recorded import Recorded, recorded
 from rsmi.storage.seal import SEAL_BYTES, SPINS, content_digest, seal_holds
 
@@ -111,6 +110,14 @@ class Hdf5Samples(BaseSamples):
             space = Space.from_text(text) if text else Space.hypercubic(head.shape, SPIN)
             return _declared(self.path, space, head.shape)
         return None
+
+    def letters(self, start: int, stop: int) -> torch.Tensor:
+        """Configurations start..stop-1 as letters of the space; bits where they are the letters."""
+        if self.meaning is None or not self.meaning.bits:
+            return super().letters(start, stop)
+        self.check_range(start, stop)
+        bits = unpack_bits(self.packed(start, stop), self.shape[-1])
+        return torch.from_numpy(bits.reshape(-1, *self.meaning.space.shape))
 
     def _known(self) -> Recorded:
         if not isinstance(self.meaning, Recorded):

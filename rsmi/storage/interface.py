@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.sampling.exact.universality import CriticalPoint
 
@@ -78,3 +79,17 @@ class Samples(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+def space_of(samples: Samples) -> Space:
+    """The space that samples live in.
+
+    Raises:
+        InputError: Where it is not known.
+    """
+    if samples.space is None:
+        raise InputError(
+            f"{samples.source}: this version does not know the model that these samples are of, so "
+            "it cannot tell the lattice and the letters; upgrade rsmi"
+        )
+    return samples.space

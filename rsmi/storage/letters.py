@@ -65,6 +65,11 @@ class Declared:
         return self.doubt or ("" if self.space.homogeneous else _DISORDER)
 
     @property
+    def bits(self) -> bool:
+        """Whether the kept bits are the letters, in their order."""
+        return self.space.alphabet.size == 2
+
+    @property
     def lattice(self) -> tuple[int, ...]:
         """Shape of one configuration, without the axis of sites where a cell has one."""
         return self.space.cells if self.space.sites == 1 else self.space.shape
@@ -234,7 +239,7 @@ def letter_values(seen: Sequence[int], alphabet: Alphabet, what: str) -> Values:
     return _values(alphabet, fitting[0] if fitting else nearly, min(seen))
 
 
-def unsaid(array: NDArray[Any], seen: Sequence[int], lattice: tuple[int, ...], what: str) -> str:
+def unsaid(array: NDArray[Any], seen: Sequence[int], lattice: Sequence[int], what: str) -> str:
     """The question that is left open by values of which nobody said what they are."""
     name, cells, q = UnitCell.hypercubic(len(lattice)).name, list(lattice), max(seen) + 1
     where, say = f"on {name} {cells}", "say which with space=, or --space: "

@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 from rsmi.compiling import njit
 
 _BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
-# The eight spins of every byte, as one word each.
+# The eight spins of every byte, as one word each, and its eight bits.
 _SPINS_OF_BYTE = (2 * _BITS.view(np.int8) - 1).view(np.uint64).ravel()
+_BITS_OF_BYTE = _BITS.view(np.uint64).ravel()
 
 
 def packed_width(extent: int) -> int:
@@ -60,17 +61,34 @@ def unpack(packed: NDArray[np.uint8], extent: int) -> NDArray[np.int8]:
     >>> unpack(np.array([[5]], dtype=np.uint8), 3).tolist()
     [[1, -1, 1]]
     """
+    return _unpacked(packed, extent, _SPINS_OF_BYTE)
+
+
+def unpack_bits(packed: NDArray[np.uint8], extent: int) -> NDArray[np.int8]:
+    """As `unpack`, with 0 and 1 for -1 and +1.
+
+    >>> unpack_bits(np.array([[5]], dtype=np.uint8), 3).tolist()
+    [[1, 0, 1]]
+    """
+    return _unpacked(packed, extent, _BITS_OF_BYTE)
+
+
+def _unpacked(
+    packed: NDArray[np.uint8], extent: int, of_byte: NDArray[np.uint64]
+) -> NDArray[np.int8]:
     words = np.empty(packed.size, dtype=np.uint64)
-    _unpack_bytes(np.ascontiguousarray(packed).reshape(-1), words)
-    spins = words.view(np.int8).reshape(*packed.shape[:-1], 8 * packed.shape[-1])
-    return np.ascontiguousarray(spins[..., :extent])
+    _unpack_bytes(np.ascontiguousarray(packed).reshape(-1), of_byte, words)
+    values = words.view(np.int8).reshape(*packed.shape[:-1], 8 * packed.shape[-1])
+    return np.ascontiguousarray(values[..., :extent])
 
 
 @njit(cache=True, nogil=True)
-def _unpack_bytes(packed: NDArray[np.uint8], words: NDArray[np.uint64]) -> None:
-    """A byte to eight spins."""
+def _unpack_bytes(
+    packed: NDArray[np.uint8], of_byte: NDArray[np.uint64], words: NDArray[np.uint64]
+) -> None:
+    """A byte to eight values."""
     for i in range(len(packed)):
-        words[i] = _SPINS_OF_BYTE[packed[i]]
+        words[i] = of_byte[packed[i]]
 
 
 def padding_is_zero(packed: NDArray[np.uint8], extent: int) -> bool:

@@ -36,6 +36,12 @@ class Recorded:
         """
         return self.family.space(self.model)
 
+    @property
+    def bits(self) -> bool:
+        """Whether the stored bits are the letters, in their order."""
+        kind = type(self.family)
+        return kind.letters is Family.letters and kind.decode is Family.decode
+
     def letters(self, stored: torch.Tensor) -> torch.Tensor:
         """Stored configurations as letters of the space, int8 (n, *space.shape)."""
         return self.family.letters(self.model, self.decode(stored)).to(torch.int8)

@@ -16,6 +16,7 @@ from rsmi.lattice.graphs import BUILT_IN, UnitCell, unit_cell
 from rsmi.sampling.order import FALSE_ALARM, OrderReport, order_report
 from rsmi.storage.base import BaseSamples
 from rsmi.storage.letters import Declared
+from rsmi.storage.recorded import Recorded
 
 _PIECE_SITES = 1 << 22
 _AXES_SITES = 1 << 24  # that the axes are judged by, at most
@@ -85,7 +86,9 @@ def check_lattice(samples: Rows) -> None:
     """
     model = getattr(samples, "model", None) or {}
     name = _name(samples)
-    if model.get("lattice") in _OFFSET_ROWS:
+    # The family of a model that is known says what its cells are.
+    own = isinstance(getattr(samples, "meaning", None), Recorded)
+    if model.get("lattice") in _OFFSET_ROWS and not own:
         raise InputError(
             f"{name}: the rows of its {model['lattice']} lattice are shifted against each other, "
             "so blocks of the array differ from row to row; expected a chain, a square or a cubic "
@@ -101,7 +104,7 @@ def refuse_axes(samples: Rows, reason: str) -> NoReturn:
     raise InputError(
         f"{_name(samples)} is an array of shape {shape}: {reason}; expected (n, L, L), "
         "configurations first, then the axes of the lattice; say which lattice it is with shape=, "
-        f"or --select.shape, such as {_example(shape)}, {_cells(shape)}or reshape it"
+        f"or --select.shape, such as {example(shape)}, {_cells(shape)}or reshape it"
     )
 
 
@@ -250,7 +253,7 @@ def strange_shape(shape: tuple[int, ...]) -> str:
     return ""
 
 
-def _example(shape: tuple[int, ...]) -> list[int]:
+def example(shape: tuple[int, ...]) -> list[int]:
     """A lattice that the array may have meant."""
     lattice = [extent for extent in shape[1:] if extent > 1] or [shape[0]]
     root = math.isqrt(lattice[0])

@@ -102,7 +102,7 @@ class Study:
         lattice.reports[name] = reports
         about = {"size": lattice.size, "network": name}
         self.quantities += (
-            [quantity.about(**about) for quantity in reports[0].quantities()]
+            reports[0].named(name, size=lattice.size)
             if len(reports) == 1
             else averaged_quantities(reports, **about)
         )

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rsmi.information import Estimate
+from rsmi.information import Estimate, format_with_error
 from rsmi.report import Figure, Page, Quantity, Sheet, figures
 from rsmi.report.layers import depth_series as one_series
-from rsmi.report.layers import number
 from studies.averages import Reports, averaged_cell, depth_series, middle
 
 
@@ -45,7 +44,7 @@ def sheet_of(lattice: Lattice, temperatures: Sequence[float]) -> Sheet:
     rows = []
     for name, group in lattice.reports.items():
         cells = [averaged_cell(group, layer, quantity) for layer, quantity in _COLUMNS]
-        kept = number(lattice.kept[name]) if name in lattice.kept else "-"
+        kept = _number(lattice.kept[name]) if name in lattice.kept else "-"
         rows.append([name, *cells[:2], kept, *cells[2:], _accuracy(lattice, name)])
     heads = [quantity.replace("T", layer) for layer, quantity in _COLUMNS]
     n = lattice.size
@@ -62,8 +61,12 @@ def sheet_of(lattice: Lattice, temperatures: Sequence[float]) -> Sheet:
         "nothing of the temperature. Averages are over networks that learned, with the error of "
         "the seeds, to which half the distance of certified lower and upper values of samples is "
         "added. No "
-        f"classifier can exceed an accuracy of {number(lattice.best)}.",
+        f"classifier can exceed an accuracy of {_number(lattice.best)}.",
     )
+
+
+def _number(value: Estimate) -> str:
+    return format_with_error(value.value, value.error)
 
 
 def _accuracy(lattice: Lattice, name: str) -> str:

@@ -185,13 +185,14 @@ def test_damaged_sample_files(damage: str, rsmi: Rsmi, samples: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--window.block", "[2,2]", "--window.buffer", "9"], "the window needs"),
+        (["--window.block", "[2,2]", "--window.buffer", "9"], "take a larger lattice"),
         (["--window.block", "[2,2]", "--window.buffer", "-1"], "buffer >= 0"),
         (
             ["--learning.method", "magic"],
-            "learning.method is magic; expected one of posterior, joint",
+            "learning.method is magic; expected one of auto, posterior",
         ),
-        (["--learning.method", "joint"], "only a posterior q(v|e) values rules"),
+        (["--window.ball", "1", "--window.disk", "2"], "expected one of block"),
+        (["--learning.symbols", "17"], "symbols is 17; expected 2 to 16"),
         (["--learning.max_epochs", "0"], "max_epochs is 0; expected a whole number of at least 1"),
         (["--learning.hidden", "[0]"], "hidden is [0]; expected widths of 1 or more"),
         (["--learning.learning_rate", "-1"], "learning_rate is -1.0; expected a number above 0"),
@@ -220,8 +221,10 @@ def test_samples_and_data_together(rsmi: Rsmi, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--learning.z2", "allow"], "such a rule cannot be iterated"),
-        (["--learning.n_hidden", "2"], "only a one-bit rule can be iterated"),
+        (["--learning.symmetry", "allow"], "such a rule cannot be iterated"),
+        (["--learning.z2", "allow"], "has another name now: symmetry, which is impose or allow"),
+        (["--learning.symbols", "4"], "as many symbols as letters can be iterated"),
+        (["--learning.n_hidden", "2"], "has another name now: symbols, of which k coarse bits"),
         (["--exponents.blocks", "500"], "too few for 500 jackknife blocks"),
         (["--window.buffer", "8"], "take a larger lattice"),
     ],
@@ -241,7 +244,7 @@ def test_runs_that_could_not_end_are_refused_at_once(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--model", "dimers", "--temperature", "1"], "no sum over the bonds and sites"),
+        (["--model", "dimers", "--temperature", "1"], "listing every configuration, which takes"),
         (["--model", "pots"], "expected ising or"),
         (["--model", "potts"], "needs the parameter 'states'"),
         (["--model", "potts", "--parameters.states", "3", "--rules", "[majority]"], "has 3"),

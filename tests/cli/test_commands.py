@@ -209,9 +209,9 @@ def test_exponents_of_potts_samples_stand_beside_the_exact_ones(
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ("majority", "'majority' is for two letters, the model has 3; expected one of plurality"),
-        ("vacancy_majority", "not alike under the symmetry of the letters that takes 0, 1, 2"),
-        ("models/ising2d_2x2", "is for two letters, the model has 3"),
+        ("majority", "'majority' is for two letters, the space has the letters 0, 1, 2; use plur"),
+        ("vacancy_majority", "is for the three letters -1, 0 and +1, the space has"),
+        ("models/ising2d_2x2", "for the letters -1, +1, those of the samples are 0, 1, 2"),
     ],
 )
 def test_rules_of_other_letters_are_refused(
@@ -335,6 +335,24 @@ def test_exact_solves_models_of_three_letters(
     assert values["optimum_any"]["context"]["symbols"] == 3
 
 
+def test_exact_lists_the_configurations_of_other_spaces(rsmi: Rsmi) -> None:
+    said = rsmi(
+        *("exact", "--model", "dimers", "--shape", "[6,6]", "--temperature", "inf"),
+        *("--rules", "[optimum]", "--symbols", "2"),
+    )
+    assert said.code == 0, said.err
+    assert "information.exact.full         1.3273094 nats  exact" in said.out
+    assert "information.exact.optimum_any  0.2728133 nats  lower" in said.out
+    said = rsmi(
+        "exact", "--model", "tfim", "--shape", "[8]", "--ball", "1", "--rules", "[majority]"
+    )
+    assert said.code == 0, said.err
+    assert said.out.count("exact") == 4
+    said = rsmi("exact", "--shape", "[4,4]", "--block", "[2,2]", "--ball", "1")
+    assert said.code == 2
+    assert "expected one of block" in said.err
+
+
 def test_output_can_be_a_rich_table_of_no_more_than_its_columns(rsmi: Rsmi) -> None:
     said = rsmi("exact", "--shape", "[4,inf]", "--rules", "[optimum]", "--z2", "allow")
     assert "0.29568483" in said.out
@@ -360,19 +378,19 @@ def test_each_optimum_has_a_name_of_its_own(
     assert len(found) == 2
 
 
-@pytest.mark.parametrize("z2", ["impose", "allow"])
+@pytest.mark.parametrize("use", ["impose", "allow"])
 def test_information_names_the_optimum_alike(
-    z2: str, rsmi: Rsmi, samples: Path, tmp_path: Path
+    use: str, rsmi: Rsmi, samples: Path, tmp_path: Path
 ) -> None:
     said = rsmi(
-        "information", "--data", samples, "--learning.max_epochs", "2", "--learning.z2", z2,
+        "information", "--data", samples, "--learning.max_epochs", "2", "--learning.symmetry", use,
         "--learning.learning_rate", "0.02", "--out", tmp_path / "out",
     )  # fmt: skip
     assert said.code == 0, said.err
     found = {q.name: q for q in read_result(tmp_path / "out").quantities()}
     names = {"impose": "optimum", "allow": "optimum_any"}
     assert {f"information.exact.{name}" for name in names.values()} & set(found) == {
-        f"information.exact.{names[z2]}"
+        f"information.exact.{names[use]}"
     }
     whole = found["information.full"]
     parts = [whole.context[part] for part in ("statistical", "training")]

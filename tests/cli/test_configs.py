@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import yaml
 
+from rsmi.cli.configs import options_of
 from rsmi.cli.exact import Exact
 from rsmi.cli.exponents import ExponentsTask
 from rsmi.cli.information import Information
 from rsmi.cli.layers import Layers
-from rsmi.cli.options import options_of
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.cli.settings import Run
@@ -121,7 +121,10 @@ def test_messages_keep_both_ends_and_stay_short() -> None:
         (["run", "--lerning.method", "joint"], "did you mean '--learning.method'?"),
         (["run", "--learning.metod", "joint"], "did you mean '--learning.method'?"),
         (["run", "--metod=joint"], "did you mean '--learning.method'?"),
-        (["run", "--learning.method", "joined"], "did you mean 'joint'? expected one of posterior"),
+        (
+            ["run", "--learning.method", "joined"],
+            "did you mean 'joint'? expected one of auto, posterior",
+        ),
         (["exponents", "--data", "DATA", "--rule", "majorty"], "did you mean 'majority'? expected"),
         (["information", "--data", "DATA", "--rules", "Majority"], "did you mean 'majority'?"),
         (["verify", "informaton"], "did you mean 'information'? expected all"),

@@ -15,7 +15,7 @@ from rich.console import Console
 from safetensors.torch import save_file
 from torch import nn
 
-from rsmi.cli.progress import counting
+from rsmi.cli.output import counting
 from rsmi.information import Estimate
 from rsmi.layers import (
     Estimators,
@@ -26,8 +26,8 @@ from rsmi.layers import (
     quantise,
     sampled_inputs,
 )
+from rsmi.layers.report import grouped
 from rsmi.report import read_result
-from rsmi.report.layers import grouped
 
 Rsmi = Callable[..., Any]
 
@@ -294,7 +294,7 @@ def test_sixty_layers_fit_a_terminal_and_a_picture(rsmi: Rsmi, here: Path) -> No
     assert len(lines) < 100
     assert max(map(len, lines)) <= 100
     assert ".. 52 more .." in said.out
-    assert "not printed: 52 layers; choose them with --layers, or write all of them" in said.out
+    assert "not printed: 52 rows; --out, to_dict() and to_frame() give all of them" in said.out
     page = (here / "out" / "report.html").read_text()
     assert all(f"{k}.1 [6]" in page for k in range(30))
 

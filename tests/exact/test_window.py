@@ -6,7 +6,7 @@ import torch
 from rsmi.errors import InputError
 from rsmi.information import entropy, mutual_information
 from rsmi.lattice import Hypercubic, states, words
-from rsmi.learning.filters import decimation_table, plurality_table
+from rsmi.learning.classical import decimation_table, plurality_table
 from rsmi.sampling import Ising
 from rsmi.sampling.exact import (
     adjacent_columns,

@@ -7,7 +7,7 @@ from rsmi.errors import InputError
 from rsmi.information import Estimate
 from rsmi.known import SECTIONS, Check, Verification, check
 from rsmi.known.checking import evaluate
-from rsmi.learning import load_filter
+from rsmi.learning import named_rule
 from rsmi.sampling.swendsen_wang import bond_probability
 
 
@@ -78,8 +78,8 @@ def test_a_reader_that_ignores_damage_is_noticed(monkeypatch, capsys):
 
 def test_another_rule_is_noticed(monkeypatch, capsys):
     monkeypatch.setattr(
-        "rsmi.known.renormalization.load_filter",
-        lambda rule, block: load_filter("majority", block),
+        "rsmi.known.renormalization.named_rule",
+        lambda rule, block: named_rule("majority", block),
     )
     assert main(["verify", "renormalization"]) == 1
     assert "failed: renormalization.decimation.even.eigenvalue" in capsys.readouterr().err

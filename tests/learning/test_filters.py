@@ -12,21 +12,17 @@ from rsmi.learning import (
     LinearFilter,
     TableFilter,
     TrainableTable,
-    decimation,
-    load_filter,
     majority,
 )
 from rsmi.learning.filters import orientation
 
 FILTERS: dict[str, Callable[[], Filter]] = {
-    "majority": lambda: majority((2, 2)),
-    "decimation": lambda: decimation((2, 3)),
     "table": lambda: TrainableTable((2, 2), n_hidden=2, odd=True),
     "free table": lambda: TrainableTable((3,), odd=False),
     "linear": lambda: LinearFilter((2, 2), n_hidden=2, odd=True),
     "linear with offset": lambda: LinearFilter((4,), odd=False),
 }
-ODD = ["majority", "decimation", "table", "linear"]
+ODD = ["table", "linear"]
 
 
 @pytest.fixture(params=FILTERS)
@@ -52,11 +48,6 @@ def test_odd_rules_turn_over_with_the_spins(name: str) -> None:
     torch.testing.assert_close(table, table.flip(0, 1))
 
 
-def test_majority_counts_spins() -> None:
-    up = majority((2, 2)).table()[:, 1]
-    assert up.tolist() == [(1 + s.sign()) / 2 for s in states(4).double().sum(1)]
-
-
 def test_oriented_rule_points_up_with_the_block() -> None:
     down = majority((2, 2)).table().flip(1)
     torch.testing.assert_close(down[:, orientation(down)], majority((2, 2)).table())
@@ -79,8 +70,3 @@ def test_tables_that_are_no_rules_are_refused(table: torch.Tensor, message: str)
 def test_block_too_large_for_a_table_is_refused() -> None:
     with pytest.raises(InputError, match="1 to 20 sites"):
         LinearFilter((5, 5))
-
-
-def test_rule_known_by_name_needs_a_block() -> None:
-    with pytest.raises(InputError, match="give --block"):
-        load_filter("majority")

@@ -10,7 +10,8 @@ from torch import Tensor
 from rsmi.errors import AnalysisError
 from rsmi.information import Estimate, bootstrap_error, predictive_bound
 from rsmi.lattice import Window
-from rsmi.learning import majority
+from rsmi.lattice.alphabet import SPIN
+from rsmi.learning import Rule, majority
 from rsmi.learning.data import WindowData
 from rsmi.learning.held_out import (
     Sums,
@@ -29,6 +30,7 @@ from rsmi.sampling import CRITICAL_COUPLING, Ising, Metropolis, SwendsenWang
 SHAPE = (8, 8)
 WINDOW = Window((2, 2), 1)
 CHAINS = 12
+MAJORITY = majority((2, 2))
 FAR = 41.0  # chi-square of 12 degrees of freedom above 51 has probability 1e-6; t is wider
 
 
@@ -64,7 +66,6 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> HeldOut:
 def model(chains: Tensor, tmp_path_factory: pytest.TempPathFactory) -> PosteriorRSMI:
     directory = tmp_path_factory.mktemp("fit")
     np.save(directory / "train.npy", chains.flatten(0, 1).numpy())
-    torch.manual_seed(1)
     found = PosteriorRSMI(WINDOW, hidden=(16,), learning_rate=2e-2)
     data = WindowData(str(directory / "train.npy"), WINDOW, batch_size=512, steps_per_epoch=40)
     learn(found, data, make_trainer(directory, 2, 2, "cpu", progress=False))
@@ -74,45 +75,44 @@ def model(chains: Tensor, tmp_path_factory: pytest.TempPathFactory) -> Posterior
 def test_one_slow_chain_is_worth_what_its_error_says(
     chains: Tensor, many: HeldOut, model: PosteriorRSMI, tmp_path: Path
 ) -> None:
-    table = majority((2, 2)).table()
-    truth = held_out_bound(model, many, table)
+    truth = held_out_bound(model, many, MAJORITY)
     pulls, naive = [], []
     for i, chain in enumerate(chains):
         held_out = saved(chain, tmp_path / f"{i}.npy")
-        bound = held_out_bound(model, held_out, table)
+        bound = held_out_bound(model, held_out, MAJORITY)
         error = np.hypot(bound.statistical, truth.statistical)
         pulls.append((bound.information.value - truth.information.value) / error)
-        raw = float(predictive_bound(unsymmetrised(model, held_out, table).sum(0, keepdim=True)))
+        raw = float(predictive_bound(unsymmetrised(model, held_out, MAJORITY).sum(0, keepdim=True)))
         naive.append((raw - truth.information.value) / error)
     assert np.square(pulls).sum() < FAR
     assert np.square(naive).sum() > 3 * FAR
 
 
-def unsymmetrised(model: PosteriorRSMI, held_out: HeldOut, table: Tensor) -> Tensor:
+def unsymmetrised(model: PosteriorRSMI, held_out: HeldOut, rule: Rule) -> Tensor:
     """Sums with the signs that happened to be in the sample."""
     from rsmi.information import predictive_sums
-    from rsmi.lattice import state_index
 
     with torch.no_grad():
-        log_q = model.log_prediction(table, held_out.e)
-    return predictive_sums(table[state_index(held_out.v)], log_q, held_out.groups)
+        log_q = model.log_prediction(rule, held_out.e)
+    return predictive_sums(model.probabilities(rule, held_out.v), log_q, held_out.groups)
 
 
 def test_counting_both_signs_is_counting_every_window_twice(
     chains: Tensor, model: PosteriorRSMI, tmp_path: Path
 ) -> None:
     held_out = saved(chains[0], tmp_path / "chain.npy")
-    table = majority((2, 2)).table()
     twice = HeldOut(
-        torch.cat([held_out.v, -held_out.v]),
-        torch.cat([held_out.e, -held_out.e]),
+        torch.cat([held_out.v, 1 - held_out.v]),
+        torch.cat([held_out.e, 1 - held_out.e]),
         held_out.groups.repeat(2),
         held_out.chains,
         held_out.symmetry,
     )
-    expected = unsymmetrised(model, twice, table) / 2
-    torch.testing.assert_close(symmetrised(unsymmetrised(model, held_out, table)), expected)
-    torch.testing.assert_close(held_out_sums(model, held_out, table).blocks, expected)
+    expected = unsymmetrised(model, twice, MAJORITY) / 2
+    flip = torch.tensor([[0, 1], [1, 0]])
+    found = symmetrised(unsymmetrised(model, held_out, MAJORITY), flip)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(held_out_sums(model, held_out, MAJORITY).blocks, expected)
 
 
 def autoregressive(memory: float, generator: torch.Generator) -> Tensor:
@@ -149,10 +149,10 @@ def test_the_luck_of_the_training_is_a_jackknife_over_the_networks() -> None:
 
 
 def test_each_network_learns_from_windows_of_its_own() -> None:
-    predict = Predictor(6, 4, (8,), odd=False)
+    predict = Predictor(SPIN, 6, 4, (8,))
     for parameter in predict.parameters():
         torch.nn.init.normal_(parameter)
-    e = torch.randn(10, 6)
+    e = torch.randint(0, 2, (10, 6), dtype=torch.int8)
     trained = predict.train()(e)
     members = predict.members(e)
     owner = torch.arange(10) // 3

@@ -36,9 +36,9 @@ WINDOWS: dict[str, tuple[str, tuple[int, ...], dict[str, Any], Window, int]] = {
     "pyrochlore": ("ising_graph", (5, 5, 5), {"lattice": "pyrochlore"}, Window((1, 1, 1), 1), 24),
     "disorder": (
         "ising_graph",
-        (4, 4),
+        (6, 6),
         {"lattice": "square", "disorder": "bimodal"},
-        Window(sites=(0, 1, 4)),
+        Window(sites=(0, 1, 6)),
         1,
     ),
     "potts": ("potts", (8, 8), {"states": 3}, SQUARE, 8),

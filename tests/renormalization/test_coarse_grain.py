@@ -1,10 +1,22 @@
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from rsmi.errors import InputError
-from rsmi.lattice import state_index, tile
-from rsmi.renormalization import coarse_grain
-from rsmi.renormalization.coarse_grain import aligned_sites
+from rsmi.lattice import Space, Window, place, state_index, tile
+from rsmi.lattice.alphabet import SPIN, Alphabet, clock
+from rsmi.learning import NetworkRule, TableRule, make_rule, save_rule
+from rsmi.learning.rules import HardRule, Rule
+from rsmi.renormalization import coarse_grain, renormalise
+from rsmi.renormalization.coarse_grain import (
+    BitRule,
+    LetterRule,
+    WideRule,
+    aligned_sites,
+    block_sites,
+)
+from rsmi.sampling import CRITICAL_COUPLING
 
 
 @pytest.mark.parametrize(("shape", "block"), [((8, 8), (2, 2)), ((9, 6), (3, 2)), ((12,), (3,))])
@@ -57,11 +69,78 @@ def test_every_tiling_holds_every_site_once():
     ("shape", "table", "message"),
     [
         ((6, 9), torch.full((16, 2), 0.5), "cannot be tiled"),
-        ((8, 8), torch.full((8, 2), 0.5), r"has shape \[8, 2\]; expected \[16, 2\]"),
-        ((8, 8), torch.full((16, 4), 0.25), "learn it with n_hidden = 1"),
+        ((8, 8), torch.full((8, 2), 0.5), r"blocks of \[2, 2\] has 8 rows; expected 2\^4"),
+        ((8, 8), torch.full((16, 4), 0.25), "only if its output is again one spin"),
         ((8, 8), torch.full((16, 2), 0.6), "sum to 1"),
     ],
 )
 def test_bad_input_is_explained(shape, table, message, kit):
     with pytest.raises(InputError, match=message):
         coarse_grain(kit.random_spins((1, *shape)), table, (2, 2))
+
+
+@pytest.mark.parametrize("alphabet", [SPIN, clock(3)], ids=["spins", "letters"])
+def test_a_network_asked_for_every_block_draws_what_its_table_draws(alphabet: Alphabet) -> None:
+    """Bit for bit, and however the data are cut."""
+    q = alphabet.size
+    generator = torch.Generator().manual_seed(1)
+    table = torch.softmax(3 * torch.randn(q**4, q, generator=generator).double(), 1)
+    table[::3] = torch.eye(q).double()[torch.arange(len(table[::3])) % q]
+    rule, sites = TableRule(alphabet, table, (2, 2)), block_sites((8, 8), (2, 2))
+    letters = np.random.default_rng(2).integers(0, q, (9, 2, 64)).astype(np.int8)
+    given = 2 * letters - 1 if q == 2 else letters
+    plain = BitRule.of(table, (2, 2), 7) if q == 2 else LetterRule.of(table, q, (2, 2), 7)
+    wide = WideRule.of(rule, 7)
+    expected = plain.apply(given, sites, 3, 1)
+    np.testing.assert_array_equal(wide.apply(given, sites, 3, 1), expected)
+    np.testing.assert_array_equal(wide.apply(given[4:], sites, 7, 1), expected[4:])
+    assert (wide.apply(given, sites, 3, 2) != expected).any()
+
+
+class Weighing(nn.Module):
+    """A majority that counts the middle of a block more than its edge."""
+
+    def __init__(self, gain: float) -> None:
+        super().__init__()
+        self.arguments = {"gain": gain}
+        middle = torch.ones(6, 6)
+        middle[1:5, 1:5] = 1.5
+        self.weight = nn.Parameter(gain * middle.flatten() / 36)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        field: torch.Tensor = features.squeeze(-1) @ self.weight
+        return torch.stack([-field, field], 1)
+
+
+@pytest.fixture(scope="module")
+def wide_samples(kit):
+    return kit.drawn((24, 24), CRITICAL_COUPLING, seed=3, records=40, thin=4)
+
+
+@pytest.mark.parametrize("hard", [True, False])
+def test_a_network_of_ones_own_is_saved_loaded_and_iterated(hard, wide_samples, tmp_path):
+    placed = place(Window((6, 6), 1), Space.hypercubic((24, 24), SPIN))
+    soft = make_rule(Weighing(60.0), placed, point_group="impose")
+    rule: Rule = soft.hardened() if hard else soft
+    assert isinstance(rule, HardRule if hard else NetworkRule)
+    save_rule(rule, tmp_path / "rule", {"window": {"block": [6, 6]}})
+    with pytest.raises(InputError, match="--trust"):
+        renormalise(wide_samples, tmp_path / "rule", workers=1)
+    results = [
+        renormalise(wide_samples, tmp_path / "rule", trust=True, reach=1.0, seed=2, workers=workers)
+        for workers in (1, 2)
+    ]
+    assert results[0].rule == "rule"
+    assert results[0].shapes == ((24, 24), (4, 4))
+    assert results[0].scan == results[1].scan
+    y_h = next(e.exponent for e in results[0].scan if e.parity == "odd")
+    # One step on a narrow lattice: what a scale factor of 6 leaves of the corrections.
+    assert abs(y_h.value - 15 / 8) < 0.02
+
+
+def test_a_wide_rule_that_breaks_the_symmetry_or_copies_is_told(wide_samples):
+    placed = place(Window((6, 6), 1), Space.hypercubic((24, 24), SPIN))
+    with pytest.raises(InputError, match="not odd under the flip of all spins"):
+        renormalise(wide_samples, make_rule("mlp", placed, symmetry="allow"))
+    flat = make_rule(Weighing(0.1), placed)  # so soft that its mean is linear
+    assert "copies spins of its block" in renormalise(wide_samples, flat, reach=1.0).verdict.text

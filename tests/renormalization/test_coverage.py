@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom, chi2
 
+from rsmi.lattice.alphabet import SPIN
+from rsmi.learning import TableRule
 from rsmi.renormalization import renormalise
 from rsmi.sampling import CRITICAL_COUPLING
 
@@ -18,7 +20,9 @@ def pulls(kit):
     for seed in range(RUNS):
         side, weight = (32 if seed % 4 == 3 else 16), 1.0 + 0.5 * (seed % 2)
         samples = kit.drawn((side, side), CRITICAL_COUPLING, seed=seed, records=25, thin=4)
-        result = renormalise(samples, kit.majority_table(4, weight), (2, 2), workers=1)
+        result = renormalise(
+            samples, TableRule(SPIN, kit.majority_table(4, weight), (2, 2)), workers=1
+        )
         for name, exact in EXACT.items():  # a refusal, a false alarm here, raises
             found[name].append(result.exponents[name].value.deviation(exact))
     return {name: np.array(values) for name, values in found.items()}
@@ -56,7 +60,9 @@ def test_errors_hold_at_the_edges_of_what_may_be_asked(side, b, levels, reach, k
     table = kit.majority_table(b * b)
     for seed in range(3):
         samples = kit.drawn((side, side), CRITICAL_COUPLING, seed=100 + seed, records=25, thin=4)
-        found = renormalise(samples, table, (b, b), levels=levels, reach=reach, workers=1).exponents
+        found = renormalise(
+            samples, TableRule(SPIN, table, (b, b)), levels=levels, reach=reach, workers=1
+        ).exponents
         for name, exact in EXACT.items():
             assert abs(found[name].value.deviation(exact)) < 4.9
             assert found[name].value.error < {"y_t": 0.1, "y_h": 0.03}[name]

@@ -1,7 +1,7 @@
 import pytest
 
 from rsmi.errors import AnalysisError
-from rsmi.renormalization.exponents import changes, choose, critical_exponents, truncation_error
+from rsmi.renormalization.exponents import changes, choose, exponents_of, truncation_error
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_one_slow_step_has_no_error(kit):
 
 def test_all_exponents_follow_from_two(even, kit):
     odd = kit.made_up_scan("odd", [[1.88] * 3, [1.877] * 3, [1.875] * 3])
-    found = critical_exponents(even, odd, 2)
+    found = exponents_of(even, odd, 2)
     values = {name: exponent.value.value for name, exponent in found.items()}
     expected = {"y_t": 1, "y_h": 1.875, "nu": 1, "eta": 0.25}
     assert values == pytest.approx(expected | {"delta_sigma": 0.125, "delta_epsilon": 1})

@@ -9,17 +9,13 @@ import torch
 
 from rsmi.errors import AnalysisError, InputError
 from rsmi.lattice import Space, words
-from rsmi.lattice.alphabet import SPIN, clock, vacant_spins
+from rsmi.lattice.alphabet import SPIN, clock, occupations, vacant_spins
 from rsmi.lattice.graphs import unit_cell
-from rsmi.learning.filters import (
-    decimation_table,
-    majority,
-    plurality_table,
-    vacancy_majority_table,
-)
+from rsmi.learning import TableRule, majority
+from rsmi.learning.classical import decimation_table, plurality_table, vacancy_majority_table
 from rsmi.renormalization import Interaction, copies, generate_interactions, renormalise
-from rsmi.renormalization.coarse_grain import Rule, block_sites
-from rsmi.renormalization.letters import LetterOperator, LetterPlan, LetterRule, letter_operators
+from rsmi.renormalization.coarse_grain import BitRule, LetterRule, block_sites
+from rsmi.renormalization.letters import LetterOperator, LetterPlan, letter_operators
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stability import stability_matrix
 from rsmi.renormalization.stream import Ladder, accumulate
@@ -89,7 +85,7 @@ def test_a_rule_of_two_letters_is_that_of_spins_bit_for_bit(kit):
     table = 0.8 * majority((2, 2)).table() + 0.2 * kit.decimation_table(4)
     spins = kit.random_spins((20, 1, 64)).numpy()
     sites = block_sites((8, 8), (2, 2))
-    coarse = Rule.of(table, (2, 2), 7).apply(spins, sites, 3, 1)
+    coarse = BitRule.of(table, (2, 2), 7).apply(spins, sites, 3, 1)
     letters = ((spins + 1) // 2).astype(np.int8)
     found = LetterRule.of(table, 2, (2, 2), 7).apply(letters, sites, 3, 1)
     np.testing.assert_array_equal(2 * found - 1, coarse)
@@ -105,17 +101,6 @@ def test_a_rule_draws_its_letters_with_their_probabilities():
     assert not counts[expected == 0].any()
     # 81 rows with at most 3 letters each: six standard deviations are 1e-6 all together.
     assert (np.abs(counts - expected) <= 6 * np.sqrt(expected * (1 - table.numpy()))).all()
-
-
-def test_majority_with_vacancies():
-    table = vacancy_majority_table(3, 4)
-    for word, row in zip(words(3, 4).tolist(), table.tolist(), strict=True):
-        spins = [letter - 1 for letter in word]
-        vacant = {True: 1.0, False: 0.0}[spins.count(0) > 2] if spins.count(0) != 2 else 0.5
-        up = 0.5 if sum(spins) == 0 else float(sum(spins) > 0)
-        assert row == [(1 - vacant) * (1 - up), vacant, (1 - vacant) * up]
-    with pytest.raises(InputError, match=r"for the three letters -1, 0 and \+1, not for 4"):
-        vacancy_majority_table(4, 4)
 
 
 class _Held:
@@ -234,7 +219,7 @@ def potts(tmp_path_factory):
 
 
 def test_potts_exponents_within_their_own_errors(potts):
-    result = renormalise(potts, plurality_table(3, 4), (2, 2), workers=1)
+    result = renormalise(potts, "plurality", workers=1)
     for name, exact in {"y_t": 6 / 5, "y_h": 28 / 15}.items():
         assert abs(result.exponents[name].value.deviation(exact)) < 4.9
     assert result.exponents["y_t"].value.error < 0.12
@@ -248,7 +233,7 @@ def test_letters_that_one_state_prefers_are_told(potts):
     letters = potts.letters(0, 1280).numpy()[..., 0]
     most = np.array([np.bincount(x.ravel(), minlength=3).argmax() for x in letters])
     turned = ((letters - most[:, None, None]) % 3).astype(np.int8)
-    result = renormalise(_Held(turned, potts.space, 64), plurality_table(3, 4), (2, 2), workers=1)
+    result = renormalise(_Held(turned, potts.space, 64), "plurality", workers=1)
     assert "averages that must vanish" in result.verdict.text
 
 
@@ -259,13 +244,13 @@ def test_a_temperature_beside_the_critical_one_is_refused(tmp_path):
     )  # fmt: skip
     generate(recipe, tmp_path / "s.h5")
     with open_samples(tmp_path / "s.h5") as samples:
-        result = renormalise(samples, plurality_table(3, 4), (2, 2), workers=1)
+        result = renormalise(samples, "plurality", workers=1)
         told = "no fixed point here: the samples say K = J/T = 0.985346, 2.0 % below the critical"
         assert result.verdict.text.startswith(told)
         letters = samples.letters(0, len(samples)).numpy()[..., 0]
         untold = _Held(letters, samples.space, 64)
         with pytest.raises(AnalysisError, match="y_h drifts"):
-            _ = renormalise(untold, plurality_table(3, 4), (2, 2), workers=1).exponents
+            _ = renormalise(untold, "plurality", workers=1).exponents
 
 
 def test_triangular_exponents_within_their_own_errors(tmp_path):
@@ -276,7 +261,7 @@ def test_triangular_exponents_within_their_own_errors(tmp_path):
     )  # fmt: skip
     generate(recipe, tmp_path / "s.h5")
     with open_samples(tmp_path / "s.h5") as samples:
-        result = renormalise(samples, majority((2, 2)).table(), (2, 2), workers=1)
+        result = renormalise(samples, "majority", workers=1)
     for name, exact in {"y_t": 1, "y_h": 15 / 8}.items():
         assert abs(result.exponents[name].value.deviation(exact)) < 4.9
     assert result.exponents["y_t"].value.error < 0.06
@@ -287,50 +272,63 @@ def test_triangular_exponents_within_their_own_errors(tmp_path):
 
 def test_two_states_are_ising_spins(kit):
     spins = kit.drawn((16, 16), 0.44, seed=4).configurations
-    plain = renormalise(kit.InMemory(spins, chains=64), kit.majority_table(), (2, 2), workers=1)
+    plain = renormalise(kit.InMemory(spins, chains=64), "majority", workers=1)
     letters = (spins.numpy() > 0).astype(np.int8)
     space = Space.hypercubic((16, 16), SPIN)
     held = _Held(letters, space, 64)
     held.shape = (1, 16, 16)  # stored as a plane
-    again = renormalise(held, kit.majority_table(), (2, 2), workers=1)
+    again = renormalise(held, "majority", workers=1)
     assert [entry.eigenvalue for entry in again.scan] == [e.eigenvalue for e in plain.scan]
 
 
+POTTS = clock(3)
 BAD = [
-    (decimation_table(3, 4)[:, [1, 0, 2]], (16, 16), "takes 0, 1, 2 to 0, 2, 1, p.gh.gv. != p"),
-    (vacancy_majority_table(3, 4), (16, 16), "not alike under the symmetry of the letters"),
-    (plurality_table(2, 4), (16, 16), r"shape \[16, 2\]; expected \(81, K\)"),
     (
-        plurality_table(3, 4)[:, :2] * 0 + 0.5,
+        TableRule(POTTS, decimation_table(3, 4)[:, [1, 0, 2]], (2, 2)),
+        (16, 16),
+        "takes 0, 1, 2 to 0, 2, 1, p.gh.gv. != p",
+    ),
+    (
+        TableRule(POTTS, vacancy_majority_table(4), (2, 2)),
+        (16, 16),
+        "not alike under the symmetry of the letters",
+    ),
+    (majority((2, 2)), (16, 16), r"for the letters -1, \+1, those of the samples are 0, 1, 2"),
+    (
+        TableRule(POTTS, torch.full((81, 2), 0.5), (2, 2)),
         (16, 16),
         "2 symbols per block, the samples 3",
     ),
-    (plurality_table(3, 4) * 2, (16, 16), "must sum to 1"),
-    (plurality_table(3, 4), (8, 8), "with these letters the flow nears its fixed point slowly"),
+    ("plurality", (8, 8), "with these letters the flow nears its fixed point slowly"),
+    ("majority", (16, 16), "the rule 'majority' is for two letters.*use plurality or decimation"),
+    ("plurallity", (16, 16), "did you mean 'plurality'"),
+    (
+        TableRule(POTTS, plurality_table(3, 4)),
+        (16, 16),
+        "block of the rule is 4 sites that are no box",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("table", "shape", "message"), BAD)
-def test_bad_rules_of_letters_are_explained(table, shape, message):
-    samples = _Held(_letters(3, (640, *shape)), Space.hypercubic(shape, clock(3)))
+@pytest.mark.parametrize(("rule", "shape", "message"), BAD)
+def test_bad_rules_of_letters_are_explained(rule, shape, message):
+    samples = _Held(_letters(3, (640, *shape)), Space.hypercubic(shape, POTTS))
     with pytest.raises(InputError, match=message):
-        renormalise(samples, table, (2, 2))
+        renormalise(samples, rule)
 
 
 def test_a_space_without_a_symmetry_of_its_letters_is_refused():
-    from rsmi.lattice.alphabet import occupations
-
     samples = _Held(_letters(2, (640, 16, 16)), Space.hypercubic((16, 16), occupations()))
     with pytest.raises(InputError, match="no symmetry of its letters"):
-        renormalise(samples, plurality_table(2, 4), (2, 2))
+        renormalise(samples, "plurality")
 
 
 @pytest.mark.parametrize(("q", "n"), [(2, 4), (3, 4), (4, 4)])
 def test_copying_rules_of_letters_are_told(q, n):
-    assert "copies spins" in (copies(decimation_table(q, n), clock(q)) or "")
     mixed = 0.1 * plurality_table(q, n) + 0.9 * decimation_table(q, n)
-    assert "copies spins" in (copies(mixed, clock(q)) or "")
-    assert copies(plurality_table(q, n), clock(q)) is None
+    for table in (decimation_table(q, n), mixed):
+        assert "copies spins" in (copies(TableRule(clock(q), table)) or "")
+    assert copies(TableRule(clock(q), plurality_table(q, n))) is None
 
 
 def test_letters_are_the_same_by_every_way(potts):

@@ -6,11 +6,14 @@ import pytest
 import torch
 
 from rsmi.errors import AnalysisError, InputError
+from rsmi.lattice.alphabet import SPIN
+from rsmi.learning import TableRule
 from rsmi.renormalization import check_iteration, generate_interactions, renormalise
-from rsmi.renormalization.coarse_grain import Rule
+from rsmi.renormalization.coarse_grain import BitRule
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.stream import Ladder, accumulate
 from rsmi.sampling import CRITICAL_COUPLING
+from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.families import Setup, find_family
 from rsmi.sampling.ising import CRITICAL_COUPLING_3D
 from rsmi.storage.mcising import competing
@@ -18,7 +21,7 @@ from rsmi.storage.mcising import competing
 
 def _accumulate(samples, kit, workers, levels=3, blocks=8):
     bases = {"even": tuple(i for i in generate_interactions(2.0) if i.parity == "even")}
-    rule = Rule.of(kit.majority_table(), (2, 2), 1)
+    rule = BitRule.of(kit.majority_table(), (2, 2), 1)
     return accumulate(samples, rule, bases, levels=levels, blocks=blocks, workers=workers)["even"]
 
 
@@ -68,7 +71,9 @@ def critical(kit):
 @pytest.mark.parametrize("first_weight", [1.0, 1.5], ids=["ties at random", "ties to a corner"])
 def test_critical_ising_exponents_within_their_own_errors(critical, first_weight, kit):
     table = kit.majority_table(4, first_weight)
-    result = renormalise(kit.InMemory(critical, chains=64), table, (2, 2), seed=1, workers=2)
+    result = renormalise(
+        kit.InMemory(critical, chains=64), TableRule(SPIN, table, (2, 2)), seed=1, workers=2
+    )
     exact = {"y_t": 1, "y_h": 1.875, "nu": 1, "eta": 0.25}
     exact |= {"delta_sigma": 0.125, "delta_epsilon": 1}
     for name, value in exact.items():
@@ -95,32 +100,32 @@ BAD = [
 def test_bad_requests_are_explained(options, shape, message, kit):
     samples = kit.InMemory(kit.random_spins(shape))
     with pytest.raises(InputError, match=message):
-        renormalise(samples, kit.majority_table(), (2, 2), **options)
+        renormalise(samples, TableRule(SPIN, kit.majority_table(), (2, 2)), **options)
 
 
 def test_a_rule_that_breaks_the_symmetry_is_refused(kit):
     table = torch.zeros(16, 2)
     table[:, 1] = 1
     with pytest.raises(InputError, match="not odd under the flip"):
-        renormalise(kit.InMemory(kit.random_spins((200, 8, 8))), table, (2, 2))
+        renormalise(kit.InMemory(kit.random_spins((200, 8, 8))), TableRule(SPIN, table, (2, 2)))
 
 
 def test_an_oblong_block_is_refused(kit):
     samples = kit.InMemory(kit.random_spins((200, 8, 8)))
     with pytest.raises(InputError, match="does not rescale all directions alike"):
-        renormalise(samples, kit.majority_table(2), (2, 1))
+        renormalise(samples, TableRule(SPIN, kit.majority_table(2), (2, 1)))
 
 
 def test_a_block_of_another_dimension_is_refused(kit):
     samples = kit.InMemory(kit.random_spins((200, 8, 8, 8)))
-    with pytest.raises(InputError, match=r"has 3 axes, the block \[2, 2\] has 2; .* \[2, 2, 2\]"):
-        renormalise(samples, kit.majority_table(), (2, 2))
+    with pytest.raises(InputError, match=r"has 3 axes, the block .* \[2, 2\]; .* \[2, 2, 2\]"):
+        renormalise(samples, TableRule(SPIN, kit.majority_table(), (2, 2)))
 
 
 def test_too_few_steps_in_three_dimensions_are_refused(kit):
     samples = kit.InMemory(kit.random_spins((200, 16, 16, 16)))
     with pytest.raises(InputError, match="with fewer than 3 steps the error cannot be told"):
-        renormalise(samples, kit.majority_table(8), (2, 2, 2))
+        renormalise(samples, TableRule(SPIN, kit.majority_table(8), (2, 2, 2)))
 
 
 REFUSED = [
@@ -156,7 +161,7 @@ def test_models_that_cannot_be_iterated_give_the_reason(
     spins, reason_given = kit.random_spins((200, 16, 16)), family.iteration(model)
     samples = kit.InMemory(spins, model={"model": name}, iteration=reason_given)
     with pytest.raises(InputError, match=f"samples are of the model {name}, .*{reason}"):
-        renormalise(samples, kit.majority_table(), (2, 2), blocks=8)
+        renormalise(samples, TableRule(SPIN, kit.majority_table(), (2, 2)), blocks=8)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +194,10 @@ def cubic(kit):
 
 def test_exponents_in_three_dimensions_within_their_own_errors(cubic, kit):
     result = renormalise(
-        kit.InMemory(cubic, chains=32), kit.majority_table(8), (2, 2, 2), reach=1.8, blocks=16
+        kit.InMemory(cubic, chains=32),
+        TableRule(SPIN, kit.majority_table(8), (2, 2, 2)),
+        reach=1.8,
+        blocks=16,
     )
     # Bootstrap values: Kos, Poland, Simmons-Duffin, Vichi (2016), arXiv:1603.04436.
     for name, exact in {"y_t": 1.587375, "y_h": 2.481851}.items():
@@ -201,14 +209,14 @@ def test_exponents_in_three_dimensions_within_their_own_errors(cubic, kit):
 def test_constant_samples_are_refused(kit):
     samples = kit.InMemory(torch.ones(200, 8, 8, dtype=torch.int8))
     with pytest.raises(AnalysisError, match="constant or nearly ordered"):
-        renormalise(samples, kit.majority_table(), (2, 2))
+        renormalise(samples, TableRule(SPIN, kit.majority_table(), (2, 2)))
 
 
 def test_a_narrow_lattice_is_made_of_the_first_images(kit):
     """Moments of the last level agree with those of the images they came from."""
     spins = kit.drawn((32, 32), CRITICAL_COUPLING, seed=1, records=1).configurations[:40]
     interactions = [i for i in generate_interactions(1.0) if i.parity == "even"]
-    rule = Rule.of(kit.majority_table(), (2, 2), 1)
+    rule = BitRule.of(kit.majority_table(), (2, 2), 1)
     ladder = Ladder.of((32, 32), rule, {"even": interactions}, 4)
     assert ladder.images == (1, 1, 4, 16, 4)
     values = [level["even"] for level in ladder.run(spins.numpy(), 0)]
@@ -259,3 +267,30 @@ def test_the_way_out_of_an_antiferromagnet_is_right(kit):
     refusal = competing(mcising(j1=-1.0))
     exec(re.search(r"spins\[.*?\*= -1", refusal).group(), {"np": np, "spins": spins})
     assert sum(spins * np.roll(spins, 1, axis) for axis in (1, 2)).sum() == -bonds
+
+
+def test_a_result_names_its_numbers_beside_those_known(critical, kit):
+    samples = kit.InMemory(critical, chains=64, model={"model": "ising", "coupling": 0.0})
+    samples.model["coupling"] = CRITICAL_COUPLING
+    samples.critical = CriticalPoint(UNIVERSALITY["ising_2d"], CRITICAL_COUPLING)
+    result = renormalise(samples, "majority")
+    found = {quantity.name: quantity for quantity in result.quantities()}
+    assert found["exponents.y_h"].reference == 15 / 8
+    assert found["exponents.y_h"].context["rule"] == result.rule == "majority"
+    assert found["exponents.fixed_point"].value == 1
+    assert "exponents.y_t" in result.table()
+    assert "scan" not in result.table()
+    assert len(result.to_dict()["quantities"]) == len(result.quantities())
+    assert "<table" in result._repr_html_()
+    assert len(result.plot().axes) >= 2
+    assert result.remarks[0].startswith("32x32 -> 16x16 -> 8x8 -> 4x4 -> 2x2; 5 even")
+
+
+def test_an_array_is_as_good_as_a_file(critical, kit, tmp_path):
+    spins = critical[:2000].numpy()
+    np.save(tmp_path / "spins.npy", spins)
+    held = renormalise(kit.InMemory(critical[:2000]), "majority", workers=1)
+    for samples in (spins, critical[:2000], tmp_path / "spins.npy"):
+        found = renormalise(samples, "majority", workers=1)
+        assert [e.eigenvalue for e in found.scan] == [e.eigenvalue for e in held.scan]
+        assert "nothing is known of the Hamiltonian" in found.remark

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from rsmi.lattice.alphabet import SPIN
+from rsmi.learning import TableRule
 from rsmi.renormalization import renormalise
 from rsmi.renormalization.stability import jackknife_error
 
@@ -13,7 +15,7 @@ THERMAL, MAGNETIC = np.tanh(2 * COUPLING), 1 + np.tanh(2 * COUPLING)
 def _chain_eigenvalues(spins, kit):
     table = kit.decimation_table(2)
     result = renormalise(
-        kit.InMemory(spins, chains=64), table, (2,), levels=2, reach=1.0, workers=2
+        kit.InMemory(spins, chains=64), TableRule(SPIN, table, (2,)), levels=2, reach=1.0, workers=2
     )
     return {entry.parity: entry.eigenvalue for entry in result.scan if entry.level == 0}
 

@@ -8,6 +8,8 @@ import torch
 
 from rsmi.errors import AnalysisError
 from rsmi.lattice import states
+from rsmi.lattice.alphabet import SPIN
+from rsmi.learning import TableRule
 from rsmi.renormalization import renormalise
 from rsmi.renormalization.verdict import find_drifts
 from rsmi.sampling import CRITICAL_COUPLING
@@ -15,7 +17,7 @@ from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 
 
 def _judged(samples, table, block=(2, 2), **options):
-    return renormalise(samples, table, block, workers=1, **options)
+    return renormalise(samples, TableRule(SPIN, table, block), workers=1, **options)
 
 
 @pytest.mark.parametrize(

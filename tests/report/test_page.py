@@ -64,6 +64,25 @@ def test_settings_cannot_inject_markup(page: Path) -> None:
     assert "<script>alert('x')</script>" in reader.words
 
 
+HOSTILE = '<img src=x onerror=alert(1)>{{ 7 * 7 }}" onload="a'
+
+
+def test_nothing_from_outside_becomes_markup_wherever_it_stands(tmp_path: Path) -> None:
+    name = f"layers.study.{HOSTILE.replace(' ', '_')}"
+    found = [Quantity(name, 1.0, 0.1, "estimate", HOSTILE, 2.0, {HOSTILE: HOSTILE})]
+    result = Result(HOSTILE, {HOSTILE: HOSTILE}, 1, HOSTILE, {HOSTILE: 1.0}, found, {"a": HOSTILE})
+    path = figures.save(figures.values(found), tmp_path / "a.png")
+    table = Sheet(HOSTILE, [HOSTILE, HOSTILE], [[HOSTILE], [HOSTILE, HOSTILE]], HOSTILE)
+    page = write_report(
+        tmp_path, result, [Figure(path, HOSTILE, HOSTILE)], [name], HOSTILE, [table]
+    ).read_text(encoding="utf-8")
+    reader = Reader(page)
+    assert reader.tags.count("img") == 1
+    assert not [value for _, value, _ in reader.attributes if value in ("onerror", "onload")]
+    assert page.count("&lt;img") > 20
+    assert "{{ 7 * 7 }}" in page
+
+
 def test_headline_shows_value_reference_and_deviation(page: Path) -> None:
     words = Reader(page.read_text(encoding="utf-8")).words
     for expected in ("0.4602(6)", "0.999(2)", "1.8748(4)"):

@@ -144,7 +144,7 @@ def majority() -> Any:
 def refused_everywhere(path: Path, message: str, **choice: Any) -> None:
     """Both doors refuse with the same words."""
     with open_samples(path, **choice) as samples, pytest.raises(InputError, match=message):
-        renormalise(samples, majority(), (2, 2), levels=2, reach=1.0)
+        renormalise(samples, "majority", levels=2, reach=1.0)
     with pytest.raises(InputError, match=message):
         WindowData(str(path), Window((2, 2), 1)).setup()
 

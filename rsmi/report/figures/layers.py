@@ -23,11 +23,8 @@ _LONG = 5
 _MANY = 16
 """More layers than this take the whole width, and not all of them are named."""
 
-_LETTERS = 20
-"""Of the longest name that is written out."""
 
-
-def short_name(name: str, letters: int = _LETTERS) -> str:
+def short_name(name: str, letters: int = 20) -> str:
     """A name with its middle left out, where it is long.
 
     >>> short_name("encoder.layers.10.attention.out_proj"), short_name("encoder.0")

@@ -10,7 +10,7 @@ from rsmi.sampling.exact.magnetisation import MagnetisationLaw, magnetisation_la
 from rsmi.sampling.exact.ring import ring_posterior
 from rsmi.sampling.exact.states import DensityOfStates
 from rsmi.sampling.exact.torus import torus_posterior
-from rsmi.sampling.exact.window import WindowPosterior, exact_window
+from rsmi.sampling.exact.window import WindowPosterior, enumerated_window, exact_window
 
 __all__ = [
     "DensityOfStates",
@@ -23,6 +23,7 @@ __all__ = [
     "coupling_of",
     "cylinder_posterior",
     "density_of_states",
+    "enumerated_window",
     "exact_window",
     "kaufman",
     "magnetisation_law",

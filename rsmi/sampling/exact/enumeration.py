@@ -5,6 +5,7 @@ configuration by itself and so ends at 20 spins.
 """
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from rsmi.compiling import njit
@@ -13,6 +14,7 @@ from rsmi.lattice import Hypercubic
 from rsmi.sampling.exact.states import DensityOfStates
 
 MAX_SPINS = 25
+MOST_CONFIGURATIONS = 2**22
 
 
 def density_of_states(shape: tuple[int, ...], periodic: bool = True) -> DensityOfStates:
@@ -75,3 +77,24 @@ def _visit(neighbours: NDArray[np.int64], n_bonds: int, counts: NDArray[np.int64
         up -= spins[site]
         spins[site] = -spins[site]
         counts[energy + n_bonds, up] += 1
+
+
+def all_values(values: int, n_sites: int, most: int = MOST_CONFIGURATIONS) -> torch.Tensor:
+    """Every assignment of 0 ... values - 1 to the sites, int8 (values**n_sites, n_sites).
+
+    Site i is digit i of the row number, lowest first.
+
+    Raises:
+        InputError: more than `most` assignments, 2**22 without word of another limit.
+
+    >>> all_values(3, 1).tolist()
+    [[0], [1], [2]]
+    """
+    if values**n_sites > most:
+        raise InputError(
+            f"{n_sites} sites with {values} values have {values}**{n_sites} configurations; "
+            f"visiting all is supported up to {most}; take a smaller lattice"
+        )
+    rows = np.arange(values**n_sites)
+    digits = [(rows // values**site % values).astype(np.int8) for site in range(n_sites)]
+    return torch.from_numpy(np.stack(digits, axis=1))

@@ -9,13 +9,19 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
-from rsmi.information import Estimate, best_rule, rule_information
+from rsmi.information import Estimate, best_rule, mutual_information, rule_information
 from rsmi.information.assignments import Z2
 from rsmi.information.merging import merge_equal
+from rsmi.lattice import Placement
+from rsmi.lattice.states import word_index
 from rsmi.sampling.exact.chain import chain_posterior
 from rsmi.sampling.exact.cylinder import cylinder_posterior
 from rsmi.sampling.exact.torus import torus_posterior
 from rsmi.sampling.pair import PairInteraction, as_interaction
+
+_MOST_ENTRIES = 1 << 27
+_MET, _MOST_SEARCHES = 4, 32  # how often a search must end at its best value, and of how many
+_SAME = 1e-9
 
 
 @dataclass(frozen=True)
@@ -38,15 +44,38 @@ class WindowPosterior:
 
     def full(self) -> Estimate:
         """I(V:E), the most any rule can keep, in nats."""
-        return self.rule(torch.eye(self.posterior.shape[1], dtype=torch.float64))
+        joint = self.weights[:, None] * self.posterior
+        return Estimate(float(mutual_information(joint)), 0.0, "exact")
 
     def rule(self, table: Tensor) -> Estimate:
         """I(H:E) of the rule p(h|v) given as a table (m, K), in nats."""
         return Estimate(float(rule_information(self.posterior, table, self.weights)), 0.0, "exact")
 
     def optimum(self, n_symbols: int = 2, z2: Z2 = "impose") -> tuple[Tensor, Estimate]:
-        """Best rule and its information, as `rsmi.information.best_rule`."""
-        return best_rule(self.posterior, self.weights, n_symbols, z2)
+        """Best rule and its information, as `rsmi.information.best_rule`.
+
+        Where not every rule is tried, the search goes on until it has found its best several times.
+        With `allow` block states that never occur are left out of it; they get symbol 0.
+        """
+        occurs = self.posterior.sum(0) > 0
+        if z2 != "allow" or bool(occurs.all()) or int(occurs.sum()) < 2:
+            return self._searched(self.posterior, n_symbols, z2)
+        found, value = self._searched(self.posterior[:, occurs], n_symbols, z2)
+        table = torch.eye(n_symbols, dtype=torch.float64)[:1].repeat(len(occurs), 1)
+        table[occurs] = found
+        return table, value
+
+    def _searched(self, posterior: Tensor, n_symbols: int, z2: Z2) -> tuple[Tensor, Estimate]:
+        best = best_rule(posterior, self.weights, n_symbols, z2)
+        met = 1
+        for seed in range(1, 1 if best[1].kind == "exact" else _MOST_SEARCHES):
+            other = best_rule(posterior, self.weights, n_symbols, z2, seed)
+            if other[1].value > best[1].value + _SAME:
+                best, met = other, 0
+            met += abs(other[1].value - best[1].value) <= _SAME
+            if met == _MET:
+                break
+        return best
 
 
 def exact_window(
@@ -85,6 +114,58 @@ def exact_window(
     else:
         solved = cylinder_posterior(finite[0], interaction, (block[0], block[1]), buffer)
     return WindowPosterior.of(*solved)
+
+
+def enumerated_window(
+    letters: Tensor, probabilities: Tensor, placement: Placement
+) -> WindowPosterior:
+    """Solve a window of any space by its list of configurations.
+
+    Args:
+        letters: (n, *space.shape) integers, every configuration once.
+        probabilities: (n,) float64, see `Family.enumerate`.
+        placement: Window in the space; it is looked at in its first place alone.
+
+    Returns:
+        The posterior over the q**n_v words of the block, in the order of `rsmi.lattice.words`.
+
+    Raises:
+        InputError: For letters of another space, or a table that would be too large.
+
+    >>> from rsmi.lattice import Space, Window, place
+    >>> from rsmi.lattice.alphabet import SPIN
+    >>> ring = Space.of("chain", (4,), SPIN)
+    >>> same = torch.tensor([[0] * 4, [1] * 4])[..., None]
+    >>> both = torch.tensor([0.5, 0.5], dtype=torch.float64)
+    >>> print(enumerated_window(same, both, place(Window((1,), 0), ring)).full())
+    0.69314718 nats (exact)
+    """
+    placement.space.check(letters)
+    q, flat = placement.space.alphabet.size, letters.flatten(1)
+    environment = _classes(flat[:, placement.environment], q)
+    n_words, n_classes = q**placement.n_visible, int(environment.max()) + 1
+    if n_words * n_classes > _MOST_ENTRIES:
+        raise InputError(
+            f"{placement.window} has {n_words} states of its block and {n_classes} of its "
+            f"environment, a table of {8e-9 * n_words * n_classes:.3g} GB; expected at most "
+            f"{8e-9 * _MOST_ENTRIES:.3g} GB; take a smaller lattice or block, or a shell of "
+            "environment"
+        )
+    place = environment * n_words + word_index(flat[:, placement.visible].long(), q)
+    joint = probabilities.new_zeros(n_classes * n_words).index_add_(0, place, probabilities)
+    joint = joint.view(n_classes, n_words)
+    weights = joint.sum(1)
+    used = weights > 0
+    return WindowPosterior.of(joint[used] / weights[used, None], weights[used])
+
+
+def _classes(letters: Tensor, q: int) -> Tensor:
+    """Numbers of the different rows of letters (n, k): (n,) int64 from 0 on."""
+    found = torch.zeros(len(letters), dtype=torch.int64)
+    for part in letters.split(int(30 / math.log2(q)), 1):
+        number = found * q ** part.shape[1] + word_index(part.long(), q)
+        found = torch.unique(number, return_inverse=True)[1]
+    return found
 
 
 def _check(shape: Sequence[float], block: Sequence[int], buffer: int) -> None:

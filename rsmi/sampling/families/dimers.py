@@ -4,12 +4,15 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from rsmi.lattice import Space
 from rsmi.sampling.dimers import DecoratedDimers, DecoratedWorm, Dimers, Wilson, Worm
+from rsmi.sampling.dimers.exact.enumeration import coverings
 from rsmi.sampling.dimers.space import dimer_letters, dimer_space
-from rsmi.sampling.families.interface import Family, Setup
+from rsmi.sampling.exact.enumeration import MOST_CONFIGURATIONS, all_values
+from rsmi.sampling.families.interface import INFINITE, Example, Family, Setup
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.select import Update, compiled
 
@@ -32,6 +35,11 @@ class DimerFamily(Family):
     encoding: ClassVar[str] = (
         "bonds: plane a is +1 where a dimer lies on the bond from the site forward along axis a"
     )
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("", (4, 4), INFINITE),
+        Example("open lattice", (4, 4), INFINITE, {"boundary": "open"}),
+    )
+    listed: ClassVar[str] = "listing up to 40 sites"
     reported: ClassVar[tuple[str, ...]] = ("flippable",)
     energy_unit: ClassVar[str] = "attraction of two parallel dimers"
 
@@ -46,6 +54,10 @@ class DimerFamily(Family):
     def letters(self, model: Any, states: Tensor) -> Tensor:
         """Directions, with the spin where there is one."""
         return dimer_letters(model, states)
+
+    def configurations(self, model: Any) -> Tensor:
+        """Coverings of up to 40 sites, two million at most."""
+        return coverings(model.geometry)
 
     def iteration(self, model: Any) -> str:
         """No."""
@@ -82,11 +94,27 @@ class DecoratedDimerFamily(DimerFamily):
     }
     encoding: ClassVar[str] = f"{DimerFamily.encoding}; the last plane holds the spins"
 
+    examples: ClassVar[tuple[Example, ...]] = (Example("", (2, 4), INFINITE),)
+    listed: ClassVar[str] = Family.listed
     reported: ClassVar[tuple[str, ...]] = ("flippable", "pair_energy")
 
     def model(self, setup: Setup) -> Any:
         """The dimers with their spins."""
         return DecoratedDimers(_dimers(setup), setup.parameters["pair_coupling"])
+
+    def configurations(self, model: Any) -> Tensor:
+        """Coverings with all their spins, 4 million at most."""
+        bonds = super().configurations(model.dimers)
+        spins = 2 * all_values(2, math.prod(model.shape), MOST_CONFIGURATIONS // len(bonds)) - 1
+        planes = spins.reshape(-1, 1, *model.shape).repeat(len(bonds), *(1,) * len(model.shape), 1)
+        return torch.cat([bonds.repeat_interleave(len(spins), 0), planes], 1)
+
+    def enumerate(self, model: Any) -> tuple[Tensor, Tensor]:
+        """Dimers at their temperature, pairs at their coupling."""
+        states = self.configurations(model)
+        dimers, pairs = model.energy(states).double(), model.pair_energy(states).double()
+        exponent = -model.dimers.coupling * dimers - model.coupling * pairs
+        return self.letters(model, states), torch.softmax(exponent, 0)
 
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """K and T of the dimers, K of the pairs."""

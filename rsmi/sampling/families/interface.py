@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from rsmi.errors import InputError, nearest
-from rsmi.lattice import Space
+from rsmi.lattice import Space, Window, place
 from rsmi.sampling.chains import observables
 from rsmi.sampling.exact.universality import CriticalPoint
+from rsmi.sampling.exact.window import WindowPosterior, enumerated_window, exact_window
 from rsmi.sampling.families.parameters import Parameter, complete
+from rsmi.sampling.families.planes import up
 from rsmi.sampling.interface import Sampler
 from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.select import AUTO, Update
@@ -61,6 +64,25 @@ class Engine:
     facts: Mapping[str, str | float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Example:
+    """A small model that stands for many of its family in the table of what can be done.
+
+    Args:
+        said: what is special about it, for people.
+        shape: small enough to list every configuration.
+        temperature: as in a recipe.
+        parameters: as in a recipe.
+        update: the default one without.
+    """
+
+    said: str
+    shape: tuple[int, ...]
+    temperature: float | str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    update: str | None = None
+
+
 class Family(ABC):
     """A kind of model that a recipe can name."""
 
@@ -73,6 +95,10 @@ class Family(ABC):
     energy_unit: ClassVar[str] = "J"
     unchecked: ClassVar[tuple[str, ...]] = ()
     """Observables that the configurations alone do not tell."""
+    examples: ClassVar[tuple[Example, ...]]
+    """At least the plain model, and one where something cannot be done that others can."""
+    listed: ClassVar[str] = "listing up to 4 million configurations"
+    """How windows of small lattices are solved where transfer matrices are not."""
     reported: ClassVar[tuple[str, ...]] = ()
     """Observables beside energy and magnetisation whose mean per site `rsmi sample` shows."""
 
@@ -160,9 +186,9 @@ class Family(ABC):
             InputError: for a lattice whose sites are not alike, with the reason.
         """
 
-    @abstractmethod
     def letters(self, model: Any, states: Tensor) -> Tensor:
-        """States as letters of the space, int8 (n, *cells, sites of a cell)."""
+        """States as letters of the space, int8 (n, *cells, sites of a cell): 0 for -1, 1 for +1."""
+        return up(states)
 
     def iteration(self, model: Any) -> str:
         """Why no rule can be iterated on its letters, in physical terms; empty where one can."""
@@ -172,35 +198,71 @@ class Family(ABC):
         """The critical point that the model is meant for; None where it is unknown."""
         return None
 
-    def pair(self, model: Any) -> PairInteraction:
-        """Its energy as tables over bonds and sites of a hypercubic lattice.
+    def pair(self, model: Any) -> PairInteraction | None:
+        """Its energy as tables over bonds and sites of a hypercubic lattice, if it is such a sum.
+
+        With it windows are solved by transfer matrices, also on infinite lattices.
+        """
+        return None
+
+    def configurations(self, model: Any) -> Tensor:
+        """Every state of a small model, once each.
 
         Raises:
-            InputError: for a family whose energy is none of that kind.
+            InputError: too many.
         """
-        raise InputError(
-            f"the energy of the model {self.name} is no sum over the bonds and sites of a "
-            "hypercubic lattice that is the same everywhere, so its windows are not solved by "
-            "transfer matrices; take ising, potts or blume_capel, or draw samples"
-        )
+        raise NotImplementedError
 
-    def interaction(
-        self, shape: Sequence[float], temperature: object, parameters: object
-    ) -> PairInteraction:
-        """Bonds and sites of the model that a user names, on a lattice that may be infinite.
+    def enumerate(self, model: Any) -> tuple[Tensor, Tensor]:
+        """Every configuration of a small model with its probability.
+
+        Returns:
+            letters int8 (n, *cells, sites of a cell) and float64 (n,), which sum to 1.
+
+        Raises:
+            InputError: too many configurations; the message says how many are supported.
+        """
+        states = self.configurations(model)
+        exponent = -model.coupling * model.energy(states).double()
+        return self.letters(model, states), torch.softmax(exponent, 0)
+
+    def built(self, shape: Sequence[float], temperature: object, parameters: object) -> Any:
+        """The model that a user names, on a lattice that may be infinite.
 
         Args:
             shape: extents; those that are infinite only say that there is such an axis.
-            temperature: as in a recipe.
+            temperature: as in a recipe; None for families without one.
             parameters: as in a recipe.
 
         Raises:
-            InputError: as for a recipe, or where `pair` refuses.
+            InputError: as for a recipe.
         """
         finite = tuple(int(extent) if math.isfinite(extent) else 2 for extent in shape)
         chosen = complete(self.name, self.parameters, parameters)
         at = self.check_temperature(temperature, tuple(shape))
-        return self.pair(self.model(Setup(finite, at, chosen, self.updates[0], seed=0)))
+        return self.model(Setup(finite, at, chosen, self.updates[0], seed=0))
+
+    def solve(self, model: Any, shape: Sequence[float], window: Window) -> WindowPosterior:
+        """A window solved exactly: by transfer matrices where they can, else by enumeration.
+
+        Args:
+            model: from `built`.
+            shape: extents, which may be infinite where there are transfer matrices.
+            window: in the space of the model.
+
+        Raises:
+            InputError: a window that does not fit, or a problem too large.
+        """
+        pair = self.pair(model)
+        if pair is not None and window.block and window.environment is None and not window.at:
+            return exact_window(shape, pair, window.block, window.buffer)
+        if not all(map(math.isfinite, shape)):
+            raise InputError(
+                f"shape is {list(shape)}; model {self.name} and {window} are solved by listing "
+                "every configuration, which takes finite extents; transfer matrices of infinite "
+                "lattices take ising, potts and blume_capel, a block, and all beyond the buffer"
+            )
+        return enumerated_window(*self.enumerate(model), place(window, self.space(model)))
 
     def sites(self, model: Any) -> int:
         """Number of sites, by which totals are divided."""

@@ -8,10 +8,10 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import SPIN
+from rsmi.sampling.exact.enumeration import all_values
 from rsmi.sampling.exact.kaufman import kaufman
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
-from rsmi.sampling.families.interface import Family, Setup
-from rsmi.sampling.families.planes import up
+from rsmi.sampling.families.interface import CRITICAL, Example, Family, Setup
 from rsmi.sampling.ising import CRITICAL_COUPLING, CRITICAL_COUPLING_3D, Ising
 from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.registry import registry
@@ -37,6 +37,7 @@ class IsingFamily(Family):
 
     name: ClassVar[str] = "ising"
     registry: ClassVar[Mapping[str, Update[Any]]] = registry
+    examples: ClassVar[tuple[Example, ...]] = (Example("", (4, 4), CRITICAL),)
 
     def model(self, setup: Setup) -> Ising:
         """The ferromagnet at K = 1 / T."""
@@ -45,10 +46,6 @@ class IsingFamily(Family):
     def space(self, model: Any) -> Space:
         """Spins of a hypercubic torus."""
         return Space.hypercubic(model.shape, SPIN)
-
-    def letters(self, model: Any, states: Tensor) -> Tensor:
-        """0 for -1 and 1 for +1."""
-        return up(states)
 
     def iteration(self, model: Any) -> str:
         """Nothing against ferromagnets."""
@@ -61,6 +58,10 @@ class IsingFamily(Family):
         if len(model.shape) == 3:
             return CriticalPoint(UNIVERSALITY["ising_3d"], CRITICAL_COUPLING_3D, _MEASURED)
         return None
+
+    def configurations(self, model: Any) -> Tensor:
+        """Up to 22 spins."""
+        return (2 * all_values(2, model.n_sites) - 1).reshape(-1, *model.shape)
 
     def pair(self, model: Any) -> PairInteraction:
         """K s s'."""

@@ -10,9 +10,9 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import occupations
-from rsmi.sampling.families.interface import Family, Setup
+from rsmi.sampling.exact.enumeration import all_values
+from rsmi.sampling.families.interface import Example, Family, Setup
 from rsmi.sampling.families.parameters import Parameter
-from rsmi.sampling.families.planes import up
 from rsmi.sampling.interface import Sampler
 from rsmi.sampling.maze_sampler import MazeModel, MazeSampler
 from rsmi.sampling.mazes import PERCOLATION_THRESHOLD
@@ -35,6 +35,8 @@ class MazeFamily(Family):
         "probability": Parameter("number", "of a site to be open", PERCOLATION_THRESHOLD),
     }
     has_temperature: ClassVar[bool] = False
+    examples: ClassVar[tuple[Example, ...]] = (Example("", (3, 3)),)
+    listed: ClassVar[str] = "listing up to 22 sites"
     reported: ClassVar[tuple[str, ...]] = ("solvable",)
     encoding: ClassVar[str] = "sites: +1 is open, -1 is closed"
 
@@ -54,9 +56,13 @@ class MazeFamily(Family):
         """Open and closed sites of a square; independent ones, so its border does not matter."""
         return Space.hypercubic(model.shape, occupations())
 
-    def letters(self, model: Any, states: Tensor) -> Tensor:
-        """1 for open, 0 for closed."""
-        return up(states)
+    def enumerate(self, model: Any) -> tuple[Tensor, Tensor]:
+        """Up to 22 sites, of which the centre is open."""
+        states = (2 * all_values(2, math.prod(model.shape)) - 1).reshape(-1, *model.shape)
+        states = states[states[:, model.shape[0] // 2, model.shape[1] // 2] > 0]
+        open_sites = (states > 0).flatten(1).sum(1).double() - 1
+        p, others = model.probability, math.prod(model.shape) - 1
+        return self.letters(model, states), p**open_sites * (1 - p) ** (others - open_sites)
 
     def iteration(self, model: Any) -> str:
         """No."""

@@ -47,4 +47,4 @@ def up(spins: Tensor) -> Tensor:
     >>> up(torch.tensor([[-1, 1]])).tolist()
     [[[0], [1]]]
     """
-    return (spins > 0).to(torch.int8)[..., None]
+    return (spins > 0).view(torch.int8)[..., None]

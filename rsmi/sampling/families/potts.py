@@ -9,8 +9,9 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import clock, vacant_spins
+from rsmi.sampling.exact.enumeration import all_values
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
-from rsmi.sampling.families.interface import Family, Setup
+from rsmi.sampling.families.interface import CRITICAL, Example, Family, Setup
 from rsmi.sampling.families.ising import antiferromagnet
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.families.planes import from_planes, plane_count, to_planes
@@ -33,6 +34,9 @@ class PottsFamily(Family):
     parameters: ClassVar[Mapping[str, Parameter]] = {
         "states": Parameter("whole number", "number of states q, from 2 to 127"),
     }
+    examples: ClassVar[tuple[Example, ...]] = tuple(
+        Example(f"{states} states", (3, 3), CRITICAL, {"states": states}) for states in (3, 4, 5)
+    )
     encoding: ClassVar[str] = (
         "bit planes along axis 0: the state 0 ... q - 1 of a site is the sum of 2^k over the "
         "planes k that are +1 there"
@@ -73,6 +77,10 @@ class PottsFamily(Family):
             return None
         universality = UNIVERSALITY[_CLASSES[model.states]]
         return CriticalPoint(universality, critical_coupling(model.states))
+
+    def configurations(self, model: Any) -> Tensor:
+        """Up to 4 million of them."""
+        return all_values(model.states, model.n_sites).reshape(-1, *model.shape)
 
     def pair(self, model: Any) -> PairInteraction:
         """K delta(s, s')."""
@@ -119,6 +127,7 @@ class BlumeCapelFamily(Family):
     parameters: ClassVar[Mapping[str, Parameter]] = {
         "crystal_field": Parameter("number", "D in units of J, tricritical near 1.966"),
     }
+    examples: ClassVar[tuple[Example, ...]] = (Example("", (3, 3), 0.7, {"crystal_field": 1.5}),)
     reported: ClassVar[tuple[str, ...]] = ("nonzero",)
     encoding: ClassVar[str] = (
         "two planes along axis 0: plane 0 is +1 where the spin is not 0, plane 1 is +1 where it "
@@ -149,6 +158,10 @@ class BlumeCapelFamily(Family):
         temperature, _ = BLUME_CAPEL_TRICRITICAL["temperature"]
         universality = UNIVERSALITY["tricritical_ising_2d"]
         return CriticalPoint(universality, 1 / temperature, _TRICRITICAL / temperature)
+
+    def configurations(self, model: Any) -> Tensor:
+        """Up to 4 million of them."""
+        return (all_values(3, model.n_sites) - 1).reshape(-1, *model.shape)
 
     def pair(self, model: Any) -> PairInteraction:
         """K s s' - K D s^2."""

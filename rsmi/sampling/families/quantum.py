@@ -11,9 +11,8 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import spins
-from rsmi.sampling.families.interface import Engine, Family, Setup
+from rsmi.sampling.families.interface import Engine, Example, Family, Setup
 from rsmi.sampling.families.parameters import Parameter
-from rsmi.sampling.families.planes import up
 from rsmi.sampling.graphs.running import check_configurations
 from rsmi.sampling.quantum import (
     AmplitudeSampler,
@@ -67,6 +66,8 @@ class QuantumFamily(Family):
             )
 
     has_temperature: ClassVar[bool] = False
+    examples: ClassVar[tuple[Example, ...]] = (Example("", (8,)),)
+    listed: ClassVar[str] = "the ground state of up to 20 spins"
     reported: ClassVar[tuple[str, ...]] = ("diagonal_energy",)
     unchecked: ClassVar[tuple[str, ...]] = ("energy",)
 
@@ -87,9 +88,12 @@ class QuantumFamily(Family):
         """Spins of a ring; the transverse field points along x and leaves no flip of that axis."""
         return Space.hypercubic(model.shape, spins(flip=model.chain.flips))
 
-    def letters(self, model: Any, states: Tensor) -> Tensor:
-        """0 for -1 and 1 for +1."""
-        return up(states)
+    def enumerate(self, model: Any) -> tuple[Tensor, Tensor]:
+        """|psi|^2 of up to 20 spins, by exact diagonalisation."""
+        wave = ExactWave.ground_state(model.chain)
+        probabilities = torch.from_numpy(wave.amplitudes) ** 2
+        letters = self.letters(model, torch.from_numpy(wave.configurations))
+        return letters, probabilities / probabilities.sum()
 
     def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
         """Independent draws from the exact state, or a Markov chain of the trained one."""

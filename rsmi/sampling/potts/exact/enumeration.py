@@ -1,14 +1,11 @@
 """Small Potts and Blume-Capel lattices solved by visiting every configuration."""
 
 import numpy as np
-import torch
 
-from rsmi.errors import InputError
+from rsmi.sampling.exact.enumeration import all_values
 from rsmi.sampling.exact.states import DensityOfStates
 from rsmi.sampling.potts.blume_capel import BlumeCapel
 from rsmi.sampling.potts.model import Potts
-
-MOST_CONFIGURATIONS = 2**22
 
 
 def spectrum(model: Potts | BlumeCapel) -> DensityOfStates:
@@ -37,24 +34,3 @@ def spectrum(model: Potts | BlumeCapel) -> DensityOfStates:
     return DensityOfStates(
         model.n_sites, classes[0], classes[1].astype(np.int64), counts.astype(np.int64)
     )
-
-
-def all_values(values: int, n_sites: int) -> torch.Tensor:
-    """Every assignment of 0 ... values - 1 to the sites, int8 (values**n_sites, n_sites).
-
-    Site i is digit i of the row number, lowest first.
-
-    Raises:
-        InputError: more than 2**22 assignments.
-
-    >>> all_values(3, 1).tolist()
-    [[0], [1], [2]]
-    """
-    if values**n_sites > MOST_CONFIGURATIONS:
-        raise InputError(
-            f"{n_sites} sites with {values} values have {values}**{n_sites} configurations; "
-            f"visiting all is supported up to {MOST_CONFIGURATIONS}; take a smaller lattice"
-        )
-    rows = np.arange(values**n_sites)
-    digits = [(rows // values**site % values).astype(np.int8) for site in range(n_sites)]
-    return torch.from_numpy(np.stack(digits, axis=1))

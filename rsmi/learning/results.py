@@ -1,0 +1,445 @@
+"""Configurations in, a rule with what it is worth out: `learn_rule`, `value_rules`."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from rsmi.information import Outcome, Quantity
+from rsmi.lattice import Placement, Space, Window, place
+from rsmi.learning.conditionals import ExactConditionals
+from rsmi.learning.data import WindowData
+from rsmi.learning.held_out import Bound, check_bound, held_out_bound
+from rsmi.learning.learn import Learned, learn, make_trainer
+from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI, ceiling
+from rsmi.learning.rules import Rule, measure_symmetry
+from rsmi.learning.settings import (
+    MAX_WORDS,
+    OPTIMA,
+    Learning,
+    check_memory_of_learning,
+    check_seed,
+)
+from rsmi.learning.store import load_rule, rules_by_name, save_rule
+from rsmi.learning.symmetry import DataSymmetry
+from rsmi.learning.windowed import HeldOut
+from rsmi.sampling import OrderReport
+from rsmi.storage import Samples, samples_of
+from rsmi.storage.interface import space_of
+
+Rules = Sequence[str | Path] | Mapping[str, "str | Path | Rule"]
+
+_FOUND = 5.0  # errors above 0 from which on a training has found something
+_BETWEEN = 7919  # seeds between one training and the next from other weights
+
+
+@dataclass(frozen=True, repr=False)
+class LearnedRule(Learned, Outcome):
+    """A learned rule and what it is worth.
+
+    Args:
+        rule: The hard rule p(h|v).
+        bound: Held-out lower bound of I(H:E), with the parts of its error.
+        curve: Validation values during training.
+        seconds: Spent in training.
+        target: What the curve is the information of, see `Learned`.
+        symmetry: What symmetries the configurations have.
+        order: How much the configurations remember of each other.
+        placement: The window in the space of the configurations.
+        null: The same for environments of other configurations, where it was asked for.
+        beside: Further numbers: other rules on the same windows, exact values, broken symmetries.
+        notes: What was done, and what not, in words.
+        card: What is recorded beside the rule on disk.
+    """
+
+    symmetry: DataSymmetry
+    order: OrderReport
+    placement: Placement
+    null: Bound | None = None
+    beside: tuple[Quantity, ...] = ()
+    notes: tuple[str, ...] = ()
+    card: Mapping[str, Any] | None = None
+
+    def quantities(self) -> list[Quantity]:
+        """Value, ceiling and null of the rule, then all else."""
+        bits = ceiling(self.rule.n_symbols)
+        found = [
+            bounded("information.learned", self.bound, self.symmetry),
+            Quantity("information.ceiling", bits, 0.0, "exact", "nats"),
+        ]
+        if self.null is not None:
+            parts = self.null.parts
+            found.append(
+                Quantity.of("information.learned.null", self.null.information, 0.0, **parts)
+            )
+        return _referred([*found, *self.beside])
+
+    def save(self, directory: str | Path) -> None:
+        """Write the rule with what is recorded of it, see `rsmi.learning.save_rule`."""
+        save_rule(self.rule, directory, dict(self.card or {}))
+
+
+@dataclass(frozen=True, repr=False)
+class RuleValues(Outcome):
+    """What rules keep about the environment.
+
+    Args:
+        bounds: Held-out lower bounds of I(H:E) by name; `full` is the block as it is, I(V:E).
+        symmetry: What symmetries the configurations have.
+        order: How much the configurations remember of each other.
+        exact: The same from exact conditionals at sampled environments, where these are known.
+        notes: What was done, and what not, in words.
+    """
+
+    bounds: Mapping[str, Bound]
+    symmetry: DataSymmetry
+    order: OrderReport
+    exact: tuple[Quantity, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def quantities(self) -> list[Quantity]:
+        """A bound for each rule, then exact values."""
+        named = (
+            bounded(f"information.{name}", bound, self.symmetry)
+            for name, bound in self.bounds.items()
+        )
+        return [*named, *self.exact]
+
+
+def learn_rule(
+    samples: Any,
+    window: Window,
+    *,
+    symbols: int = 2,
+    rule: str | nn.Module = "table",
+    method: Literal["auto", "posterior", "joint"] = "auto",
+    symmetry: Literal["impose", "allow", "measure", "none"] = "impose",
+    seed: int = 0,
+    beside: Rules = (),
+    chains: int | None = None,
+    space: Space | str | None = None,
+    directory: str | Path | None = None,
+    progress: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+    **options: Any,
+) -> LearnedRule:
+    r"""Learn the rule that keeps most of what a block says of its environment.
+
+    .. math:: \max_{p(h|v)} I(H:E), \quad
+              I(H:E) \ge H(\bar p) + \Big\langle \sum_h p(h|v) \ln q(h|e) \Big\rangle
+
+    Args:
+        samples: A path, open samples, or an array, see `rsmi.storage.samples_of`.
+        window: Block, buffer and environment.
+        symbols: How many values the coarse variable takes, 2 to 16.
+        rule: `table`, `linear`, `mlp` or `conv`, or a network that takes features (n, n_v, d) of
+            the block's letters and gives logits (n, symbols).
+        method: See `rsmi.learning.Learning`; `auto` takes a posterior for tables of small blocks.
+        symmetry: Of the letters: `impose`, `allow`, `measure`, or `none`.
+        seed: Of weights, windows and error bars; nothing else decides the outcome.
+        beside: Other rules to value on the same windows, as in `value_rules`; only a posterior
+            can.
+        chains: Of an array, see `rsmi.storage.samples_of`.
+        space: Of an array, likewise.
+        directory: Receives the log of the training and the best state; nothing is kept without.
+        progress: Whether to show a progress bar.
+        say: Is told what is done, in words.
+        **options: Further fields of `rsmi.learning.Learning`.
+
+    Returns:
+        The rule with its held-out value, a lower bound in nats.
+
+    Raises:
+        InputError: For an option that there is not, a window that does not fit, samples that are
+            too few or no sample of one distribution, a symmetry that the data break, or a rule
+            that memory cannot hold.
+        AnalysisError: Where the training failed.
+
+    Source: Koch-Janusz and Ringel (2018), arXiv:1704.06279; Barber and Agakov (2003).
+
+    >>> import numpy as np
+    >>> coins = np.random.default_rng(0).integers(0, 2, (64, 6, 6))
+    >>> found = learn_rule(
+    ...     coins, Window((2,2), 1), chains=64, space="spins on square [6, 6]",
+    ...     max_epochs=1, steps_per_epoch=2, null=False,
+    ... )
+    >>> found.information.kind, found.rule.table().shape
+    ('lower', torch.Size([16, 2]))
+    """
+    network = rule if isinstance(rule, nn.Module) else None
+    chosen = {"symbols": symbols, "method": method, "symmetry": symmetry, **options}
+    if not isinstance(rule, nn.Module):
+        chosen["rule"] = rule
+    settings = Learning.of(chosen)
+    check_seed(seed)
+    with _opened(samples, chains, space) as source, _kept(directory) as target:
+        session = _Session(source, window, settings, seed, target, progress, network)
+        check_memory_of_learning(settings, settings.hidden, session.placement, source.n)
+        rules = _named(beside, session.placement, trust=False)
+        learned = session.learn(say)
+        null = session.null(say) if settings.null else None
+        further, notes = session.beside(learned, rules)
+        return LearnedRule(
+            learned.rule, learned.bound, learned.curve, learned.seconds, learned.target,
+            session.data.symmetry, session.data.order, session.placement, null, tuple(further),
+            tuple(notes), session.card(learned),
+        )  # fmt: skip
+
+
+def value_rules(
+    samples: Any,
+    window: Window,
+    rules: Rules = (),
+    *,
+    symmetry: Literal["impose", "allow", "measure", "none"] = "impose",
+    seed: int = 0,
+    chains: int | None = None,
+    space: Space | str | None = None,
+    trust: bool = False,
+    progress: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+    **options: Any,
+) -> RuleValues:
+    """Bound from below what rules keep of the information about the environment.
+
+    One posterior q(v|e) values all rules of a block that shows at most 1024 words; else a
+    predictor is trained for each rule, on other configurations than those that value it.
+
+    Args:
+        samples: A path, open samples, or an array, see `rsmi.storage.samples_of`.
+        window: Block, buffer and environment.
+        rules: Names or directories of rules, or rules by the names under which they are reported.
+        symmetry: Of the letters, as in `learn_rule`.
+        seed: Of weights, windows and error bars.
+        chains: Of an array, see `rsmi.storage.samples_of`.
+        space: Of an array, likewise.
+        trust: Whether networks of somebody's own may be loaded, which runs their code.
+        progress: Whether to show a progress bar.
+        say: Is told what is done, in words.
+        **options: Further fields of `rsmi.learning.Learning` that speak of the predictor.
+
+    Returns:
+        A held-out lower bound for each rule, in nats, with exact values where they are known.
+
+    Raises:
+        InputError: For a rule for other letters or another block; else as `learn_rule`.
+        AnalysisError: Where the training failed.
+    """
+    settings = Learning.of({"symmetry": symmetry, "null": False, **options})
+    check_seed(seed)
+    with _opened(samples, chains, space) as source, _kept(None) as target:
+        session = _Session(source, window, settings, seed, target, progress, None)
+        check_memory_of_learning(settings, settings.hidden, session.placement, source.n)
+        found = _named(rules, session.placement, trust)
+        bounds, held_out = session.values(found, say)
+        exact, notes = session.exact(held_out, found)
+        session.check(bounds)
+        data = session.data
+        return RuleValues(bounds, data.symmetry, data.order, tuple(exact), tuple(notes))
+
+
+class _Session:
+    """Trainings on one set of samples."""
+
+    def __init__(
+        self,
+        source: Samples,
+        window: Window,
+        settings: Learning,
+        seed: int,
+        directory: Path,
+        progress: bool,
+        network: nn.Module | None,
+    ) -> None:
+        self.source, self.window, self.settings, self.seed = source, window, settings, seed
+        self.directory, self.progress, self.network = directory, progress, network
+        self.placement = place(window, space_of(source))
+        self.data = self._data(shuffle=False)
+        self.model: RSMI | None = None
+
+    def learn(self, say: Callable[[str], None]) -> Learned:
+        """Train, from other weights as long as nothing is found."""
+        tries = self.settings.restarts if self.joint else 1
+        for attempt in range(tries):
+            learned = self._learned(self._module(attempt), self.data, f"training{attempt or ''}")
+            if attempt == 0:
+                say(str(self.data.order))
+                say(f"symmetries used: {self.data.symmetry}")
+            value = learned.information
+            say(f"I(H:E) >= {value} on configurations never trained on")
+            if value.value > _FOUND * value.error or attempt == tries - 1:
+                return learned
+            say("that is nothing, so the training begins again from other weights")
+        raise AssertionError("a training was asked for")
+
+    def null(self, say: Callable[[str], None]) -> Bound:
+        """The value on environments of other configurations."""
+        data, kept = self._data(shuffle=True), self.model
+        bound = self._learned(self._module(0), data, "null").bound
+        self.model = kept
+        say(f"{bound.information} on environments of other configurations; the true value is 0")
+        return bound
+
+    def values(
+        self, rules: Mapping[str, Rule], say: Callable[[str], None]
+    ) -> tuple[dict[str, Bound], HeldOut]:
+        """Held-out bounds of rules, from one posterior or from a predictor for each."""
+        if not self.joint:
+            self._learned(self._module(0), self.data, "training")
+        say(str(self.data.order))
+        say(f"symmetries used: {self.data.symmetry}")
+        held_out = self.data.test_windows()
+        if not self.joint:
+            return self._bounds({"full": None, **rules}, held_out), held_out
+        found = {}
+        for name, rule in rules.items():
+            fixed = JointRSMI(self.window, **self._common(0), rule=rule)
+            found[name] = self._learned(fixed, self.data, name).bound
+        return found, held_out
+
+    def beside(
+        self, learned: Learned, rules: Mapping[str, Rule]
+    ) -> tuple[list[Quantity], list[str]]:
+        """Other rules on the same windows, how far symmetries are broken, and exact values."""
+        held_out, found = self.data.test_windows(), self._broken(learned.rule)
+        if not self.joint:
+            bounds = self._bounds(rules, held_out)
+            symmetry = self.data.symmetry
+            found += [bounded(f"information.{n}", b, symmetry) for n, b in bounds.items()]
+        exact, notes = self.exact(held_out, {**rules, "learned": learned.rule}, learned.rule)
+        return [*found, *exact], notes
+
+    def exact(
+        self, held_out: HeldOut, rules: Mapping[str, Rule], learned: Rule | None = None
+    ) -> tuple[list[Quantity], list[str]]:
+        """Exact values at the environments of these windows, or why there are none."""
+        solved = ExactConditionals.of(self.source, self.placement, held_out)
+        if isinstance(solved, str):
+            return [], [solved]
+        fraction = []
+        if learned is not None and self.model is not None:
+            fraction = [solved.fraction(self.model, learned)]
+        imposed = self.settings.symmetry == "impose"
+        return [*fraction, *solved.values(rules, self.settings.symbols, imposed)], []
+
+    def check(self, bounds: Mapping[str, Bound]) -> None:
+        """Refuse a training that failed."""
+        for bound in bounds.values():
+            check_bound(bound.information)
+
+    def card(self, learned: Learned) -> dict[str, Any]:
+        """What is recorded beside the rule."""
+        value = learned.information
+        window = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self.window).items()}
+        return {
+            "window": window,
+            "samples": Path(self.source.source).name,
+            "learning": asdict(self.settings) | {"hidden": list(self.settings.hidden)},
+            "seed": self.seed,
+            "information": {"value": value.value, "error": value.error, "kind": value.kind},
+        }
+
+    @property
+    def joint(self) -> bool:
+        """Whether rule and predictor are trained together."""
+        method = self.settings.method
+        if method != "auto":
+            return method == "joint"
+        if self.network is not None or self.settings.rule != "table":
+            return True
+        self.data.setup("fit")
+        return self.data.frequent_words(MAX_WORDS) is None
+
+    def _broken(self, rule: Rule) -> list[Quantity]:
+        """For which share of blocks the rule commutes with the symmetries to be measured."""
+        settings = self.settings
+        if "measure" not in (settings.symmetry, settings.point_group):
+            return []
+        v = self.data.test_windows().v
+        found = measure_symmetry(rule, self.placement, v[:: -(-len(v) // (1 << 16))])
+        letters = len(self.placement.space.alphabet.symmetries) - 1
+        kept = found[:letters] if settings.symmetry == "measure" else []
+        kept += found[letters:] if settings.point_group == "measure" else []
+        return [
+            Quantity("rule.equivariance", g.share, 0.0, "estimate", "1", 1.0, {"symmetry": g.name})
+            for g in kept
+        ]
+
+    def _bounds(self, rules: Mapping[str, Rule | None], held_out: HeldOut) -> dict[str, Bound]:
+        assert self.model is not None, "training comes first"
+        return {name: held_out_bound(self.model, held_out, rule) for name, rule in rules.items()}
+
+    def _learned(self, model: RSMI, data: WindowData, name: str) -> Learned:
+        s = self.settings
+        trainer = make_trainer(
+            self.directory / name, s.max_epochs, s.patience, s.accelerator, self.progress
+        )
+        self.model = model
+        return learn(model, data, trainer)
+
+    def _module(self, attempt: int) -> RSMI:
+        if not self.joint:
+            return PosteriorRSMI(self.window, **self._common(attempt))
+        rule = self.settings.rule if self.network is None else self.network
+        return JointRSMI(self.window, **self._common(attempt), rule=rule)
+
+    def _common(self, attempt: int) -> dict[str, Any]:
+        s = self.settings
+        names = ("symbols", "symmetry", "point_group", "hidden", "learning_rate")
+        return {name: getattr(s, name) for name in names} | {"seed": self.seed + attempt * _BETWEEN}
+
+    def _data(self, shuffle: bool) -> WindowData:
+        s = self.settings
+        return WindowData(
+            self.source, self.window, s.batch_size, s.steps_per_epoch, s.configurations,
+            s.windows_per_configuration, self.seed, shuffle,
+        )  # fmt: skip
+
+
+def _named(rules: Rules, placement: Placement, trust: bool) -> dict[str, Rule]:
+    """Rules by the names under which they are reported."""
+    named = rules if isinstance(rules, Mapping) else rules_by_name(rules)
+    return {
+        name: rule if isinstance(rule, Rule) else load_rule(rule, placement, trust=trust)
+        for name, rule in named.items()
+    }
+
+
+@contextmanager
+def _opened(samples: Any, chains: int | None, space: Space | str | None) -> Iterator[Samples]:
+    """The samples; those that come as a path or an array are closed again."""
+    found = samples_of(samples, chains=chains, space=space)
+    try:
+        yield found
+    finally:
+        if found is not samples:
+            found.close()
+
+
+@contextmanager
+def _kept(directory: str | Path | None) -> Iterator[Path]:
+    """A directory for logs and states, which vanishes where nobody asked for it."""
+    if directory is not None:
+        yield Path(directory)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        yield Path(scratch)
+
+
+def bounded(name: str, bound: Bound, symmetry: DataSymmetry) -> Quantity:
+    """A bound as a line of the result: what its error is made of and which symmetries were used."""
+    return Quantity.of(name, bound.information, **bound.parts, symmetry=str(symmetry))
+
+
+def _referred(quantities: list[Quantity]) -> list[Quantity]:
+    """The learned rule's value beside that of the best rule, where it is known."""
+    names = {f"information.exact.{optimum}" for optimum in OPTIMA.values()}
+    optima = [quantity for quantity in quantities if quantity.name in names]
+    if not optima:
+        return quantities
+    first = quantities[0].compared(optima[0])
+    return [first, *quantities[1:]]
