@@ -35,7 +35,7 @@ class PottsFamily(Family):
         "states": Parameter("whole number", "number of states q, from 2 to 127"),
     }
     examples: ClassVar[tuple[Example, ...]] = tuple(
-        Example(f"{states} states", (3, 3), CRITICAL, {"states": states}) for states in (3, 4, 5)
+        Example(f"{states} states", (2, 3), CRITICAL, {"states": states}) for states in (3, 4, 5)
     )
     encoding: ClassVar[str] = (
         "bit planes along axis 0: the state 0 ... q - 1 of a site is the sum of 2^k over the "
