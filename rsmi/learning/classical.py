@@ -79,7 +79,8 @@ def block_alone(block: Sequence[int], alphabet: Alphabet = SPIN) -> Placement:
     4
     """
     window = Window(tuple(block), buffer=0)
-    return place(window, Space.hypercubic(window.extent, alphabet))
+    extents = tuple(extent + 2 * window.margin for extent in window.block)
+    return place(window, Space.hypercubic(extents, alphabet))
 
 
 def majority(block: Sequence[int]) -> TableRule:
