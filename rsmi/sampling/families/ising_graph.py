@@ -38,8 +38,9 @@ _CRITICAL = {
 }
 """K_c of the ferromagnet: Houtappel (1950), Physica 16, 425; Kano, Naya (1953), Prog. Theor. Phys.
 10, 158."""
+_COPIES = "the file holds copies at several temperatures"
+_ALONE = "draw one temperature alone"
 DISORDER = ("none", "bimodal", "gaussian")
-_COPIES = "the file holds copies at several temperatures; draw one temperature alone"
 
 
 class IsingGraphFamily(Family):
@@ -128,8 +129,8 @@ class IsingGraphFamily(Family):
         A field leaves no flip, and empty sites are letters of their own.
         """
         if isinstance(model, Ladder):
-            raise InputError(_COPIES)
-        one = _one(model)
+            raise InputError(f"{_COPIES}, so its configurations have no one distribution; {_ALONE}")
+        one = model
         free = not one.fields.any()
         alphabet = spins(flip=free) if one.present.all() else vacant_spins(flip=free)
         if one.lattice.name not in BUILT_IN:
@@ -146,14 +147,14 @@ class IsingGraphFamily(Family):
     def configurations(self, model: Any) -> Tensor:
         """Up to 20 spins of one temperature."""
         if isinstance(model, Ladder):
-            raise InputError(_COPIES)
+            raise InputError(f"{_COPIES}; {_ALONE}")
         return all_configurations(model)
 
     def iteration(self, model: Any) -> str:
         """Pure ferromagnets without a field, of one site in a cell."""
         one = _one(model)
         if isinstance(model, Ladder):
-            return _COPIES
+            return f"{_COPIES}; {_ALONE}"
         if not one.present.all() or (one.strengths != one.strengths[0]).any():
             return (
                 "bonds or sites differ, and with quenched disorder the distribution of couplings "
