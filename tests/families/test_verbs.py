@@ -10,9 +10,11 @@ import rsmi.learning
 from rsmi.errors import InputError
 from rsmi.lattice import Window, place
 from rsmi.learning.results import LearnedRule
+from rsmi.learning.streaming import StreamingWindowData
 from rsmi.renormalization import check_iteration
 from rsmi.sampling.exact import WindowPosterior, enumerated_window
-from rsmi.sampling.families import VERBS, Row, families, verb_rows
+from rsmi.sampling.families import VERBS, Row, families, family_of, verb_rows
+from rsmi.sampling.potts import Potts, PottsSwendsenWang
 from rsmi.storage import SampleRecipe, generate, open_samples
 
 ROWS = verb_rows()
@@ -84,6 +86,24 @@ def test_what_is_promised_of_samples_is_what_their_file_says(row: Row, tmp_path:
             space.check(letters)
             listed = {state.numpy().tobytes() for state in row.family.enumerate(row.model())[0]}
             assert all(state.numpy().tobytes() in listed for state in letters)
+
+
+def test_running_chains_give_the_letters_of_their_family() -> None:
+    potts = Potts((6, 6), 3, 0.9)
+    data = StreamingWindowData(
+        PottsSwendsenWang(potts, 1), Window((1, 2), 1), chains=16, held_out_chains=8,
+        held_out_records=20, batch_size=64, thin=2, equilibration=20,
+    )  # fmt: skip
+    data.setup()
+    v, _ = next(data.stream())
+    assert sorted(v.unique().tolist()) == [0, 1, 2]
+    assert data.symmetry.declared
+    assert len(data.symmetry.group) == 48
+    held = data.test_windows().v
+    equal = (held[:, 0] == held[:, 1]).double().mean()
+    assert 0.4 < float(equal) < 0.8
+    assert family_of(potts) is families["potts"]
+    assert family_of(object()) is None
 
 
 KINDS: tuple[dict[str, Any], ...] = (

@@ -34,6 +34,7 @@ class PottsFamily(Family):
     parameters: ClassVar[Mapping[str, Parameter]] = {
         "states": Parameter("whole number", "number of states q, from 2 to 127"),
     }
+    classes: ClassVar[tuple[type, ...]] = (Potts,)
     examples: ClassVar[tuple[Example, ...]] = tuple(
         Example(f"{states} states", (2, 3), CRITICAL, {"states": states}) for states in (3, 4, 5)
     )
@@ -127,6 +128,7 @@ class BlumeCapelFamily(Family):
     parameters: ClassVar[Mapping[str, Parameter]] = {
         "crystal_field": Parameter("number", "D in units of J, tricritical near 1.966"),
     }
+    classes: ClassVar[tuple[type, ...]] = (BlumeCapel,)
     examples: ClassVar[tuple[Example, ...]] = (Example("", (3, 3), 0.7, {"crystal_field": 1.5}),)
     reported: ClassVar[tuple[str, ...]] = ("nonzero",)
     encoding: ClassVar[str] = (
