@@ -31,6 +31,7 @@ _ADVICE = (
     ".*LeafSpec.*",
     ".*is not empty.*",
     ".*args parameter is intended.*",
+    ".*in eval mode at the start of training.*",
 )
 
 TRAINER_DEFAULTS: dict[str, Any] = {
