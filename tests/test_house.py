@@ -1,6 +1,7 @@
 """The layout that users rely on: one import package, arrows one way, definitions that load."""
 
 import hashlib
+import re
 import subprocess
 import sys
 import zipfile
@@ -105,6 +106,19 @@ def test_the_wheel_holds_only_the_package(tmp_path: Path) -> None:
     assert {name.split("/")[0].split("-")[0] for name in names} == {"rsmi"}
     assert {"rsmi/py.typed", "rsmi/report/templates/page.html", "rsmi/cli/main.py"} <= set(names)
     assert not [name for name in names if "__pycache__" in name]
+
+
+def test_studies_import_public_faces_only() -> None:
+    """Faces, and what of the report and of sampling is documented beside them."""
+    faces = "errors|information|known|lattice|layers|learning|progress|renormalization|report"
+    found = {
+        module
+        for path in (ROOT / "studies").rglob("*.py")
+        for module in re.findall(r"^from (rsmi[\w.]*) import", path.read_text(), re.MULTILINE)
+    }
+    assert found
+    allowed = rf"rsmi(\.({faces}|storage|sampling|sampling\.exact|report\.(figures|layers)))?"
+    assert not [module for module in found if not re.fullmatch(allowed, module)]
 
 
 def test_nothing_names_a_machine_or_a_registry() -> None:

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
-from rsmi.cli.rules import named, named_tables
 from rsmi.cli.settings import block_for
 from rsmi.information.assignments import Z2
-from rsmi.lattice import Window, place
+from rsmi.lattice import Alphabet, Window, place
+from rsmi.lattice.alphabet import SPIN
+from rsmi.learning import block_alone, load_rule, rules_by_name
 from rsmi.learning.settings import OPTIMA
 from rsmi.report import Quantity
 from rsmi.sampling.exact import WindowPosterior
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str]) -> None:
     n_visible = place(window, space).n_visible if finite else math.prod(window.block)
     rules = _rules(letters.size) if task.rules is None else task.rules
     named_by = window.block if math.prod(window.block) == n_visible else (n_visible,)
-    tables = named_tables([rule for rule in rules if rule != OPTIMUM], named_by, letters)
+    tables = _tables([rule for rule in rules if rule != OPTIMUM], named_by, letters)
     output = Output("exact", task, execution.out, execution.resume)
     size = " x ".join(map(str, task.shape))
     at = f" at temperature {temperature}" if family.has_temperature else ""
@@ -88,7 +89,7 @@ def main(arguments: Sequence[str]) -> None:
         symbols = letters.size if task.symbols is None else task.symbols
         odd = letters.size == 2 and symbols & (symbols - 1) == 0
         z2: Z2 = task.z2 or ("impose" if odd else "allow")
-        quantities += [_judge(solved, name, tables, symbols, z2) for name in named(rules)]
+        quantities += [_judge(solved, name, tables, symbols, z2) for name in rules_by_name(rules)]
     output.finish(quantities, seed=None)
 
 
@@ -113,3 +114,16 @@ def _judge(
         _, value = solved.optimum(symbols, z2)
         return Quantity.of(f"information.exact.{OPTIMA[z2]}", value, z2=z2, symbols=symbols)
     return Quantity.of(f"information.exact.{name}", solved.rule(tables[name]))
+
+
+def _tables(
+    rules: Sequence[str], block: Sequence[int], alphabet: Alphabet = SPIN
+) -> dict[str, Tensor]:
+    """Tables p(h|v) of rules for a block of letters, by name.
+
+    Raises:
+        InputError: For two rules of one name, an unknown rule, or one of another block or
+            alphabet.
+    """
+    placed = block_alone(block, alphabet)
+    return {name: load_rule(rule, placed).table() for name, rule in rules_by_name(rules).items()}

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
-from rsmi.cli.progress import counting
 from rsmi.cli.settings import Exponents
 from rsmi.learning import Rule, rule_name
 from rsmi.renormalization import MCRGResult, renormalise
@@ -69,7 +68,7 @@ def iterate_rule(
     """Renormalise the samples with one rule."""
     with (
         output.stage(f"exponents.{rule_name(name)}", f"Iterating the rule '{name}'"),
-        counting(output.console, "configurations") as progress,
+        output.counting("configurations") as progress,
     ):
         found = renormalise(
             samples,

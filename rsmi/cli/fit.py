@@ -17,11 +17,9 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy
 from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
-from rsmi.cli.configs import with_config
-from rsmi.cli.options import options_of
+from rsmi.cli.configs import options_of, with_config
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Explaining
-from rsmi.cli.rules import RULE
 from rsmi.errors import InputError
 from rsmi.lattice import place
 from rsmi.learning import save_rule
@@ -37,6 +35,7 @@ from rsmi.learning.predictor import MEMBERS
 from rsmi.learning.results import bounded
 from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI
 from rsmi.learning.settings import check_memory_of_learning
+from rsmi.report.result import RULE_NAME
 from rsmi.storage import check_lattice
 from rsmi.storage.interface import space_of
 
@@ -128,7 +127,7 @@ def _lead(cli: FitCLI) -> None:
         if cli.trainer.strategy.launcher is not None:
             cli.trainer.strategy.launcher.kill(signal.SIGKILL)  # they would wait for this one
         raise
-    save_rule(learned.rule, Path(cli.config["out"]) / RULE, {"config": output.settings})
+    save_rule(learned.rule, Path(cli.config["out"]) / RULE_NAME, {"config": output.settings})
     quantities = [bounded("information.learned", learned.bound, cli.datamodule.symmetry)]
     output.finish(quantities, cli.config["seed_everything"])
 

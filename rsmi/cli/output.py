@@ -12,17 +12,16 @@ from typing import Any
 
 import yaml
 from rich.console import Console
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
-from rsmi.cli.progress import counting
 from rsmi.errors import InputError
 from rsmi.information import Outcome, Quantity
 from rsmi.progress import Progress
 from rsmi.report import Result
 from rsmi.report.files import write_whole
+from rsmi.report.result import CONFIG_NAME
 from rsmi.sampling.threads import cores
-
-CONFIG_NAME = "config.yaml"
 
 
 def to_plain(settings: Any) -> Any:
@@ -86,15 +85,13 @@ class Output:
         found: Outcome | list[Quantity],
         seed: int | None,
         device: str = "cpu",
-        table: Table | None = None,
     ) -> Result:
-        """Write `result.json`, print the same numbers as a table, or the table given.
+        """Write `result.json`, print the same numbers as a table.
 
         Args:
             found: A result object, or the numbers themselves.
             seed: Of all random numbers.
             device: Where it ran.
-            table: What to print instead.
         """
         quantities = found.quantities() if isinstance(found, Outcome) else found
         result = Result(
@@ -102,11 +99,8 @@ class Output:
         )
         if self.directory is not None:
             result.write(self.directory)
-        if table is None:
-            shown = found if isinstance(found, Outcome) else result
-            sys.stdout.write(f"{shown.table()}\n")
-        else:
-            Console(width=None if sys.stdout.isatty() else 100).print(table)
+        shown = found if isinstance(found, Outcome) else result
+        sys.stdout.write(f"{shown.table()}\n")
         if self.directory is not None:
             self.say(f"{self.directory / 'result.json'}")
         return result
@@ -159,3 +153,24 @@ def _describe(device: str) -> str:
     if device == "cpu":
         return f"cpu ({platform.machine()}, {cores()} cores)"
     return device
+
+
+@contextmanager
+def counting(console: Console, what: str) -> Iterator[Progress]:
+    """A bar that is told (done, total), and by a third word that other things are counted now.
+
+    Args:
+        console: Where to draw; nothing is drawn where it is no terminal.
+        what: Name of the things counted.
+    """
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+    )
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total, now=what: bar.update(
+            task, completed=done, total=total, description=now
+        )

@@ -7,17 +7,24 @@ from pathlib import Path
 from rsmi.cli.exponents import iterate_rule
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Execution, parse
-from rsmi.cli.pictures import write_pictures
-from rsmi.cli.rules import RULE, named
-from rsmi.cli.sample import describe, draw
+from rsmi.cli.sample import draw
 from rsmi.cli.settings import Run
 from rsmi.errors import AnalysisError, InputError, RsmiError
 from rsmi.lattice import Alphabet, Placement, Space, Window, place
-from rsmi.learning import LearnedRule, classical_for, learn_rule, load_rule, rule_name
+from rsmi.learning import (
+    LearnedRule,
+    classical_for,
+    learn_rule,
+    load_rule,
+    rule_name,
+    rules_by_name,
+)
 from rsmi.learning.settings import check_memory_of_learning
 from rsmi.renormalization import MCRGResult, check_iteration, copies
 from rsmi.report import Quantity
-from rsmi.storage import SampleRecipe, Samples, Selection, check_lattice
+from rsmi.report.pipeline import write_pictures
+from rsmi.report.result import RULE_NAME
+from rsmi.storage import SampleRecipe, Samples, Selection, check_lattice, describe
 from rsmi.storage.interface import space_of
 
 DESCRIPTION = "Run the whole pipeline of a config and write result.json, report.html and figures."
@@ -69,7 +76,7 @@ class Pipeline:
             return Path(str(self.task.data))
         source = draw(self.task.samples, self.execution, self.output)
         with self.task.select.open(source) as samples:
-            self.quantities += describe(samples)
+            self.quantities += describe(samples).quantities()
         return source
 
     def _learn(self, source: Path) -> LearnedRule:
@@ -89,7 +96,7 @@ class Pipeline:
             )
         for note in learned.notes:
             self.output.say(note)
-        learned.save(self.directory / RULE)
+        learned.save(self.directory / RULE_NAME)
         self.quantities += learned.quantities()
         return learned
 
@@ -174,7 +181,7 @@ def _check_window(task: Run, n: int, samples: Samples | _Planned) -> Placement:
 
 def _check_rules(rules: Sequence[str], placed: Placement, trust: bool) -> None:
     """Refuse rules that have no fixed point before the samples are drawn."""
-    for name, rule in named(rules).items():
+    for name, rule in rules_by_name(rules).items():
         chosen = load_rule(rule, placed, trust=trust)
         if chosen.n_symbols == 2 and (reason := copies(chosen)):
             raise InputError(f"exponents.rules holds '{name}', but {reason}")

@@ -1,70 +1,86 @@
-"""`rsmi sample`: draw the configurations of a recipe into an HDF5 file."""
+"""`rsmi sample`: draw the configurations of a recipe, or of every cell of a grid of them."""
 
-import math
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
+from typing import Any, Literal, get_type_hints
 
-from rsmi.cli.configs import config_of, given
-from rsmi.cli.output import Output
+import yaml
+
+from rsmi.cli.configs import Option, config_of, given
+from rsmi.cli.output import Output, to_plain
 from rsmi.cli.parsing import Execution, parse
-from rsmi.cli.progress import counting
 from rsmi.errors import InputError
-from rsmi.report import Quantity
-from rsmi.sampling import autocorrelation_time, mean_estimate
-from rsmi.storage import SampleRecipe, Samples, generate, open_samples
+from rsmi.report.result import SAMPLES_NAME
+from rsmi.storage import (
+    Cluster,
+    SampleGrid,
+    SampleRecipe,
+    describe,
+    describe_grid,
+    generate,
+    open_samples,
+    sample_grid,
+)
 from rsmi.storage.generation import Drawing
 from rsmi.storage.grid import GRID
 from rsmi.storage.hdf5 import Hdf5Samples
-from rsmi.storage.recorded import recorded
 from rsmi.storage.room import in_bytes
 
 DESCRIPTION = (
     "Draw configurations from a recipe; equal recipes give equal bytes. A recipe with the key "
     "`grid`, a list of values for each key to vary, is drawn in every combination."
 )
-FILE_NAME = "samples.h5"
 OF_A_GRID = (GRID, "processes", "cluster", "job")
 """Options that only a grid has."""
+
+
+OF_GRIDS = (
+    "Draw every cell of a grid into its own shard and show the shards as one file; equal grids "
+    "give equal bytes, wherever they are drawn."
+)
+
+_OPTIONS = """
+        grid: A list of values for each key to vary.
+        processes: With a grid, processes of this machine that share the cells and the workers.
+        cluster: With a grid, submit jobs instead: to `slurm`, to processes of this machine
+            (`local`), or to this very process (`debug`).
+        job: What each job may use.
+"""
 
 
 def main(arguments: Sequence[str]) -> None:
     """Parse and run; a YAML with the key `grid` is drawn cell by cell."""
     if names_a_grid(arguments):
-        from rsmi.cli.sample_grid import draw_grid
-
         draw_grid(arguments)
         return
-    if not {"-h", "--help"}.isdisjoint(arguments):
-        from rsmi.cli.sample_grid import explain
-
-        explain(arguments, DESCRIPTION)
+    if not {"-h", "--help"}.isdisjoint(arguments):  # of a recipe, and of a grid of recipes
+        parse("sample", _settings(varied=False), arguments, DESCRIPTION, sampling=True)
     recipe, execution = parse("sample", SampleRecipe, arguments, DESCRIPTION, sampling=True)
     if execution.out is None:
         raise InputError("no output directory; give --out DIR")
     output = Output("sample", recipe, execution.out, execution.resume)
     path = draw(recipe, execution, output)
     with open_samples(path) as samples:
-        quantities = describe(samples)
-    output.finish(quantities, recipe.seed)
+        found = describe(samples)
+    output.finish(found, recipe.seed)
 
 
 def names_a_grid(arguments: Sequence[str]) -> bool:
     """Whether one of the arguments is a grid, or the path of one."""
-    if any(
-        name.partition(".")[0] in (GRID, "cluster", "processes", "job") for name in given(arguments)
-    ):
-        return True
-    return GRID in config_of(arguments)
+    keys = {name.partition(".")[0] for name in given(arguments)}
+    return not keys.isdisjoint(OF_A_GRID) or GRID in config_of(arguments)
 
 
 def draw(recipe: SampleRecipe, execution: Execution, output: Output) -> Path:
     """Write `samples.h5` into the output directory, with a progress bar."""
-    path = Path(str(execution.out)) / FILE_NAME
+    path = Path(str(execution.out)) / SAMPLES_NAME
     total = recipe.chains * recipe.records
     size = " x ".join(map(str, recipe.shape))
     with (
         output.stage("sampling", f"Sampling {total} configurations of {recipe.model} {size}"),
-        counting(output.console, "configurations") as progress,
+        output.counting("configurations") as progress,
     ):
         drawing = Drawing.of(recipe)
         drawing.check_room(path)
@@ -78,39 +94,101 @@ def draw(recipe: SampleRecipe, execution: Execution, output: Output) -> Path:
     return path
 
 
-def describe(samples: Samples) -> list[Quantity]:
-    """Energy and other means per site, and how long the records remember them."""
-    known = recorded(samples.header) if isinstance(samples, Hdf5Samples) else None
-    if known is None:
-        return _describe(
-            samples, math.prod(samples.shape), {}, {"energy": "J", "magnetisation": "1"}
+@dataclass(frozen=True)
+class Job:
+    """What a job of the cluster may use.
+
+    Args:
+        partition: Slurm partition; the cluster's default without one.
+        minutes: Most minutes of a job; one that is stopped then is queued again and goes on.
+        memory_gb: Memory of a job in GB.
+        most: Most jobs of the array, which share the cells; one for each cell without a number.
+    """
+
+    partition: str | None = None
+    minutes: int = 240
+    memory_gb: float = 4.0
+    most: int | None = None
+
+
+def draw_grid(arguments: Sequence[str]) -> None:
+    """Parse and run."""
+    settings, execution = parse("sample", _settings(), arguments, OF_GRIDS, sampling=True)
+    grid, cluster = _grid(settings), _cluster(settings)
+    if execution.out is None:
+        raise InputError("no output directory; give --out DIR")
+    if cluster is not None:
+        cluster.check()
+    output = Output("sample", grid.to_plain(), execution.out, execution.resume)
+    _draw_cells(grid, settings.processes, cluster, execution, output)
+    output.finish(describe_grid(grid, execution.out), None)
+
+
+def _draw_cells(
+    grid: SampleGrid, processes: int, cluster: Cluster | None, execution: Execution, output: Output
+) -> None:
+    cells = grid.cells()
+    with (
+        output.stage("sampling", f"Sampling {len(cells)} cells of a grid"),
+        output.counting("configurations") as progress,
+    ):
+        path = sample_grid(
+            grid,
+            str(execution.out),
+            processes,
+            max(1, execution.workers // max(1, processes)),
+            execution.resume,
+            cluster,
+            progress,
+            execution.device,
         )
-    family, model = known.family, known.model
-    units = family.units(model)
-    names = [n for n in ("energy", "magnetisation") if n in units]
-    shown = {name: units[name] for name in [*names, *family.reported]}
-    return _describe(samples, family.sites(model), family.exact(model), shown)
+    output.say(f"{path} shows all {len(cells)} shards")
 
 
-def _describe(
-    samples: Samples, sites: int, exact: Mapping[str, float], units: Mapping[str, str]
-) -> list[Quantity]:
-    """Means of observables per site, then the times of energy and absolute magnetisation."""
-    series = {
-        name: samples.observable(name).reshape(-1, samples.chains).T / sites for name in units
+def _settings(varied: bool = True) -> type[Any]:
+    """The options of a recipe, none of them required where a grid varies them, and of a grid."""
+    hints, own = get_type_hints(SampleRecipe), dataclasses.fields(SampleRecipe)
+    options: list[Any] = [
+        (one.name, hints[one.name] | None, None)
+        if varied
+        else (one.name, hints[one.name], _as(one))
+        for one in own
+    ]
+    options += [
+        (GRID, dict[str, Any], field(default_factory=dict)),
+        ("processes", int, 1),
+        ("cluster", Literal["slurm", "local", "debug"] | None, None),
+        ("job", Job, field(default_factory=Job)),
+    ]
+    made = make_dataclass("GridSettings", options, kw_only=True, frozen=True)
+    made.__doc__ = (SampleRecipe.__doc__ or "").split("    Raises:")[0].rstrip() + _OPTIONS
+    return made
+
+
+def _as(one: dataclasses.Field[Any]) -> Any:
+    """A field with the default of another, or with none."""
+    return field(default=one.default, default_factory=one.default_factory)
+
+
+def _grid(settings: Any) -> SampleGrid:
+    given = {key: getattr(settings, key) for key in _keys()}
+    base = {key: value for key, value in to_plain(given).items() if value is not None}
+    shape = Option(tuple[int, ...])
+    grid = {
+        key: [yaml.safe_load(shape.written(v)) if isinstance(v, str) else v for v in values]
+        if key == "shape" and isinstance(values, list)
+        else values
+        for key, values in settings.grid.items()
     }
-    series["magnetisation"] = abs(series["magnetisation"])
-    means = [
-        Quantity.of(
-            f"sampling.{name}",
-            mean_estimate(values, units[name]),
-            exact[name] / sites if name in exact else None,
-        )
-        for name, values in series.items()
-    ]
-    times = [
-        Quantity.of(f"sampling.tau_int.{name}", autocorrelation_time(values))
-        for name, values in series.items()
-        if name in ("energy", "magnetisation")
-    ]
-    return [*means, *times]
+    return SampleGrid(base, grid)
+
+
+def _cluster(settings: Any) -> Cluster | None:
+    if settings.cluster is None:
+        return None
+    job = settings.job
+    return Cluster(settings.cluster, job.partition, job.minutes, job.memory_gb, job.most)
+
+
+def _keys() -> list[str]:
+    return [field.name for field in dataclasses.fields(SampleRecipe)]

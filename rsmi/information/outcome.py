@@ -79,7 +79,7 @@ class Sheet:
         """
         from rich.console import Console
 
-        width, stream = width or _width(), io.StringIO()
+        width, stream = width or text_width(), io.StringIO()
         for line in textwrap.wrap(self.title, width):
             stream.write(f"{line}\n")
         for place, columns in enumerate(self._parts(width)):
@@ -257,7 +257,8 @@ class Outcome(ABC):
         return html
 
 
-def _width() -> int:
+def text_width() -> int:
+    """Letters in a line of the terminal, or 100 in a file."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 100
 
 

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "rsmi.layers": "rsmi.report.layers",
+    "rsmi.learning": "rsmi.report.learning",
     "rsmi.renormalization": "rsmi.report.renormalization",
 }
-"""Room of a kind of result -> the module that registers how it is drawn, imported when needed."""
+"""Room of a kind of result -> the module that registers its figure, imported when needed."""
 
 
+@singledispatch
 def draw(outcome: Outcome) -> "Figure":
     """Draw a result: as its kind is drawn, or every number with its error beside what is known.
 
@@ -27,23 +29,14 @@ def draw(outcome: Outcome) -> "Figure":
     Raises:
         InputError: Where there is nothing to draw.
     """
-    _import_kind(outcome)
-    return drawn(outcome)
-
-
-@singledispatch
-def drawn(outcome: Outcome) -> "Figure":
-    """A kind of result registers its figure here."""
+    for kind in type(outcome).__mro__:
+        if module := _ROOMS.get(".".join(kind.__module__.split(".")[:2])):
+            importlib.import_module(module)
+    if draw.dispatch(type(outcome)) is not draw.dispatch(object):
+        return draw(outcome)
     quantities = [quantity for quantity in outcome.quantities() if ".scan." not in quantity.name]
     if not quantities:
         raise InputError(
             f"this {type(outcome).__name__} holds no number, so there is nothing to draw"
         )
     return values(quantities)
-
-
-def _import_kind(outcome: Outcome) -> None:
-    for kind in type(outcome).__mro__:
-        room = ".".join(kind.__module__.split(".")[:2])
-        if room in _ROOMS:
-            importlib.import_module(_ROOMS[room])

@@ -8,7 +8,7 @@ from rsmi.errors import InputError
 from rsmi.information import Estimate
 from rsmi.layers import LayerReport, Value
 from rsmi.report import figures
-from rsmi.report.drawing import drawn
+from rsmi.report.drawing import draw
 from rsmi.report.page import Figure
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def layer_figures(report: LayerReport, directory: Path) -> list[Figure]:
     ]
 
 
-@drawn.register(LayerReport)
+@draw.register(LayerReport)
 def _figure(report: LayerReport) -> "Drawing":
     """Quantities of the network, and of its untrained control, against depth."""
     reports = report.networks

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from rsmi.information import Quantity
 from rsmi.learning.learn import Learned
-from rsmi.renormalization import MCRGResult, ScanEntry, coarse_grain
+from rsmi.renormalization import MCRGResult, coarse_grain
 from rsmi.report import figures
+from rsmi.report.learning import information_figure
 from rsmi.report.page import Figure, write_report
 from rsmi.report.result import Result
 from rsmi.storage import Samples
@@ -60,9 +60,12 @@ def write_pictures(
     target = directory / "figures"
     target.mkdir(exist_ok=True)
     run = Drawn(samples, learned, flows, result.numbers, target)
-    pictures: dict[str, Callable[[], Figure]] = {
+    spins: dict[str, Callable[[], Figure]] = {
         "levels": lambda: _levels(run),
         "rule": lambda: _rule(run),
+    }
+    pictures: dict[str, Callable[[], Figure]] = {
+        **(spins if learned.rule.alphabet.size == 2 else {}),  # pictures of +1 and -1
         "information": lambda: _information(run),
         "training": lambda: _training(run),
     }
@@ -89,7 +92,7 @@ def _levels(run: Drawn) -> Figure:
     first, rule = run.samples.read(0, min(run.samples.n, 256)), run.learned.rule
     balanced = int(first.flatten(1).sum(1, dtype=torch.int64).abs().argmin())
     levels = [first[balanced : balanced + 1]]
-    while rule.n_hidden == 1 and _divisible(levels[-1], rule.block) and len(levels) < 4:
+    while rule.n_symbols == 2 and _divisible(levels[-1], rule.block) and len(levels) < 4:
         levels.append(coarse_grain(levels[-1], rule.table(), rule.block, level=len(levels)))
     labels = ["samples", *(f"step {step}" for step in range(1, len(levels)))]
     figure = figures.levels([level[0].numpy() for level in levels], labels)
@@ -112,9 +115,8 @@ def _rule(run: Drawn) -> Figure:
 
 
 def _information(run: Drawn) -> Figure:
-    bars, ceiling = figures.bars(run.quantities), _value("information.ceiling", run.quantities)
     return Figure(
-        figures.save(figures.information(bars, ceiling), run.directory / "information.png"),
+        figures.save(information_figure(run.quantities), run.directory / "information.png"),
         "What each rule keeps about the environment",
         "Mutual information with the environment beyond the buffer. Dots are lower bounds on "
         "configurations never trained on; diamonds use the exact p(v|e) of the Hamiltonian at "
@@ -148,31 +150,10 @@ def _training(run: Drawn) -> Figure:
 
 
 def _exponents(run: Drawn, rule: str) -> Figure:
-    flow = run.flows[rule]
-    rows = [_row(entry) for entry in flow.scan]
-    lines: dict[Literal["even", "odd"], figures.Line] = {
-        "even": _line(flow, "y_t", run.quantities),
-        "odd": _line(flow, "y_h", run.quantities),
-    }
     return Figure(
-        figures.save(figures.exponents(rows, lines), run.directory / f"exponents_{rule}.png"),
+        figures.save(run.flows[rule].plot(), run.directory / f"exponents_{rule}.png"),
         f"Exponents with the rule '{rule}'",
         "Leading exponents of the stability matrix by coarse-graining step and number of "
         "couplings. The spread between steps and bases is the truncation error; the band is the "
         "value quoted, with both errors.",
     )
-
-
-def _row(entry: ScanEntry) -> figures.ScanRow:
-    value = entry.exponent
-    return figures.ScanRow(
-        entry.level + 1, entry.n_couplings, entry.parity, value.value, value.error
-    )
-
-
-def _line(flow: MCRGResult, name: str, quantities: Sequence[Quantity]) -> figures.Line:
-    exact = next((q.reference for q in quantities if q.name == f"exponents.scan.{name}"), None)
-    if not flow.verdict.fixed_point:
-        return figures.Line(exact)
-    found = flow.exponents[name].value
-    return figures.Line(exact, found.value, found.error)

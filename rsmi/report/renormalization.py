@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING
 
 from rsmi.renormalization import SYMBOLS, MCRGResult, ScanEntry
-from rsmi.report.drawing import drawn
+from rsmi.report.drawing import draw
 from rsmi.report.figures import Line, ScanRow, exponents
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@drawn.register(MCRGResult)
+@draw.register(MCRGResult)
 def exponents_figure(found: MCRGResult) -> "Figure":
     """Leading exponents by step and number of couplings, beside those known."""
     lines = {parity: _line(found, name) for parity, name in SYMBOLS.items()}

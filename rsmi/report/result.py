@@ -17,6 +17,8 @@ SCHEMA = "rsmi.result/1"
 """Name and version of the format; a change that breaks a reader raises the number."""
 
 FILE_NAME = "result.json"
+CONFIG_NAME, SAMPLES_NAME, RULE_NAME = "config.yaml", "samples.h5", "rule"
+"""What a command leaves in its directory: its numbers, its settings, samples, a learned rule."""
 
 
 @dataclass(frozen=True, repr=False)

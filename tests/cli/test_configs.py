@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import yaml
 
+from rsmi.cli.configs import options_of
 from rsmi.cli.exact import Exact
 from rsmi.cli.exponents import ExponentsTask
 from rsmi.cli.information import Information
 from rsmi.cli.layers import Layers
-from rsmi.cli.options import options_of
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.cli.settings import Run

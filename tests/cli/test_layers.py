@@ -15,7 +15,7 @@ from rich.console import Console
 from safetensors.torch import save_file
 from torch import nn
 
-from rsmi.cli.progress import counting
+from rsmi.cli.output import counting
 from rsmi.information import Estimate
 from rsmi.layers import (
     Estimators,
