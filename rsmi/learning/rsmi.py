@@ -22,11 +22,11 @@ from rsmi.learning.rules import (
     TableRule,
     check_fit,
     check_table_size,
-    make_rule,
     most_probable,
     orientation,
 )
 from rsmi.learning.settings import MAX_WORDS
+from rsmi.learning.trainable import make_rule
 from rsmi.learning.windowed import WindowedData
 
 Batch = tuple[Tensor, Tensor]
