@@ -8,6 +8,9 @@ from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 
 import rsmi
+from rsmi.sampling.families import VERBS, verb_rows
+
+VERB_TABLE = "% the table of models and verbs"
 
 project = "rsmi"
 author = "The rsmi authors"
@@ -105,7 +108,29 @@ def display_math(translator: Any, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def verb_table() -> str:
+    """Every model and verb, with the reason for each no, as Markdown."""
+    reasons: dict[str, int] = {}
+    lines = [f"| model | {' | '.join(VERBS)} |", "|---" * (len(VERBS) + 1) + "|"]
+    for row in verb_rows():
+        cells = []
+        for verb, reason in row.reasons().items():
+            yes = row.solved_by() if verb == "exact" else "yes"
+            cells.append(f"no ({reasons.setdefault(reason, len(reasons) + 1)})" if reason else yes)
+        family, _, said = row.name.partition(", ")
+        lines.append(f"| `{family}`{said and ', '}{said} | {' | '.join(cells)} |")
+    listed = [f"{number}. {reason}." for reason, number in reasons.items()]
+    return "\n".join([*lines, "", *listed])
+
+
+def fill_in(app: Sphinx, page: str, source: list[str]) -> None:
+    """Put what the code knows where a page asks for it."""
+    if VERB_TABLE in source[0]:
+        source[0] = source[0].replace(VERB_TABLE, verb_table())
+
+
 def setup(app: Sphinx) -> None:
     """Register what Sphinx does not bring."""
+    app.connect("source-read", fill_in)
     app.add_html_math_renderer("mathml", (inline_math, None), (display_math, None))
     app.connect("autodoc-process-docstring", docstring_to_rst)

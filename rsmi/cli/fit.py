@@ -64,6 +64,7 @@ class FitCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what Lightning does not know."""
         parser.link_arguments("data.window", "model.init_args.window")
+        parser.link_arguments("seed_everything", "model.init_args.seed", compute_fn=int)
         parser.add_argument("--out", type=str, required=True, help="directory for the results")
         parser.add_argument("--patience", type=int, default=6, help="early stopping, in epochs")
         parser.add_argument(

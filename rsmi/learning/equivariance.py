@@ -1,7 +1,7 @@
 """How rules answer to symmetries of their block: imposed by a sum over the group, or measured."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -95,6 +95,7 @@ class Images(nn.Module):
 
     def __init__(self, n_sites: int, n_letters: int, n_symbols: int, size: int = 1) -> None:
         super().__init__()
+        self._known: tuple[object, Tensor] | None = None
         shapes = {"sources": n_sites, "letters": n_letters, "symbols": n_symbols}
         for name, length in shapes.items():
             self.register_buffer(name, torch.arange(length).repeat(size, 1))
@@ -124,6 +125,14 @@ class Images(nn.Module):
                 for table, here in zip(self.letters, moved, strict=True)
             ]
         )
+
+    def remembered(self, make: Callable[[], Tensor]) -> Tensor:
+        """What follows from the group alone, made again where the group was loaded or moved."""
+        parts = self.sources, self.letters, self.symbols
+        key = tuple((part.data_ptr(), part._version) for part in parts)
+        if self._known is None or self._known[0] != key:
+            self._known = key, make()
+        return self._known[1]
 
     def averaged(self, logits: Tensor) -> Tensor:
         """The mean of the logits (size, n, K) of all images: (n, K)."""

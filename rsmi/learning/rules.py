@@ -166,6 +166,10 @@ class HardRule(Rule):
         """Itself."""
         return self
 
+    def renamed(self, order: Sequence[int]) -> "Rule":
+        """The same rule with symbol `order[k]` under the name k."""
+        return HardRule(self.soft, self.order[list(order)].tolist())
+
 
 class LogitRule(Rule):
     """A trainable rule: logits, averaged over the images of a group under which it is equivariant.
@@ -202,10 +206,10 @@ class LogitRule(Rule):
         """log p(h|v) of the averaged logits; each word is computed once where they are few."""
         blocks = letters.reshape(-1, self.n_sites)
         if self.each_word_once and self.n_words < len(blocks):
-            rows = self._averaged(words(self.alphabet.size, self.n_sites).to(letters.device))
+            rows = self._averaged(self.images.remembered(self._every_image))
             found = F.embedding(word_index(blocks, self.alphabet.size), F.log_softmax(rows, -1))
         else:
-            found = F.log_softmax(self._averaged(blocks), -1)
+            found = F.log_softmax(self._averaged(self.images(blocks)), -1)
         return found.view(*letters.shape[:-1], self.n_symbols)
 
     def table(self) -> Tensor:
@@ -216,8 +220,12 @@ class LogitRule(Rule):
         """The same rule in double precision, but for a network of one's own, which stays as is."""
         return deepcopy(self).double() if self.each_word_once else self
 
-    def _averaged(self, blocks: Tensor) -> Tensor:
-        images = self.images(blocks)
+    def _every_image(self) -> Tensor:
+        """Images of all words, (size, q**n_sites, n_sites)."""
+        every = words(self.alphabet.size, self.n_sites)
+        return self.images(every.to(self.images.sources.device))
+
+    def _averaged(self, images: Tensor) -> Tensor:
         logits = self.logits(images.flatten(0, 1))
         return self.images.averaged(logits.view(*images.shape[:2], self.n_symbols))
 
@@ -290,8 +298,11 @@ class LinearRule(LogitRule):
         """log p(h|v); what each letter on each site adds is averaged over the group beforehand."""
         added = self._averaged_sites()
         first = added[:, 0].sum(0)
-        others = torch.arange(1, self.alphabet.size, device=letters.device)
-        chosen = (letters[..., None] == others).flatten(-2).to(added)
+        if self.alphabet.size == 2:
+            chosen = letters.to(added)
+        else:
+            others = torch.arange(1, self.alphabet.size, device=letters.device)
+            chosen = (letters[..., None] == others).flatten(-2).to(added)
         return F.log_softmax(chosen @ (added[:, 1:] - added[:, :1]).flatten(0, 1) + first, -1)
 
     def _averaged_sites(self) -> Tensor:
@@ -300,11 +311,16 @@ class LinearRule(LogitRule):
         added = (fields + self.bias / self.n_sites) @ self.spread.T
         if len(self.images) == 1:
             return added
-        sources, letters, symbols = self.images.sources, self.images.letters, self.images.symbols
-        back = sources.argsort(1)  # where the image has the letter of a site
-        return torch.stack(
-            [added[b][:, a][:, :, s] for b, a, s in zip(back, letters, symbols, strict=True)]
-        ).mean(0)
+        back = self.images.remembered(self._places)
+        images = added.flatten().index_select(0, back).view(len(self.images), *added.shape)
+        return images.mean(0)
+
+    def _places(self) -> Tensor:
+        """Where what (site, letter, symbol) adds to an image stands, for all of them in turn."""
+        group, q, k = self.images, self.alphabet.size, self.n_symbols
+        sites = group.sources.argsort(1)[:, :, None, None]  # the image has the letter there
+        letters, symbols = group.letters[:, None, :, None], group.symbols[:, None, None]
+        return ((sites * q + letters) * k + symbols).flatten()
 
 
 class NetworkRule(LogitRule):

@@ -270,7 +270,7 @@ def _apply(spins, sites, threshold, first, level, key0, key1, out):  # type: ign
                 out[c, image, b] = 1 if plus else -1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _symbol(cumulative, address, drawn, random, low, above, key0, key1):  # type: ignore[no-untyped-def]
     """One symbol, and the random numbers that serve four neighbouring blocks."""
     number, certain = np.int64(0), True

@@ -1,6 +1,5 @@
 """Configurations on disk: write, resume, verify, open whoever wrote them, and stream."""
 
-from rsmi.storage.cluster import Cluster
 from rsmi.storage.generation import generate
 from rsmi.storage.generator import Generator, write_samples
 from rsmi.storage.grid import SampleGrid
@@ -12,6 +11,7 @@ from rsmi.storage.shards import sample_grid
 from rsmi.storage.source import check_lattice, check_source
 from rsmi.storage.stream import Subset, iterate, split
 from rsmi.storage.summary import Summary, describe, describe_grid
+from rsmi.storage.tasks import Cluster
 from rsmi.storage.verification import FileReport, verify
 from rsmi.storage.writer import SampleWriter
 

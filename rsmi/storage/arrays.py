@@ -26,7 +26,7 @@ from rsmi.storage.letters import (
     unsaid,
 )
 from rsmi.storage.room import check_memory, in_bytes
-from rsmi.storage.source import observed, refuse_axes, strange_shape
+from rsmi.storage.source import example, observed, refuse_axes, strange_shape
 from rsmi.storage.temperature import choose_value
 
 _NAMES = ("spins", "configurations")
@@ -76,7 +76,7 @@ class ArraySamples(BaseSamples):
             self._array = _arranged(array, None if shape is None else tuple(shape), chains, source)
             lattice = self._array.shape[2:]
             if not (set(seen) <= {-1, 1} or set(seen) <= {0, 1}):
-                raise InputError(unsaid(array, seen, lattice, source))
+                raise InputError(unsaid(array, seen, _likely(lattice, shape), source))
             self._values = spin_values(seen, source)
             doubt = _occupations(lattice) if 0 in seen else ""
             meaning = Declared(Space.hypercubic(lattice, SPIN), doubt=doubt)
@@ -172,18 +172,20 @@ def _check_chains(
 
 def _refuse_letters(array: NDArray[Any], values: Values, source: str) -> NoReturn:
     """Name the first value that stands for no letter."""
-    start, chains = 0, len(array)
-    for part in pieces(array.swapaxes(0, 1)):
-        wrong = np.argwhere(~np.isin(part, values.known))
-        if len(wrong):
-            row, chain, *place = wrong[0].tolist()
-            value, names = part[(row, chain, *place)], values.alphabet.names
-            raise InputError(
-                f"{source}: configuration {(start + row) * chains + chain} has the value {value:g} "
-                f"at {place}; expected 0 to {len(names) - 1}, which stand for {', '.join(names)}"
-            )
-        start += len(part)
-    raise AssertionError
+    records, names = array.swapaxes(0, 1), values.alphabet.names
+    record = next(i for i, rows in enumerate(records) if not np.isin(rows, values.known).all())
+    chain, *place = np.argwhere(~np.isin(records[record], values.known))[0].tolist()
+    raise InputError(
+        f"{source}: configuration {record * len(array) + chain} has the value "
+        f"{array[(chain, record, *place)]:g} at {place}; expected 0 to {len(names) - 1}, which "
+        f"stand for {', '.join(names)}"
+    )
+
+
+def _likely(lattice: tuple[int, ...], said: object) -> list[int]:
+    """The lattice that an array may have meant, where nobody said it."""
+    shape = (1, *lattice)
+    return list(lattice) if said or not strange_shape(shape) else example(shape)
 
 
 def _occupations(lattice: Sequence[int]) -> str:

@@ -20,8 +20,7 @@ from rsmi.storage.grid import Cell, SampleGrid
 from rsmi.storage.hdf5 import Hdf5Samples
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.layout import CONTENT_DIGEST, FORMAT, OBSERVABLES, stored, write_series
-from rsmi.storage.seal import SEAL_BYTES, SPINS, seal_holds
-from rsmi.storage.shell import Shell
+from rsmi.storage.seal import SEAL_BYTES, SPINS, Shell, seal_holds
 
 SCHEMA = "rsmi.collection/1"
 SHARDS = "shards"

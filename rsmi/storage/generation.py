@@ -17,11 +17,10 @@ from rsmi.progress import Progress, silent
 from rsmi.sampling import EquilibrationReport, equilibrate, sample_blocks
 from rsmi.sampling.families import Engine, Family
 from rsmi.sampling.select import AUTO
-from rsmi.storage.autocorrelation import autocorrelation_times
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.recipe import SampleRecipe
 from rsmi.storage.room import check_disk, check_memory
-from rsmi.storage.writer import SampleWriter, is_finished, unfinished_bytes
+from rsmi.storage.writer import SampleWriter, autocorrelation_times, is_finished, unfinished_bytes
 
 # A block is what a killed run may lose: about a second of work, and this many bytes at most.
 _BLOCK_SPIN_UPDATES = 1 << 25

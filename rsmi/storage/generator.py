@@ -15,11 +15,10 @@ from rsmi.lattice.alphabet import SPIN
 from rsmi.progress import Progress, silent
 from rsmi.sampling import Ising
 from rsmi.sampling.families import families
-from rsmi.storage.autocorrelation import autocorrelation_times
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.layout import Scalar
 from rsmi.storage.letters import ENCODING, Declared, Described, described
-from rsmi.storage.writer import SampleWriter, is_finished
+from rsmi.storage.writer import SampleWriter, autocorrelation_times, is_finished
 
 
 class Generator(Protocol):

@@ -15,8 +15,7 @@ from rsmi.errors import InputError, shortened
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import SPIN
 from rsmi.storage.base import BaseSamples, check_values_inside, reading
-from rsmi.storage.checksums import SUMS, Checksums, read_checked
-from rsmi.storage.chunks import CheckedRows
+from rsmi.storage.checksums import SUMS, CheckedRows, Checksums, read_checked
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.layout import CONTENT_DIGEST, MODEL_PREFIX, OBSERVABLES, SCHEMA
 from rsmi.storage.letters import Declared

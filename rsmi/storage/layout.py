@@ -12,9 +12,15 @@ from numpy.typing import NDArray
 from rsmi.errors import AnalysisError
 from rsmi.storage.checksums import RowSums
 from rsmi.storage.header import SampleHeader
-from rsmi.storage.places import CHECKSUM_BYTES, Places
-from rsmi.storage.seal import SAMPLES, SEAL_BYTES, SPINS, content_digest
-from rsmi.storage.shell import Shell
+from rsmi.storage.seal import (
+    CHECKSUM_BYTES,
+    SAMPLES,
+    SEAL_BYTES,
+    SPINS,
+    Places,
+    Shell,
+    content_digest,
+)
 
 SCHEMA = SAMPLES
 SCHEMA_VERSION = 1

@@ -239,7 +239,7 @@ def letter_values(seen: Sequence[int], alphabet: Alphabet, what: str) -> Values:
     return _values(alphabet, fitting[0] if fitting else nearly, min(seen))
 
 
-def unsaid(array: NDArray[Any], seen: Sequence[int], lattice: tuple[int, ...], what: str) -> str:
+def unsaid(array: NDArray[Any], seen: Sequence[int], lattice: Sequence[int], what: str) -> str:
     """The question that is left open by values of which nobody said what they are."""
     name, cells, q = UnitCell.hypercubic(len(lattice)).name, list(lattice), max(seen) + 1
     where, say = f"on {name} {cells}", "say which with space=, or --space: "

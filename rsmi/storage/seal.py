@@ -1,4 +1,4 @@
-"""Two SHA-256 sums of a sample file: one of its content, one of its bytes.
+"""Where the chunks of spins lie in a sample file, what is around them, and two SHA-256 sums.
 
 The content digest names the data whatever the layout, so a repacked copy keeps it. The seal, kept
 in the HDF5 user block, covers every byte behind it but the chunks of spins, which have the content
@@ -6,21 +6,79 @@ digest and their own checksums: no flipped bit goes unseen, and spins are read o
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+import io
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import h5py
 import numpy as np
 
 from rsmi.storage.base import reading
-from rsmi.storage.places import Places, Stretch, around
 
+CHECKSUM_BYTES = 4
 SEAL_BYTES = 512
 SAMPLES = "rsmi.samples/1"
 SPINS = "spins"
 _TITLE = "{schema} sealed by SHA-256 of the bytes from 512 on that are no chunk of spins: "
 _PIECE_BYTES = 4 << 20
+
+Stretch = tuple[int, int]  # first byte and end
+
+
+@dataclass(frozen=True)
+class Places:
+    """Chunks of equal size, one behind another; the index of HDF5 lies behind the first.
+
+    Args:
+        rows: Configurations in a chunk.
+        row_bytes: Size of a packed configuration.
+        count: Number of chunks.
+        first: Where the first chunk begins in the file.
+        gap: Bytes between the first two chunks.
+    """
+
+    rows: int
+    row_bytes: int
+    count: int
+    first: int
+    gap: int
+
+    @classmethod
+    def of(cls, spins: Any) -> Self:
+        """The places of a dataset whose first two chunks have been written."""
+        rows, *row = spins.chunks
+        row_bytes, count = int(np.prod(row)), -(-len(spins) // rows)
+        first, second = (spins.id.get_chunk_info(i).byte_offset for i in (0, min(1, count - 1)))
+        gap = second - first - (rows * row_bytes + CHECKSUM_BYTES) if count > 1 else 0
+        return cls(rows, row_bytes, count, first, gap)
+
+    @property
+    def size(self) -> int:
+        """Bytes of a chunk with its checksum."""
+        return self.rows * self.row_bytes + CHECKSUM_BYTES
+
+    @property
+    def stretches(self) -> tuple[Stretch, Stretch]:
+        """The first chunk, and all others."""
+        return (self.first, self.first + self.size), (self.offset(1), self.offset(self.count))
+
+    def offset(self, chunk: int) -> int:
+        """Where a chunk begins in the file."""
+        return self.first + chunk * self.size + (self.gap if chunk else 0)
+
+
+def around(stretches: Iterable[Stretch], start: int, end: int) -> Iterator[Stretch]:
+    """What is left of a file from `start` to `end`, in order.
+
+    >>> list(around([(4, 6), (7, 9)], 1, 12))
+    [(1, 4), (6, 7), (9, 12)]
+    """
+    edges = [start, *chain(*stretches), end]
+    return zip(edges[::2], edges[1::2], strict=True)
 
 
 def content_digest(file: Any, known: Mapping[str, bytes] | None = None) -> str:
@@ -95,3 +153,49 @@ def _pieces(path: Path, stretches: Iterable[Stretch]) -> Iterator[bytes]:
             file.seek(start)
             for position in range(start, end, _PIECE_BYTES):
                 yield file.read(min(_PIECE_BYTES, end - position))
+
+
+class Shell(io.BytesIO):
+    """What HDF5 writes around the chunks of spins, which are on the disk already.
+
+    HDF5 2.0 can crash the process when a write fails, so a full disk must not reach it anyway.
+
+    Args:
+        holes: The stretches; what is written into them is dropped.
+    """
+
+    def __init__(self, holes: Sequence[Stretch]) -> None:
+        super().__init__()
+        self._holes, self._position, self._end = holes, 0, 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a position of the whole file."""
+        self._position = offset + (self._end if whence == os.SEEK_END else 0)
+        super().seek(self._kept(self._position))
+        return self._position
+
+    def write(self, data: Any) -> int:
+        """Write at the position, unless it lies in a hole."""
+        self._end = max(self._end, self._position + len(data))
+        if any(first <= self._position < end for first, end in self._holes):
+            return len(data)
+        return super().write(data)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length of the whole file."""
+        self._end = size or 0
+        self.seek(0, os.SEEK_END)
+        return super().truncate()
+
+    def sealed(self, schema: str) -> list[tuple[int, bytes | memoryview]]:
+        """The parts of the file around the holes, each with its place, and the seal before them."""
+        whole = self.getvalue().ljust(self._kept(self._end), b"\0")
+        rest, parts = memoryview(whole)[SEAL_BYTES:], []
+        for start, end in around(self._holes, SEAL_BYTES, self._end):
+            parts.append((start, rest[: end - start]))
+            rest = rest[end - start :]
+        return [(0, seal((part for _, part in parts), schema)), *parts]
+
+    def _kept(self, position: int) -> int:
+        """Bytes before a position that are no part of a hole."""
+        return position - sum(max(0, min(end, position) - first) for first, end in self._holes)

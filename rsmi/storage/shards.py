@@ -8,14 +8,13 @@ from pathlib import Path
 from rsmi.errors import AnalysisError, InputError, RsmiError
 from rsmi.progress import Progress, silent
 from rsmi.sampling.select import AUTO
-from rsmi.storage.cluster import Cluster, submit
 from rsmi.storage.collection import merge
 from rsmi.storage.disk import make_directory
 from rsmi.storage.generation import Drawing, generate
 from rsmi.storage.grid import Cell, SampleGrid
-from rsmi.storage.processes import run_tasks
 from rsmi.storage.recipe import SampleRecipe
 from rsmi.storage.room import check_disk, check_memory
+from rsmi.storage.tasks import Cluster, run_tasks, submit
 
 SHARDS = "shards"
 COLLECTION = "samples.h5"

@@ -104,7 +104,7 @@ def refuse_axes(samples: Rows, reason: str) -> NoReturn:
     raise InputError(
         f"{_name(samples)} is an array of shape {shape}: {reason}; expected (n, L, L), "
         "configurations first, then the axes of the lattice; say which lattice it is with shape=, "
-        f"or --select.shape, such as {_example(shape)}, {_cells(shape)}or reshape it"
+        f"or --select.shape, such as {example(shape)}, {_cells(shape)}or reshape it"
     )
 
 
@@ -253,7 +253,7 @@ def strange_shape(shape: tuple[int, ...]) -> str:
     return ""
 
 
-def _example(shape: tuple[int, ...]) -> list[int]:
+def example(shape: tuple[int, ...]) -> list[int]:
     """A lattice that the array may have meant."""
     lattice = [extent for extent in shape[1:] if extent > 1] or [shape[0]]
     root = math.isqrt(lattice[0])

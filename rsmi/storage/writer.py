@@ -3,9 +3,10 @@
 import hashlib
 import itertools
 import json
+import math
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -15,17 +16,98 @@ import torch
 from numpy.typing import NDArray
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.storage.checksums import RowSums
-from rsmi.storage.disk import make_directory, sync_directory, writing
+from rsmi.sampling import correlation
+from rsmi.storage.checksums import RowSums, fletcher32
+from rsmi.storage.disk import make_directory, sync_directory, write_all, writing
 from rsmi.storage.hdf5 import Hdf5Samples
 from rsmi.storage.header import SampleHeader
-from rsmi.storage.journal import BLOCK, HEADER, STATE, Journal
+from rsmi.storage.journal import BLOCK, HEADER, MAGIC, STATE, Journal
 from rsmi.storage.layout import SCHEMA, Scalar, file_shell, planned_places
 from rsmi.storage.packing import pack, unpack
-from rsmi.storage.unfinished import UnfinishedSpins
+from rsmi.storage.seal import CHECKSUM_BYTES, Places
 
 # Configurations of a block, and SHA-256 of all packed spins up to its end.
 _BLOCK = struct.Struct("<I32s")
+
+
+class UnfinishedSpins:
+    """Packed configurations in the chunks of a sample file whose other parts come later.
+
+    Args:
+        path: The file; created empty where there is none.
+        places: Where its chunks lie.
+
+    Raises:
+        AnalysisError: Where the directory cannot be written.
+    """
+
+    def __init__(self, path: Path, places: Places) -> None:
+        self.path, self.places = path, places
+        with writing(path):
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            write_all(self._file, MAGIC, 0)
+
+    def write(self, start: int, packed: NDArray[np.uint8]) -> None:
+        """Write configurations from number `start` on; when this returns they are on the disk.
+
+        Args:
+            start: How many are there already.
+            packed: uint8, shape (m, ...).
+
+        Raises:
+            AnalysisError: Where the disk refuses.
+        """
+        first, kept = divmod(start, self.places.rows)
+        chunks = self._chunks(self.read(start - kept, start), packed)
+        with writing(self.path):
+            write_all(self._file, chunks[:1].ravel().data, self.places.offset(first))
+            write_all(self._file, chunks[1:].ravel().data, self.places.offset(first + 1))
+            os.fsync(self._file)
+
+    def read(self, start: int, stop: int) -> NDArray[np.uint8]:
+        """Configurations start..stop-1, uint8 (stop - start, bytes); zeros where the file ends."""
+        rows, size = self.places.rows, self.places.size - CHECKSUM_BYTES
+        first, end = start // rows, -(-stop // rows)
+        places = map(self.places.offset, range(first, end))
+        raw = b"".join(os.pread(self._file, size, place).ljust(size, b"\0") for place in places)
+        found = np.frombuffer(raw, dtype=np.uint8).reshape(-1, self.places.row_bytes)
+        return found[start - first * rows : stop - first * rows]
+
+    def complete(self, parts: Iterable[tuple[int, bytes | memoryview]]) -> None:
+        """Write all other parts of the file, in order; when this returns it is on the disk.
+
+        Args:
+            parts: Where each begins, and its bytes.
+
+        Raises:
+            AnalysisError: Where the disk refuses.
+        """
+        with writing(self.path):
+            for start, part in parts:
+                write_all(self._file, part, start)
+            os.ftruncate(self._file, start + len(part))
+            os.fsync(self._file)
+
+    def close(self) -> None:
+        """Release the file."""
+        os.close(self._file)
+
+    def _chunks(self, kept: NDArray[np.uint8], packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Whole chunks with their checksums; the first begins with what it held before."""
+        rows, flat = self.places.rows, packed.reshape(len(packed), -1)
+        first, rest = np.split(flat, [rows - len(kept)])
+        whole, tail = np.split(rest, [len(rest) // rows * rows])
+        count = -(-(len(kept) + len(flat)) // rows)
+        chunks = np.empty((count, self.places.size), dtype=np.uint8)
+        chunks[-1] = 0  # what is not written yet
+        cells = chunks[:, :-CHECKSUM_BYTES].reshape(count, rows, -1)
+        cells[0, : len(kept)] = kept
+        cells[0, len(kept) : len(kept) + len(first)] = first
+        cells[1 : 1 + len(whole) // rows] = whole.reshape(-1, rows, flat.shape[1])
+        cells[-1:, : len(tail)] = tail
+        sums = [fletcher32(chunk) for chunk in chunks[:, :-CHECKSUM_BYTES]]
+        chunks[:, -CHECKSUM_BYTES:] = np.array(sums, "<u4").view(np.uint8).reshape(len(sums), -1)
+        return chunks
 
 
 def journal_path(path: Path) -> Path:
@@ -253,3 +335,30 @@ def _difference(found: SampleHeader, asked: SampleHeader) -> str:
     pairs = ((name, getattr(found, name), getattr(asked, name)) for name in names)
     changed = [f"{name} {old} there, {new} here" for name, old, new in pairs if old != new]
     return "; ".join(changed) or "its text differs"
+
+
+def autocorrelation_times(
+    writer: SampleWriter, names: Iterable[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Integrated times of observables by chain; the magnetisation is taken without its sign.
+
+    Args:
+        writer: Holds all records.
+        names: Observables of the file.
+
+    Returns:
+        float64 (chains,) by name, in records; NaN where a chain is too short to tell.
+    """
+    found = {}
+    for name in names:
+        series = writer.observable(name).reshape(-1, writer.header.chains).T
+        values = np.abs(series) if name == "magnetisation" else series
+        found[name] = np.array([_time(chain) for chain in values])
+    return found
+
+
+def _time(series: NDArray[np.float64]) -> float:
+    try:
+        return correlation(series).time
+    except (InputError, AnalysisError):
+        return math.nan

@@ -93,7 +93,7 @@ def test_probabilities_are_boltzmann_weights_and_squares_of_amplitudes() -> None
     ground = np.linalg.eigh(matrix)[1][:, 0]
     assert np.allclose(probabilities.numpy(), ground**2, atol=1e-12)
     mazes = families["mazes"]
-    letters, probabilities = mazes.enumerate(mazes.named((3, 3), None, {"probability": 0.7}))
+    letters, probabilities = mazes.enumerate(mazes.built((3, 3), None, {"probability": 0.7}))
     assert float(probabilities @ (letters.flatten(1) > 0).sum(1).double()) == pytest.approx(6.6)
 
 
@@ -233,6 +233,6 @@ def test_problems_that_are_too_large_say_how_large() -> None:
         ("mazes", (5, 5), None, {}, "25 sites with 2 values"),
     ):
         with pytest.raises(InputError, match=message):
-            families[name].enumerate(families[name].named(shape, temperature, given))
+            families[name].enumerate(families[name].built(shape, temperature, given))
     with pytest.raises(InputError, match="takes finite extents"):
         solved("dimers", (4, math.inf), "inf", Window((2, 2), 1, None))

@@ -14,7 +14,7 @@ from rsmi.errors import AnalysisError, InputError
 from rsmi.sampling import CRITICAL_COUPLING
 from rsmi.storage import SampleGrid, SampleRecipe, generate, open_samples, sample_grid, verify
 from rsmi.storage.collection import merge
-from rsmi.storage.joined import Joined
+from rsmi.storage.selection import Joined
 
 BASE = {"records": 20, "thin": 1, "equilibration": 20, "chains": 3}
 GRID = SampleGrid(

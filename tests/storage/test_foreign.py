@@ -184,6 +184,26 @@ def test_other_hamiltonians_of_mcising_are_what_the_file_says(tmp_path, change):
         assert samples.model == expected
 
 
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({}, "spins on square [4, 4]"),
+        ({"j2": 0.5}, "spins on square [4, 4]"),
+        ({"h": 0.1}, "spins(field) on square [4, 4]"),
+        ({"lattice_type": "triangular"}, None),
+    ],
+)
+def test_spaces_of_mcising_are_those_of_the_hamiltonian(tmp_path, change, text):
+    with open_samples(mcising_file(tmp_path / "m.h5", **change)) as samples:
+        assert (samples.space and samples.space.to_text()) == text
+        if text is None:
+            assert samples.iteration.startswith("its lattice is triangular")
+            with pytest.raises(InputError, match="nothing of its letters"):
+                samples.letters(0, 1)
+        else:
+            assert np.array_equal(samples.letters(0, 5)[..., 0], spins((5, 4, 4)) > 0)
+
+
 @pytest.mark.parametrize("lattice", ["triangular", "honeycomb"])
 def test_rows_of_a_lattice_that_are_shifted_are_refused(tmp_path, lattice):
     with (

@@ -13,7 +13,7 @@ import pytest
 
 from rsmi.errors import AnalysisError, InputError
 from rsmi.storage import Cluster, SampleGrid, SampleRecipe, generate, sample_grid, shards, verify
-from rsmi.storage.processes import run_tasks
+from rsmi.storage.tasks import run_tasks
 
 BASE = {"chains": 4, "records": 20, "thin": 1, "equilibration": 20}
 GRID = SampleGrid(BASE, {"temperature": [2.0, "critical"], "shape": [[8, 8], [6, 9]], "seed": [1]})

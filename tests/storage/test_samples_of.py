@@ -182,6 +182,7 @@ THREE = np.array([-1, 0, 1], dtype=np.int8)
             np.resize([0.5, 1], (5, 8)),
             r"0.5, 1, in configuration 0 at \[0\]; expected spins",
         ),
+        (np.resize(np.arange(3), (6, 20, 8, 8)), r"'clock\(3\) on square \[8, 8\]' where all"),
         (np.resize([-1, 2], (5, 8)), "holds the values -1, 2; expected spins"),
         (
             np.resize([0, 300], (5, 8)),

@@ -107,11 +107,30 @@ def test_other_words_for_the_same_space_are_none(tmp_path: Path) -> None:
             assert samples.space.to_text() == text
 
 
-def test_a_lattice_without_a_space_has_no_text(tmp_path: Path) -> None:
-    path = drawn(tmp_path / "s.h5", "dimers", parameters={"boundary": "open"})
+COPIES = {"lattice": "square", "ladder": [3.0]}
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "reason"),
+    [
+        ("dimers", {"parameters": {"boundary": "open"}}, "boundary 'open'"),
+        (
+            "ising_graph",
+            {"parameters": COPIES, "update": "parallel_tempering"},
+            "copies at several temperatures, so its configurations have no one distribution",
+        ),
+    ],
+)
+def test_what_has_no_space_has_no_text_and_no_letters(
+    model: str, changes: dict[str, Any], reason: str, tmp_path: Path
+) -> None:
+    path = drawn(tmp_path / "s.h5", model, **changes)
     assert told(path) is None
-    with open_samples(path) as samples, pytest.raises(InputError, match="boundary 'open'"):
-        _ = samples.space
+    verify(path)
+    with open_samples(path) as samples:
+        for ask in (lambda: samples.space, lambda: samples.letters(0, 1)):
+            with pytest.raises(InputError, match=reason):
+                ask()
 
 
 class _Rows:

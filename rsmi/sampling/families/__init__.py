@@ -1,7 +1,19 @@
 """Every model behind one face, so that one recipe and one file format serve them all."""
 
-from rsmi.sampling.families.interface import Engine, Family, Setup
+from rsmi.sampling.families.interface import Engine, Example, Family, Setup
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.families.registry import families, find_family
+from rsmi.sampling.families.verbs import VERBS, Row, verb_rows
 
-__all__ = ["Engine", "Family", "Parameter", "Setup", "families", "find_family"]
+__all__ = [
+    "VERBS",
+    "Engine",
+    "Example",
+    "Family",
+    "Parameter",
+    "Row",
+    "Setup",
+    "families",
+    "find_family",
+    "verb_rows",
+]

@@ -12,7 +12,7 @@ from rsmi.sampling.dimers import DecoratedDimers, DecoratedWorm, Dimers, Wilson,
 from rsmi.sampling.dimers.exact.enumeration import coverings
 from rsmi.sampling.dimers.space import dimer_letters, dimer_space
 from rsmi.sampling.exact.enumeration import MOST_CONFIGURATIONS, all_values
-from rsmi.sampling.families.interface import Family, Setup
+from rsmi.sampling.families.interface import INFINITE, Example, Family, Setup
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.select import Update, compiled
 
@@ -35,6 +35,11 @@ class DimerFamily(Family):
     encoding: ClassVar[str] = (
         "bonds: plane a is +1 where a dimer lies on the bond from the site forward along axis a"
     )
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("", (4, 4), INFINITE),
+        Example("open lattice", (4, 4), INFINITE, {"boundary": "open"}),
+    )
+    listed: ClassVar[str] = "listing up to 40 sites"
     reported: ClassVar[tuple[str, ...]] = ("flippable",)
     energy_unit: ClassVar[str] = "attraction of two parallel dimers"
 
@@ -89,6 +94,8 @@ class DecoratedDimerFamily(DimerFamily):
     }
     encoding: ClassVar[str] = f"{DimerFamily.encoding}; the last plane holds the spins"
 
+    examples: ClassVar[tuple[Example, ...]] = (Example("", (2, 4), INFINITE),)
+    listed: ClassVar[str] = Family.listed
     reported: ClassVar[tuple[str, ...]] = ("flippable", "pair_energy")
 
     def model(self, setup: Setup) -> Any:

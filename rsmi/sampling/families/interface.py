@@ -64,6 +64,25 @@ class Engine:
     facts: Mapping[str, str | float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Example:
+    """A small model that stands for many of its family in the table of what can be done.
+
+    Args:
+        said: what is special about it, for people.
+        shape: small enough to list every configuration.
+        temperature: as in a recipe.
+        parameters: as in a recipe.
+        update: the default one without.
+    """
+
+    said: str
+    shape: tuple[int, ...]
+    temperature: float | str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    update: str | None = None
+
+
 class Family(ABC):
     """A kind of model that a recipe can name."""
 
@@ -76,6 +95,10 @@ class Family(ABC):
     energy_unit: ClassVar[str] = "J"
     unchecked: ClassVar[tuple[str, ...]] = ()
     """Observables that the configurations alone do not tell."""
+    examples: ClassVar[tuple[Example, ...]]
+    """At least the plain model, and one where something cannot be done that others can."""
+    listed: ClassVar[str] = "listing up to 4 million configurations"
+    """How windows of small lattices are solved where transfer matrices are not."""
     reported: ClassVar[tuple[str, ...]] = ()
     """Observables beside energy and magnetisation whose mean per site `rsmi sample` shows."""
 

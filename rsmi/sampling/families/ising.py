@@ -11,7 +11,7 @@ from rsmi.lattice.alphabet import SPIN
 from rsmi.sampling.exact.enumeration import all_values
 from rsmi.sampling.exact.kaufman import kaufman
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
-from rsmi.sampling.families.interface import Family, Setup
+from rsmi.sampling.families.interface import CRITICAL, Example, Family, Setup
 from rsmi.sampling.ising import CRITICAL_COUPLING, CRITICAL_COUPLING_3D, Ising
 from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.registry import registry
@@ -37,6 +37,7 @@ class IsingFamily(Family):
 
     name: ClassVar[str] = "ising"
     registry: ClassVar[Mapping[str, Update[Any]]] = registry
+    examples: ClassVar[tuple[Example, ...]] = (Example("", (4, 4), CRITICAL),)
 
     def model(self, setup: Setup) -> Ising:
         """The ferromagnet at K = 1 / T."""

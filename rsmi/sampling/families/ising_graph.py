@@ -13,7 +13,7 @@ from rsmi.lattice.alphabet import spins, vacant_spins
 from rsmi.lattice.graphs import BUILT_IN, GraphLattice, graph_lattice, unit_cell
 from rsmi.lattice.space import graph_space
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
-from rsmi.sampling.families.interface import Family, Setup
+from rsmi.sampling.families.interface import Example, Family, Setup
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.graphs import (
     GraphIsing,
@@ -38,6 +38,8 @@ _CRITICAL = {
 }
 """K_c of the ferromagnet: Houtappel (1950), Physica 16, 425; Kano, Naya (1953), Prog. Theor. Phys.
 10, 158."""
+_COPIES = "the file holds copies at several temperatures"
+_ALONE = "draw one temperature alone"
 DISORDER = ("none", "bimodal", "gaussian")
 
 
@@ -61,6 +63,17 @@ class IsingGraphFamily(Family):
         "disorder_seed": Parameter("whole number", "seed of bonds and dilution", 0),
         "ladder": Parameter("list of numbers", "parallel_tempering: the higher temperatures", ()),
     }
+    listed: ClassVar[str] = "listing up to 20 spins"
+    examples: ClassVar[tuple[Example, ...]] = (
+        Example("triangular", (3, 3), 4.0, {"lattice": "triangular"}),
+        Example("kagome", (2, 2), 3.0, {"lattice": "kagome"}),
+        Example("disorder", (3, 4), 1.0, {"lattice": "square", "disorder": "gaussian"}),
+        Example("dilution", (3, 3), 2.0, {"lattice": "triangular", "keep_sites": 0.8}),
+        Example("field", (3, 3), 4.0, {"lattice": "triangular", "field": 0.3}),
+        Example(
+            "several temperatures", (3, 4), 1.0, {"lattice": "square", "ladder": [2.0]}, TEMPERING
+        ),
+    )
     encoding: ClassVar[str] = (
         "spins: +1 and -1; sites that the recipe leaves empty are stored as -1 and are 0"
     )
@@ -115,7 +128,9 @@ class IsingGraphFamily(Family):
 
         A field leaves no flip, and empty sites are letters of their own.
         """
-        one = _one(model)
+        if isinstance(model, Ladder):
+            raise InputError(f"{_COPIES}, so its configurations have no one distribution; {_ALONE}")
+        one = model
         free = not one.fields.any()
         alphabet = spins(flip=free) if one.present.all() else vacant_spins(flip=free)
         if one.lattice.name not in BUILT_IN:
@@ -132,17 +147,14 @@ class IsingGraphFamily(Family):
     def configurations(self, model: Any) -> Tensor:
         """Up to 20 spins of one temperature."""
         if isinstance(model, Ladder):
-            raise InputError(
-                "copies at several temperatures are not listed together; leave out the parameter "
-                "ladder, and give one temperature"
-            )
+            raise InputError(f"{_COPIES}; {_ALONE}")
         return all_configurations(model)
 
     def iteration(self, model: Any) -> str:
         """Pure ferromagnets without a field, of one site in a cell."""
         one = _one(model)
         if isinstance(model, Ladder):
-            return "the file holds copies at several temperatures; draw one temperature alone"
+            return f"{_COPIES}; {_ALONE}"
         if not one.present.all() or (one.strengths != one.strengths[0]).any():
             return (
                 "bonds or sites differ, and with quenched disorder the distribution of couplings "

@@ -11,7 +11,7 @@ from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import occupations
 from rsmi.sampling.exact.enumeration import all_values
-from rsmi.sampling.families.interface import Family, Setup
+from rsmi.sampling.families.interface import Example, Family, Setup
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.interface import Sampler
 from rsmi.sampling.maze_sampler import MazeModel, MazeSampler
@@ -35,6 +35,8 @@ class MazeFamily(Family):
         "probability": Parameter("number", "of a site to be open", PERCOLATION_THRESHOLD),
     }
     has_temperature: ClassVar[bool] = False
+    examples: ClassVar[tuple[Example, ...]] = (Example("", (3, 3)),)
+    listed: ClassVar[str] = "listing up to 22 sites"
     reported: ClassVar[tuple[str, ...]] = ("solvable",)
     encoding: ClassVar[str] = "sites: +1 is open, -1 is closed"
 

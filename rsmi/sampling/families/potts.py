@@ -11,7 +11,7 @@ from rsmi.lattice import Space
 from rsmi.lattice.alphabet import clock, vacant_spins
 from rsmi.sampling.exact.enumeration import all_values
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
-from rsmi.sampling.families.interface import Family, Setup
+from rsmi.sampling.families.interface import CRITICAL, Example, Family, Setup
 from rsmi.sampling.families.ising import antiferromagnet
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.families.planes import from_planes, plane_count, to_planes
@@ -34,6 +34,9 @@ class PottsFamily(Family):
     parameters: ClassVar[Mapping[str, Parameter]] = {
         "states": Parameter("whole number", "number of states q, from 2 to 127"),
     }
+    examples: ClassVar[tuple[Example, ...]] = tuple(
+        Example(f"{states} states", (3, 3), CRITICAL, {"states": states}) for states in (3, 4, 5)
+    )
     encoding: ClassVar[str] = (
         "bit planes along axis 0: the state 0 ... q - 1 of a site is the sum of 2^k over the "
         "planes k that are +1 there"
@@ -124,6 +127,7 @@ class BlumeCapelFamily(Family):
     parameters: ClassVar[Mapping[str, Parameter]] = {
         "crystal_field": Parameter("number", "D in units of J, tricritical near 1.966"),
     }
+    examples: ClassVar[tuple[Example, ...]] = (Example("", (3, 3), 0.7, {"crystal_field": 1.5}),)
     reported: ClassVar[tuple[str, ...]] = ("nonzero",)
     encoding: ClassVar[str] = (
         "two planes along axis 0: plane 0 is +1 where the spin is not 0, plane 1 is +1 where it "

@@ -11,7 +11,7 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import spins
-from rsmi.sampling.families.interface import Engine, Family, Setup
+from rsmi.sampling.families.interface import Engine, Example, Family, Setup
 from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.graphs.running import check_configurations
 from rsmi.sampling.quantum import (
@@ -66,6 +66,8 @@ class QuantumFamily(Family):
             )
 
     has_temperature: ClassVar[bool] = False
+    examples: ClassVar[tuple[Example, ...]] = (Example("", (8,)),)
+    listed: ClassVar[str] = "the ground state of up to 20 spins"
     reported: ClassVar[tuple[str, ...]] = ("diagonal_energy",)
     unchecked: ClassVar[tuple[str, ...]] = ("energy",)
 
