@@ -244,9 +244,7 @@ def test_windows_rules_and_symmetries_that_do_not_fit() -> None:
         value_rules(samples, window, ["majority"])
     space = Space.from_text({"alphabet": "spins", "edges": "0-1 1-2", "sites": 3})
     coins = np.random.default_rng(0).integers(0, 2, (64, 1, 3))
-    with pytest.raises(
-        InputError, match="expected a lattice of equal cells"
-    ):
+    with pytest.raises(InputError, match="expected a lattice of equal cells"):
         learn_rule(
             coins,
             Window(sites=(1,), buffer=0),
