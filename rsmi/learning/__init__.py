@@ -18,27 +18,7 @@ from rsmi.learning.classical import (
     named_rule,
 )
 from rsmi.learning.equivariance import Equivariance
-from rsmi.learning.filters import (
-    Filter,
-    LinearFilter,
-    TableFilter,
-    TrainableTable,
-    load_filter,
-    save_filter,
-)
-from rsmi.learning.rules import (
-    ConvRule,
-    HardRule,
-    LinearRule,
-    LogitRule,
-    MLPRule,
-    NetworkRule,
-    Rule,
-    TableRule,
-    make_rule,
-    measure_symmetry,
-    orientation,
-)
+from rsmi.learning.rules import HardRule, Rule, TableRule, measure_symmetry, orientation
 from rsmi.learning.settings import Learning
 from rsmi.learning.store import (
     describe_rule,
@@ -48,6 +28,15 @@ from rsmi.learning.store import (
     rule_name,
     rules_by_name,
     save_rule,
+)
+from rsmi.learning.trainable import (
+    ConvRule,
+    LinearRule,
+    LogitRule,
+    MLPRule,
+    NetworkRule,
+    TrainableTable,
+    make_rule,
 )
 
 if TYPE_CHECKING:
@@ -77,13 +66,11 @@ __all__ = [
     "CLASSICAL",
     "ConvRule",
     "Equivariance",
-    "Filter",
     "HardRule",
     "JointRSMI",
     "Learned",
     "LearnedRule",
     "Learning",
-    "LinearFilter",
     "LinearRule",
     "LogitRule",
     "MLPRule",
@@ -92,7 +79,6 @@ __all__ = [
     "Rule",
     "RuleValues",
     "StreamingWindowData",
-    "TableFilter",
     "TableRule",
     "TrainableTable",
     "WindowData",
@@ -104,7 +90,6 @@ __all__ = [
     "electric_field",
     "learn",
     "learn_rule",
-    "load_filter",
     "load_rule",
     "majority",
     "make_rule",
@@ -116,7 +101,6 @@ __all__ = [
     "rule_has_digest",
     "rule_name",
     "rules_by_name",
-    "save_filter",
     "save_rule",
     "value_rules",
 ]
