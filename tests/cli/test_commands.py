@@ -1,5 +1,6 @@
 """Each command on small files: what it prints, writes and refuses."""
 
+import importlib
 import json
 import math
 from collections.abc import Callable
@@ -11,6 +12,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from rsmi.lattice import Space, Window, place
+from rsmi.learning import make_rule, save_rule
+from rsmi.renormalization import renormalise
 from rsmi.report import read_result
 from rsmi.storage import open_samples
 
@@ -231,6 +235,41 @@ def test_a_run_on_letters_with_rules_of_spins_is_refused_before_sampling(
     )  # fmt: skip
     assert said.code == 2
     assert "the rule 'majority' is for two letters, the space has the letters 0, 1, 2" in said.err
+
+
+OWN = """
+import torch
+from torch import nn
+
+
+class Sum(nn.Module):
+    arguments = {}
+
+    def forward(self, features):
+        field = 30 * features.sum((1, 2))
+        return torch.stack([-field, field], 1)
+"""
+
+
+def test_a_network_of_ones_own_is_iterated_where_it_is_trusted(
+    rsmi: Rsmi, array: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the command says what the function says."""
+    (tmp_path / "sum_of_spins.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    network = importlib.import_module("sum_of_spins").Sum()
+    placed = place(Window((2, 2), 1), Space.from_text("spins on square [16, 16]"))
+    save_rule(make_rule(network, placed).hardened(), tmp_path / "table", {})
+    save_rule(make_rule(network, placed), tmp_path / "mine", {})
+    options = ("exponents", "--data", array, "--blocks", "16", "--reach", "1.5", "--rule")
+    said = rsmi(*options, tmp_path / "mine")
+    assert said.code == 2
+    assert "loading it runs that code, which can do whatever you can; read it" in said.err
+    said = rsmi(*options, tmp_path / "mine", "--trust", "--out", tmp_path / "out")
+    assert said.code == 0, said.err
+    found = read_result(tmp_path / "out" / "result.json").quantities()
+    same = renormalise(array, tmp_path / "table", blocks=16, reach=1.5).quantities()
+    assert [(q.name, q.value, q.error) for q in found] == [(q.name, q.value, q.error) for q in same]
 
 
 def test_exponents_that_are_refused_leave_their_numbers(
