@@ -131,7 +131,8 @@ class Images(nn.Module):
         parts = self.sources, self.letters, self.symbols
         key = tuple((part.data_ptr(), part._version) for part in parts)
         if self._known is None or self._known[0] != key:
-            self._known = key, make()
+            with torch.inference_mode(False):  # else a later training could not use it
+                self._known = key, make()
         return self._known[1]
 
     def averaged(self, logits: Tensor) -> Tensor:
