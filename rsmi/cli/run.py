@@ -13,11 +13,11 @@ from rsmi.errors import AnalysisError, InputError, RsmiError
 from rsmi.lattice import Alphabet, Placement, Space, Window, place
 from rsmi.learning import (
     LearnedRule,
-    classical_for,
     learn_rule,
     load_rule,
     rule_name,
     rules_by_name,
+    usual_rules,
 )
 from rsmi.learning.settings import check_memory_of_learning
 from rsmi.renormalization import MCRGResult, check_iteration, copies
@@ -88,7 +88,7 @@ class Pipeline:
                 samples,
                 self.window,
                 seed=task.seed,
-                beside=classical_for(space_of(samples).alphabet)[:2],
+                beside=usual_rules(space_of(samples).alphabet),
                 directory=self.directory,
                 progress=self.output.console.is_terminal,
                 say=self.output.say,
