@@ -1,7 +1,6 @@
-"""Conditional entropies layer by layer of any torch network.
+"""Conditional entropies layer by layer of any torch network."""
 
-`LayerCallback` needs Lightning and is imported by name: `rsmi.layers.callback`.
-"""
+from typing import TYPE_CHECKING, Any
 
 from rsmi.layers.analyse import Options, analyse_layers
 from rsmi.layers.audit import Ceiling
@@ -41,6 +40,9 @@ from rsmi.layers.rg import RGLayer, coarse_ising_distribution, rg_network, witho
 from rsmi.layers.selection import select_layers
 from rsmi.layers.setting import Setting
 
+if TYPE_CHECKING:
+    from rsmi.layers.callback import LayerCallback
+
 __all__ = [
     "Abs",
     "Autoregressive",
@@ -52,6 +54,7 @@ __all__ = [
     "GaussianNoise",
     "Inputs",
     "Interval",
+    "LayerCallback",
     "LayerReport",
     "LayerRow",
     "Options",
@@ -101,3 +104,12 @@ __all__ = [
     "with_noise",
     "without_ties",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The callback needs Lightning, which nobody else here does: it is imported when asked for."""
+    if name != "LayerCallback":
+        raise AttributeError(f"module 'rsmi.layers' has no attribute {name!r}")
+    from rsmi.layers.callback import LayerCallback
+
+    return LayerCallback

@@ -1,6 +1,6 @@
 """One front door: conditional entropies of chosen layers of any network."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -23,12 +23,12 @@ from rsmi.layers.report import Finding, LayerReport, LayerRow
 from rsmi.layers.rows import Rows
 from rsmi.layers.selection import Selector, unwrapped
 from rsmi.layers.setting import WITH_LABELS, LayerKind, Setting
+from rsmi.progress import Progress, silent
 from rsmi.storage import Selection
 
 _ROUNDING = 1e-9
 
 Layers = Selector | Sequence[Selector] | None
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class Options:
             measured.
         untrained: Whether the same architecture with fresh weights is measured too.
         seed: Of fresh weights and of noise.
-        progress: Called with what is done, how much there is (0 where that is not known), and
-            whether these are `inputs` (after each batch) or `layers`.
+        progress: Told what is done of how much (0 where that is not known), of `inputs` after
+            each batch, then of `layers`.
 
     Raises:
         InputError: For options that exclude each other, or a number out of range.
@@ -75,7 +75,7 @@ class Options:
     noise: float | None = None
     untrained: bool = False
     seed: int = 0
-    progress: Progress | None = None
+    progress: Progress = silent
 
     def __post_init__(self) -> None:
         if self.quantise is not None and self.noise is not None:
@@ -174,8 +174,7 @@ def _measured(
     rows = []
     for place, name in enumerate(found.layers, 1):
         rows.append(_only(builder.row(name), options.quantities))
-        if options.progress:
-            options.progress(place, len(found.layers), "layers")
+        options.progress(place, len(found.layers), "layers")
     findings = [*audit_findings(builder, rows, found.rounding), *left_out]
     return LayerReport(rows, inputs.kind, len(found.x), inputs.entropy, builder.entropy_y, findings)
 
@@ -205,7 +204,7 @@ def _stream(
             inputs,
             batch_size=options.batch_size,
             keep=_rows_to_keep(options, inputs.kind),
-            progress=_told(options.progress, inputs.n or 0),
+            progress=options.progress,
         )
     _check_entropy(inputs, found)
     _check_independence(inputs, found)
@@ -234,10 +233,6 @@ def _check_independence(inputs: Inputs, found: Collected) -> None:
             "of c interleaved ones row i is of chain i mod c), or that they are independent and "
             "only stand in some order (chains='independent')"
         )
-
-
-def _told(progress: Progress | None, total: int) -> Callable[[int], None] | None:
-    return None if progress is None else lambda done: progress(done, total, "inputs")
 
 
 def _kinds(rule: Setting, network: nn.Module, probe: Probe) -> dict[str, LayerKind]:

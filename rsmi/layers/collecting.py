@@ -5,7 +5,7 @@ weight, one batch of activations, and `keep` rows of raw activations where estim
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from rsmi.layers.counting import Counted, Labels, Weights, count, dense_labels, 
 from rsmi.layers.functions import check_among, check_functions
 from rsmi.layers.inputs import Batch, Inputs, Layout, slices
 from rsmi.layers.probe import Probe
+from rsmi.progress import Progress, silent
 
 _FIRST = 1024
 
@@ -74,8 +75,6 @@ _CHECKED = frozenset(2 * 4**k for k in range(16))
 
 _BALANCED = 0.05
 _FALSE_ALARM = 1e-6
-
-Progress = Callable[[int], None]
 
 
 class LayerCodes:
@@ -158,7 +157,7 @@ def collect(
     *,
     batch_size: int = 1024,
     keep: int = 0,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Collected:
     """Send all inputs through a network and keep the codes of its layers.
 
@@ -172,7 +171,7 @@ def collect(
         inputs: What to send, in one pass.
         batch_size: Rows per forward pass, at most.
         keep: Raw activations are kept for at most so many rows, spread evenly.
-        progress: Called with the number of rows done after each batch.
+        progress: Told after each batch how many of the `inputs` are done, of 0 if nobody knows.
 
     Returns:
         Codes of every layer.
@@ -192,8 +191,7 @@ def collect(
             check_among(probe, x, first, batch.layout)
         activations = probe(x, batch.layout)
         state.add(batch, {name: t[: len(batch.x)] for name, t in activations.items()})
-        if progress:
-            progress(state.rows)
+        progress(state.rows, inputs.n or 0, "inputs")
     return state.collected(rounding)
 
 

@@ -204,11 +204,12 @@ def inputs_of(
 
 
 def _in_memory(data: Any, labels: Any, said: _Said) -> Inputs:
-    if hasattr(data, "data_vars"):  # a data set of xarray
-        x, chains = _array_of(data["x"]) if "x" in data else (None, None)
-        if x is None:
-            raise InputError(f"the data set holds {list(data.data_vars)} and no x; name it x")
-        y, p = (_array_of(data[name])[0] if name in data else None for name in ("y", "p"))
+    if hasattr(data, "data_vars"):  # of xarray, whose coordinates may be called x and y too
+        held = data.data_vars
+        if "x" not in held:
+            raise InputError(f"the data set holds {list(held)} and no x; name the inputs x")
+        x, chains = _array_of(held["x"])
+        y, p = (_array_of(held[name])[0] if name in held else None for name in ("y", "p"))
         return _arrays(_Arrays(x, y, p), labels, _told(said, chains), "the data set")
     if hasattr(data, "to_numpy"):
         data, chains = _array_of(data)

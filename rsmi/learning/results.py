@@ -65,6 +65,8 @@ class LearnedRule(Learned, Outcome):
     notes: tuple[str, ...] = ()
     card: Mapping[str, Any] | None = None
 
+    __repr__ = Outcome.__repr__
+
     def quantities(self) -> list[Quantity]:
         """Value, ceiling and null of the rule, then all else."""
         bits = ceiling(self.rule.n_symbols)

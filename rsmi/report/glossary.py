@@ -47,6 +47,7 @@ GLOSSARY = {
     ),
     "layers.H(X)": Entry("H(X)", "entropy of the inputs"),
     "layers.H(Y)": Entry("H(Y)", "entropy of the labels"),
+    "layers.seeds.mean": Entry("mean", "a quantity over several trainings, with their error"),
     "layers.<name>.H(T)": Entry("H(T)", "entropy of the layer"),
     "layers.<name>.H(X|T)": Entry("H(X|T)", "what the layer forgets of the input"),
     "layers.<name>.I(X;T)": Entry("I(X;T)", "what the layer keeps of the input"),

@@ -7,6 +7,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from rsmi.errors import InputError
 from rsmi.layers import (
+    LayerCallback,
     analyse_layers,
     finite_inputs,
     loader_inputs,
@@ -14,7 +15,6 @@ from rsmi.layers import (
     sampled_inputs,
     with_noise,
 )
-from rsmi.layers.callback import LayerCallback
 from rsmi.learning.learn import quiet_lightning
 
 

@@ -16,8 +16,7 @@ from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, TensorDataset
 
-from rsmi.layers import Probe, analyse_layers, finite_inputs, quantise
-from rsmi.layers.callback import LayerCallback
+from rsmi.layers import LayerCallback, Probe, analyse_layers, finite_inputs, quantise
 from rsmi.layers.counting import row_ids
 from rsmi.learning.learn import quiet_lightning
 

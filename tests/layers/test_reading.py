@@ -53,11 +53,12 @@ class Labelled:
 
 
 class DataSet(dict):
-    """What an xarray `Dataset` offers."""
+    """What an xarray `Dataset` offers: variables, and coordinates beside them."""
 
-    @property
-    def data_vars(self):
-        return self
+    def __init__(self, **variables):
+        super().__init__(x=Labelled(np.arange(9), "x"), y=Labelled(np.arange(9), "y"))
+        self.update(variables)
+        self.data_vars = variables
 
 
 def test_every_form_of_the_same_rows_gives_the_same_numbers(tmp_path):
@@ -245,7 +246,7 @@ class Minus(nn.Module):
         (np.float64(3.0), {}, "the loader is a float64; expected batches"),
         (sampled_inputs(torch.zeros(5, 2)), {"chains": 1}, "chains was given beside inputs"),
         (sampled_inputs(torch.zeros(5, 2)), {"labels": [0] * 5}, "labels were given beside inputs"),
-        (DataSet(z=Labelled(np.zeros(3), "r")), {}, r"holds \['z'\] and no x; name it x"),
+        (DataSet(z=Labelled(np.zeros(3), "r")), {}, r"holds \['z'\] and no x; name the inputs x"),
     ],
 )
 def test_what_does_not_fit_is_explained(data, given, words, tmp_path, monkeypatch):
