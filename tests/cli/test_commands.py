@@ -222,7 +222,7 @@ def test_rules_of_other_letters_are_refused(
     assert message in said.err
 
 
-def test_a_run_on_letters_is_refused_before_sampling(
+def test_a_run_on_letters_with_rules_of_spins_is_refused_before_sampling(
     rsmi: Rsmi, config: Path, tmp_path: Path
 ) -> None:
     said = rsmi(
@@ -230,7 +230,7 @@ def test_a_run_on_letters_is_refused_before_sampling(
         "--samples.parameters.states", "3",
     )  # fmt: skip
     assert said.code == 2
-    assert "samples of 3 letters on the lattice square were given; a run learns" in said.err
+    assert "the rule 'majority' is for two letters, the space has the letters 0, 1, 2" in said.err
 
 
 def test_exponents_that_are_refused_leave_their_numbers(
