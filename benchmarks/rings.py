@@ -4,7 +4,7 @@ import torch
 from measurement import WORKERS, Measurement, seconds
 from torch import Tensor
 
-from rsmi.lattice import Window, states
+from rsmi.lattice import states
 from rsmi.sampling import CRITICAL_COUPLING
 from rsmi.sampling.exact import ring_posterior
 
@@ -32,7 +32,7 @@ def main() -> Measurement:
 
 def random_rings(n: int, buffer: int) -> Tensor:
     generator = torch.Generator().manual_seed(1)
-    size = Window(BLOCK, buffer).n_environment
+    size = 2 * sum(BLOCK) + 8 * buffer + 4
     return (2 * torch.randint(0, 2, (n, size), generator=generator) - 1).to(torch.int8)
 
 

@@ -15,7 +15,8 @@ from rsmi.information import (
     sampled_information,
 )
 from rsmi.known.checking import Check, exactly
-from rsmi.lattice import Hypercubic, Window
+from rsmi.lattice import Hypercubic, Space, Window, place
+from rsmi.lattice.alphabet import SPIN
 from rsmi.learning import block_alone, named_rule
 from rsmi.learning.classical import decimation_table, plurality_table
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
@@ -267,7 +268,8 @@ def _configurations() -> Tensor:
 def _posterior(draw: Callable[[], Tensor], buffer: int) -> tuple[Tensor, Tensor]:
     """Exact conditionals of every eighth window, with the block label of each."""
     configurations = draw()
-    _, rings = Window((2, 2), buffer).cut(configurations)
+    placed = place(Window((2, 2), buffer), Space.hypercubic((32, 32), SPIN))
+    _, rings = placed.cut(configurations)
     chosen = rings[:, ::8].flatten(0, 1).contiguous()
     labels = block_labels(len(configurations), _CHAINS).repeat_interleave(rings.shape[1] // 8)
     return ring_posterior(chosen, CRITICAL_COUPLING, (2, 2), buffer), labels

@@ -5,29 +5,17 @@ from rsmi.lattice.hypercubic import Hypercubic
 from rsmi.lattice.placement import Placement, place
 from rsmi.lattice.space import Space, Symmetry
 from rsmi.lattice.states import coarse_shape, state_index, states, tile, word_index, words
-from rsmi.lattice.symmetry import (
-    Isometry,
-    generated,
-    masked_permutations,
-    point_group,
-    point_group_images,
-)
 from rsmi.lattice.window import Window
 
 __all__ = [
     "Alphabet",
     "Hypercubic",
-    "Isometry",
     "Placement",
     "Space",
     "Symmetry",
     "Window",
     "coarse_shape",
-    "generated",
-    "masked_permutations",
     "place",
-    "point_group",
-    "point_group_images",
     "state_index",
     "states",
     "tile",

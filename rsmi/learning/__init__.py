@@ -16,29 +16,10 @@ from rsmi.learning.classical import (
     electric_field,
     majority,
     named_rule,
+    usual_rules,
 )
 from rsmi.learning.equivariance import Equivariance
-from rsmi.learning.filters import (
-    Filter,
-    LinearFilter,
-    TableFilter,
-    TrainableTable,
-    load_filter,
-    save_filter,
-)
-from rsmi.learning.rules import (
-    ConvRule,
-    HardRule,
-    LinearRule,
-    LogitRule,
-    MLPRule,
-    NetworkRule,
-    Rule,
-    TableRule,
-    make_rule,
-    measure_symmetry,
-    orientation,
-)
+from rsmi.learning.rules import HardRule, Rule, TableRule, measure_symmetry, orientation
 from rsmi.learning.settings import Learning
 from rsmi.learning.store import (
     describe_rule,
@@ -48,6 +29,15 @@ from rsmi.learning.store import (
     rule_name,
     rules_by_name,
     save_rule,
+)
+from rsmi.learning.trainable import (
+    ConvRule,
+    LinearRule,
+    LogitRule,
+    MLPRule,
+    NetworkRule,
+    TrainableTable,
+    make_rule,
 )
 
 if TYPE_CHECKING:
@@ -77,13 +67,11 @@ __all__ = [
     "CLASSICAL",
     "ConvRule",
     "Equivariance",
-    "Filter",
     "HardRule",
     "JointRSMI",
     "Learned",
     "LearnedRule",
     "Learning",
-    "LinearFilter",
     "LinearRule",
     "LogitRule",
     "MLPRule",
@@ -92,7 +80,6 @@ __all__ = [
     "Rule",
     "RuleValues",
     "StreamingWindowData",
-    "TableFilter",
     "TableRule",
     "TrainableTable",
     "WindowData",
@@ -104,7 +91,6 @@ __all__ = [
     "electric_field",
     "learn",
     "learn_rule",
-    "load_filter",
     "load_rule",
     "majority",
     "make_rule",
@@ -116,7 +102,7 @@ __all__ = [
     "rule_has_digest",
     "rule_name",
     "rules_by_name",
-    "save_filter",
     "save_rule",
+    "usual_rules",
     "value_rules",
 ]

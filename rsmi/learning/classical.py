@@ -17,6 +17,7 @@ from rsmi.learning.rules import TableRule, check_table_size
 Numbers = NDArray[np.float64]
 
 _TINY = 1e-9
+_POINTING = "letters that point along an axis, as those of dimers do"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ def block_alone(block: Sequence[int], alphabet: Alphabet = SPIN) -> Placement:
     4
     """
     window = Window(tuple(block), buffer=0)
-    return place(window, Space.hypercubic(window.extent, alphabet))
+    extents = tuple(extent + 2 * window.margin for extent in window.block)
+    return place(window, Space.hypercubic(extents, alphabet))
 
 
 def majority(block: Sequence[int]) -> TableRule:
@@ -107,6 +109,15 @@ def classical_for(alphabet: Alphabet) -> list[str]:
     ['plurality', 'decimation', 'vacancy_majority']
     """
     return [name for name, rule in CLASSICAL.items() if rule.suits(alphabet)]
+
+
+def usual_rules(alphabet: Alphabet) -> list[str]:
+    """The two rules that a learned one is compared with.
+
+    >>> usual_rules(SPIN), usual_rules(vacant_spins())
+    (['majority', 'decimation'], ['plurality', 'decimation'])
+    """
+    return [classical_for(alphabet)[0], "decimation"]
 
 
 def plurality_table(n_letters: int, n_sites: int) -> Tensor:
@@ -304,11 +315,11 @@ CLASSICAL: Mapping[str, Classical] = {
         _size,
         lambda alphabet: alphabet.names == vacant_spins().names,
     ),
-    "electric": Classical(_electric, "dimers", _corners, lambda alphabet: _axes(alphabet) > 1),
+    "electric": Classical(_electric, _POINTING, _corners, lambda alphabet: _axes(alphabet) > 1),
     "electric_x": _component(electric_field, 0),
     "electric_y": _component(electric_field, 1),
     "electric_z": _component(electric_field, 2),
-    "columnar": Classical(_columnar, "dimers", _corners, lambda alphabet: _axes(alphabet) > 1),
+    "columnar": Classical(_columnar, _POINTING, _corners, lambda alphabet: _axes(alphabet) > 1),
     "columnar_x": _component(columnar_field, 0),
     "columnar_y": _component(columnar_field, 1),
     "columnar_z": _component(columnar_field, 2),

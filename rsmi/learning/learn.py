@@ -31,6 +31,7 @@ _ADVICE = (
     ".*LeafSpec.*",
     ".*is not empty.*",
     ".*args parameter is intended.*",
+    ".*in eval mode at the start of training.*",
 )
 
 TRAINER_DEFAULTS: dict[str, Any] = {
@@ -99,6 +100,23 @@ def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
         AnalysisError: Where the training failed: its bound lies below 0.
     """
     data.setup("fit")
+    model.check_rule(data)
+    fit_best(model, data, trainer)
+    v, e = zip(*data.val_dataloader(), strict=True)
+    model.settle(torch.cat(v), torch.cat(e))
+    bound = held_out_bound(model, data.test_windows(), model.rule())
+    if not data.shuffle_environments:  # a null may lie below 0: its predictor knows too much
+        check_bound(bound.information)
+    points = curve(trainer)
+    return Learned(model.rule(), bound, points, points[-1].seconds, model.target)
+
+
+def fit_best(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> None:
+    """Train until the held-out information stops growing, and go back to the best state.
+
+    Raises:
+        InputError: As `learn`.
+    """
     train(model, data, trainer)
     best = str(getattr(trainer.checkpoint_callback, "best_model_path", ""))
     if not best:
@@ -106,13 +124,6 @@ def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
     state = torch.load(best, weights_only=True, map_location="cpu")
     model.load_state_dict(state["state_dict"])
     model.cpu().eval()
-    v, e = zip(*data.val_dataloader(), strict=True)
-    model.settle(torch.cat(v), torch.cat(e))
-    bound = held_out_bound(model, data.test_windows(), model.rule())
-    if not data.shuffle_environments:  # a null may lie below 0: its predictor knows too much
-        check_bound(bound.information)
-    curve = _curve(trainer)
-    return Learned(model.rule(), bound, curve, curve[-1].seconds, model.target)
 
 
 def train(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> None:
@@ -189,7 +200,8 @@ def quiet_lightning() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _curve(trainer: pl.Trainer) -> list[CurvePoint]:
+def curve(trainer: pl.Trainer) -> list[CurvePoint]:
+    """Validation values of a training with `training_callbacks`."""
     callbacks: list[Callback] = getattr(trainer, "callbacks")  # noqa: B009, set outside __init__
     return next(c for c in callbacks if isinstance(c, Curve)).points
 

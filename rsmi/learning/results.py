@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import pytorch_lightning as pl
 from torch import nn
 
 from rsmi.information import Outcome, Quantity
@@ -14,9 +15,9 @@ from rsmi.lattice import Placement, Space, Window, place
 from rsmi.learning.conditionals import ExactConditionals
 from rsmi.learning.data import WindowData
 from rsmi.learning.held_out import Bound, check_bound, held_out_bound
-from rsmi.learning.learn import Learned, learn, make_trainer
+from rsmi.learning.learn import Learned, curve, fit_best, learn, make_trainer
 from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI, ceiling
-from rsmi.learning.rules import Rule, measure_symmetry
+from rsmi.learning.rules import Rule, check_fit, measure_symmetry
 from rsmi.learning.settings import (
     MAX_WORDS,
     OPTIMA,
@@ -33,7 +34,7 @@ from rsmi.storage.interface import space_of
 
 Rules = Sequence[str | Path] | Mapping[str, "str | Path | Rule"]
 
-_FOUND = 5.0  # errors above 0 from which on a training has found something
+_BEGINNING = 4  # a training is so many times as long as each of its beginnings
 _BETWEEN = 7919  # seeds between one training and the next from other weights
 
 
@@ -63,6 +64,8 @@ class LearnedRule(Learned, Outcome):
     beside: tuple[Quantity, ...] = ()
     notes: tuple[str, ...] = ()
     card: Mapping[str, Any] | None = None
+
+    __repr__ = Outcome.__repr__
 
     def quantities(self) -> list[Quantity]:
         """Value, ceiling and null of the rule, then all else."""
@@ -262,19 +265,29 @@ class _Session:
         self.model: RSMI | None = None
 
     def learn(self, say: Callable[[str], None]) -> Learned:
-        """Train, from other weights as long as nothing is found."""
-        tries = self.settings.restarts if self.joint else 1
-        for attempt in range(tries):
-            learned = self._learned(self._module(attempt), self.data, f"training{attempt or ''}")
-            if attempt == 0:
-                say(str(self.data.order))
-                say(f"symmetries used: {self.data.symmetry}")
-            value = learned.information
-            say(f"I(H:E) >= {value} on configurations never trained on")
-            if value.value > _FOUND * value.error or attempt == tries - 1:
-                return learned
-            say("that is nothing, so the training begins again from other weights")
-        raise AssertionError("a training was asked for")
+        """Train; of rules that are learned with their predictor, the best of several beginnings."""
+        tries = self.settings.restarts if self.joint and self.network is None else 1
+        begun = [self._begun(attempt) for attempt in range(tries)] if tries > 1 else []
+        values = [value for _, value in begun]
+        model = begun[values.index(max(values))][0] if begun else self._module(0)
+        learned = self._learned(model, self.data, "training")
+        if begun:
+            found = ", ".join(f"{value:.3g}" for value in values)
+            say(f"of {tries} beginnings, with {found} nats, the best went on")
+        say(str(self.data.order))
+        say(f"symmetries used: {self.data.symmetry}")
+        say(f"I(H:E) >= {learned.information} on configurations never trained on")
+        return learned
+
+    def _begun(self, attempt: int) -> tuple[RSMI, float]:
+        """A short training, and what it came to on the validation part."""
+        model = self._module(attempt)
+        self.data.setup("fit")
+        model.check_rule(self.data)
+        epochs = max(1, self.settings.max_epochs // _BEGINNING)
+        trainer = self._trainer(f"beginning{attempt}", epochs)
+        fit_best(model, self.data, trainer)
+        return model, curve(trainer)[-1].information
 
     def null(self, say: Callable[[str], None]) -> Bound:
         """The value on environments of other configurations."""
@@ -288,8 +301,10 @@ class _Session:
         self, rules: Mapping[str, Rule], say: Callable[[str], None]
     ) -> tuple[dict[str, Bound], HeldOut]:
         """Held-out bounds of rules, from one posterior or from a predictor for each."""
+        self.data.setup("fit")
         if not self.joint:
-            self._learned(self._module(0), self.data, "training")
+            self.model = self._module(0)
+            fit_best(self.model, self.data, self._trainer("training"))
         say(str(self.data.order))
         say(f"symmetries used: {self.data.symmetry}")
         held_out = self.data.test_windows()
@@ -374,12 +389,14 @@ class _Session:
         return {name: held_out_bound(self.model, held_out, rule) for name, rule in rules.items()}
 
     def _learned(self, model: RSMI, data: WindowData, name: str) -> Learned:
-        s = self.settings
-        trainer = make_trainer(
-            self.directory / name, s.max_epochs, s.patience, s.accelerator, self.progress
-        )
         self.model = model
-        return learn(model, data, trainer)
+        return learn(model, data, self._trainer(name))
+
+    def _trainer(self, name: str, epochs: int | None = None) -> pl.Trainer:
+        s = self.settings
+        return make_trainer(
+            self.directory / name, epochs or s.max_epochs, s.patience, s.accelerator, self.progress
+        )
 
     def _module(self, attempt: int) -> RSMI:
         if not self.joint:
@@ -403,10 +420,13 @@ class _Session:
 def _named(rules: Rules, placement: Placement, trust: bool) -> dict[str, Rule]:
     """Rules by the names under which they are reported."""
     named = rules if isinstance(rules, Mapping) else rules_by_name(rules)
-    return {
+    found = {
         name: rule if isinstance(rule, Rule) else load_rule(rule, placement, trust=trust)
         for name, rule in named.items()
     }
+    for rule in found.values():
+        check_fit(rule, placement)
+    return found
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from copy import deepcopy
+from typing import Literal, Self
 
 import pytorch_lightning as pl
 import torch
@@ -14,7 +15,7 @@ from rsmi.errors import InputError, nearest
 from rsmi.information import best_rule, entropy, predictive_bound, predictive_sums
 from rsmi.information.assignments import Action
 from rsmi.lattice import Placement, Window, word_index
-from rsmi.learning.equivariance import make_images, symbol_action
+from rsmi.learning.equivariance import block_symmetries, make_images, symbol_action
 from rsmi.learning.predictor import Predictor
 from rsmi.learning.rules import (
     MAX_SYMBOLS,
@@ -22,11 +23,11 @@ from rsmi.learning.rules import (
     TableRule,
     check_fit,
     check_table_size,
-    make_rule,
     most_probable,
     orientation,
 )
 from rsmi.learning.settings import MAX_WORDS
+from rsmi.learning.trainable import make_rule
 from rsmi.learning.windowed import WindowedData
 
 Batch = tuple[Tensor, Tensor]
@@ -98,10 +99,21 @@ class RSMI(pl.LightningModule):
         if self.symmetry == "none":
             data.without_symmetry()
         data.symmetry.check("impose" if self.imposes else "allow")
+        if self.point_group == "impose":
+            _check_turns(data)
         if not hasattr(self, "placement"):
             self.placement = data.placement
             with torch.random.fork_rng(devices=[]):  # Lightning's loaders draw from the global one
                 self._build(data)
+
+    def check_rule(self, data: WindowedData) -> None:
+        """Refuse a rule that cannot be, before anything is trained; the data are set up.
+
+        Raises:
+            InputError: For symbols that the letters' symmetry cannot act on, or a table that would
+                not fit in memory.
+        """
+        make_images(data.placement, self.symbols, self._use, self.point_group)
 
     def rule(self) -> Rule:
         """The hard rule, known once the module is trained and `settle` was called."""
@@ -157,6 +169,10 @@ class RSMI(pl.LightningModule):
     def imposes(self) -> bool:
         """Whether rule and predictor are equivariant under the letters' symmetry."""
         return self.symmetry == "impose"
+
+    @property
+    def _use(self) -> PointGroup:
+        return "impose" if self.imposes else "allow"
 
     @property
     def target(self) -> str:
@@ -224,6 +240,12 @@ class PosteriorRSMI(RSMI):
     words: Tensor
     number: Tensor
 
+    def check_rule(self, data: WindowedData) -> None:
+        """Refuse a rule that cannot be; the best one is a table."""
+        super().check_rule(data)
+        space = data.placement.space
+        check_table_size(space.alphabet, data.placement.n_visible, self.symbols)
+
     def _build(self, data: WindowedData) -> None:
         found = data.frequent_words(MAX_WORDS)
         alphabet, n_v = self.placement.space.alphabet, self.placement.n_visible
@@ -233,7 +255,6 @@ class PosteriorRSMI(RSMI):
                 f"words; the {n_v} sites with {alphabet.size} letters of {self.window} show more; "
                 "use JointRSMI (method: joint)"
             )
-        check_table_size(alphabet, n_v, self.symbols)
         words, counts = found
         number = word_index(words, alphabet.size)
         self.register_buffer("words", words)
@@ -301,9 +322,7 @@ class PosteriorRSMI(RSMI):
         with torch.no_grad():
             posterior = self.log_posterior(chosen).double().exp().cpu()[:, : len(self.words)]
         posterior /= posterior.sum(1, keepdim=True)
-        images = make_images(
-            self.placement, self.symbols, "impose" if self.imposes else "allow", self.point_group
-        )
+        images = make_images(self.placement, self.symbols, self._use, self.point_group)
         action = Action(self._state(images(self.words)), images.symbols)
         table, _ = best_rule(posterior, n_symbols=self.symbols, z2=action)
         alphabet = self.placement.space.alphabet
@@ -357,11 +376,10 @@ class JointRSMI(RSMI):
         self._kind = [rule]  # in a list, so that a network is not taken for a part of this one
 
     def _build(self, data: WindowedData) -> None:
-        kind = self._kind[0]
-        use: PointGroup = "impose" if self.imposes else "allow"
+        kind, use = self._kind[0], self._use
         if isinstance(kind, Rule):
             check_fit(kind, self.placement)
-            self.filter: Rule = kind.requires_grad_(False)
+            self.filter: Rule = deepcopy(kind).requires_grad_(False)
         else:
             self.filter = make_rule(
                 kind, self.placement, self.symbols, symmetry=use, point_group=self.point_group,
@@ -376,6 +394,13 @@ class JointRSMI(RSMI):
     def fixed(self) -> bool:
         """Whether the rule stays as it is."""
         return isinstance(self._kind[0], Rule)
+
+    def train(self, mode: bool = True) -> Self:
+        """Train the predictor; a rule that stays as it is answers as it would without it."""
+        super().train(mode)
+        if self.fixed and hasattr(self, "filter"):
+            self.filter.eval()
+        return self
 
     def settle(self, v: Tensor, e: Tensor) -> None:
         """Harden the rule, and name its symbols anew for rule and predictor alike."""
@@ -433,6 +458,18 @@ def ceiling(symbols: int) -> float:
     1.386294
     """
     return math.log(symbols)
+
+
+def _check_turns(data: WindowedData) -> None:
+    """Refuse to impose rotations and reflections that the data break."""
+    kept = {g.name for g in data.symmetry.moves}
+    broken = [g.name for g in block_symmetries(data.placement) if g.name not in kept]
+    if broken:
+        raise InputError(
+            "point_group is 'impose', which makes a rule invariant under rotations and "
+            f"reflections of its block, yet the data break {'; '.join(broken)} "
+            f"({data.symmetry.against}); set point_group: allow"
+        )
 
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:

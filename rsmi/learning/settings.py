@@ -44,7 +44,7 @@ class Learning:
         steps_per_epoch: Training steps between validations.
         max_epochs: Most validations.
         patience: Validations without improvement after which training stops.
-        restarts: For `joint`: most trainings from other weights where one has found nothing.
+        restarts: For `joint`: short trainings from different weights, of which the best goes on.
         configurations: Most configurations held in memory at once.
         windows_per_configuration: Held-out windows taken from each test configuration.
         null: Train once more on environments permuted among the configurations; the value

@@ -26,15 +26,8 @@ from rsmi.lattice import Placement
 from rsmi.lattice.text import alphabet_of, alphabet_text
 from rsmi.learning.classical import CLASSICAL, named_rule
 from rsmi.learning.equivariance import Images
-from rsmi.learning.rules import (
-    KINDS,
-    HardRule,
-    LogitRule,
-    NetworkRule,
-    Rule,
-    TableRule,
-    check_fit,
-)
+from rsmi.learning.rules import HardRule, Rule, TableRule, check_fit
+from rsmi.learning.trainable import KINDS, LogitRule, NetworkRule
 
 SCHEMA = "rsmi.model/2"
 OLD_SCHEMA = "rsmi.model/1"

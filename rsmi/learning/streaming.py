@@ -20,7 +20,8 @@ from rsmi.learning.windowed import (
     stretches,
 )
 from rsmi.learning.windows import WindowPool
-from rsmi.sampling import EquilibrationReport, Ising, Sampler, equilibrate
+from rsmi.sampling import EquilibrationReport, Sampler, equilibrate
+from rsmi.sampling.families import family_of
 from rsmi.sampling.families.planes import up
 
 
@@ -96,7 +97,11 @@ class StreamingWindowData(WindowedData):
                 f"held_out_chains is {held_out_chains}; expected at least 2, one for validation "
                 "and one for the test"
             )
-        self.lay(Space.hypercubic(sampler.model.shape, SPIN))
+        self._family = family_of(sampler.model)
+        if self._family is None:
+            self.lay(Space.hypercubic(sampler.model.shape, SPIN))
+        else:
+            self.lay(self._family.space(sampler.model))
         self.sampler = sampler
         self.chains, self.held_out_chains = chains, held_out_chains
         self.held_out_records, self.steps_per_refresh = held_out_records, steps_per_refresh
@@ -118,10 +123,9 @@ class StreamingWindowData(WindowedData):
             self._advance(held_out)
             kept.append(held_out.cpu().clone())
         self._kept = torch.stack(kept)
-        declared = isinstance(self.sampler.model, Ising)
-        letters = up(self._kept.flatten(0, 1))
+        letters = self._letters(self._kept.flatten(0, 1))
         chains, space = self.held_out_chains, self.placement.space
-        self.symmetry = find_symmetry(letters, chains, space, declared)
+        self.symmetry = find_symmetry(letters, chains, space, self._family is not None)
 
     def stream(self) -> Iterator[Batch]:
         """Windows of the pool, which moves on as they are drawn, from its first state on."""
@@ -129,13 +133,14 @@ class StreamingWindowData(WindowedData):
         for refresh in itertools.count():
             # The held-out chains ended at this sweep: no random number serves twice.
             self.sampler.advance(state, sweep + refresh * self.report.thin, self.report.thin)
-            pool, generator = self.pool(up(state), TRAINING), self.generator(TRAINING, refresh)
+            pool = self.pool(self._letters(state), TRAINING)
+            generator = self.generator(TRAINING, refresh)
             for _ in range(self.steps_per_refresh):
                 yield pool.draw(self.batch_size, generator)
 
     def training_pool(self, epoch: int) -> WindowPool:
         """The chains as they are when training begins."""
-        return self.pool(up(self._pool_state), TRAINING)
+        return self.pool(self._letters(self._pool_state), TRAINING)
 
     def held_out(self, part: int) -> tuple[Tensor, Tensor, int]:
         """All records of the validation or of the test chains."""
@@ -144,7 +149,14 @@ class StreamingWindowData(WindowedData):
         own = {VALIDATION: slice(None, border), TEST: slice(border, None)}[part]
         configurations = self._kept[:, own]
         records, chains = configurations.shape[:2]
-        return up(configurations.flatten(0, 1)), stretches(records * chains, chains), chains
+        letters = self._letters(configurations.flatten(0, 1))
+        return letters, stretches(records * chains, chains), chains
+
+    def _letters(self, states: Tensor) -> Tensor:
+        """Letters of a model that is known; two-valued spins of any other sampler."""
+        if self._family is None:
+            return up(states)
+        return self._family.letters(self.sampler.model, states)
 
     def _advance(self, state: Tensor) -> None:
         self.sampler.advance(state, self._sweep, self.report.thin)

@@ -209,7 +209,8 @@ class WindowedData(pl.LightningDataModule):
     def _windows(self, part: int, windows: int) -> HeldOut:
         configurations, groups, chains = self.held_out(part)
         v, e = self.pool(configurations, part).draw_each(windows, self.generator(part))
-        return HeldOut(v, e, groups.repeat_interleave(windows), chains, self.symmetry)
+        groups = groups.repeat_interleave(len(v) // len(groups))
+        return HeldOut(v, e, groups, chains, self.symmetry)
 
 
 def stretches(n: int, chains: int) -> Tensor:

@@ -136,13 +136,16 @@ class WindowPool:
         return self._take(which, where, turn)
 
     def draw_each(self, m: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw m windows at random positions of every configuration.
+        """Draw m windows at random positions of every configuration, or all if they are fewer.
 
         Returns:
             v (n m, n_v) and e (n m, n_e), the windows of one configuration side by side.
         """
-        n = len(self._flat)
-        where = torch.randint(self._positions, (n * m,), generator=generator)
+        n, places = len(self._flat), self._positions
+        if m >= places:
+            m, where = places, torch.arange(places).repeat(n)
+        else:
+            where = torch.randint(places, (n * m,), generator=generator)
         which = torch.arange(n).repeat_interleave(m)
         # In pieces: the indices of all windows take 16 times the memory of the windows.
         pieces = zip(which.split(_PIECE), where.split(_PIECE), strict=True)

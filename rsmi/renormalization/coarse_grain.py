@@ -14,7 +14,7 @@ from torch import Tensor
 from rsmi.compiling import njit
 from rsmi.errors import InputError
 from rsmi.lattice import coarse_shape, tile
-from rsmi.learning.rules import LogitRule, Rule, check_table
+from rsmi.learning.rules import Rule, check_table
 from rsmi.renormalization.couplings import Interaction, Parity
 from rsmi.renormalization.letters import LetterOperator, LetterPlan
 from rsmi.renormalization.measure import SpinPlan
@@ -184,8 +184,7 @@ class WideRule:
     @classmethod
     def of(cls, rule: Rule, seed: int) -> Self:
         """Freeze a rule."""
-        exact = rule.precise() if isinstance(rule, LogitRule) else rule
-        return cls(exact.eval(), rule.block, check_seed(seed))
+        return cls(rule.precise().eval(), rule.block, check_seed(seed))
 
     def apply(
         self, letters: NDArray[np.int8], sites: NDArray[np.int32], first_index: int, level: int

@@ -16,8 +16,15 @@ from rsmi.information.outcome import text_width
 from rsmi.layers.building import WEIGHT_FILES, read_weights
 from rsmi.learning import describe_rule, load_rule, read_card, rule_has_digest
 from rsmi.learning.store import DEFINITION
-from rsmi.report.reading import read_result, result_has_digest
-from rsmi.report.result import CONFIG_NAME, FILE_NAME, RULE_NAME, SAMPLES_NAME, Result
+from rsmi.report.result import (
+    CONFIG_NAME,
+    FILE_NAME,
+    RULE_NAME,
+    SAMPLES_NAME,
+    Result,
+    read_result,
+    result_has_digest,
+)
 from rsmi.storage import FileReport, Samples, Selection, check_source, verify
 from rsmi.storage.collection import SCHEMA as COLLECTION
 from rsmi.storage.source import strange_axes

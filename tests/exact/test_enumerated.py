@@ -12,7 +12,7 @@ from rsmi.errors import InputError
 from rsmi.information import best_rule
 from rsmi.lattice import Space, Window, place
 from rsmi.lattice.alphabet import SPIN, clock
-from rsmi.learning.filters import decimation_table, plurality_table
+from rsmi.learning.classical import decimation_table, plurality_table
 from rsmi.sampling.exact import WindowPosterior, enumerated_window, exact_window
 from rsmi.sampling.families import families
 from rsmi.sampling.quantum import TransverseIsingChain

@@ -5,7 +5,8 @@ import torch
 
 from rsmi.errors import InputError
 from rsmi.information import best_rule, rule_information
-from rsmi.lattice import Hypercubic, Window, state_index
+from rsmi.lattice import Hypercubic, Space, Window, place, state_index
+from rsmi.lattice.alphabet import SPIN
 from rsmi.sampling.exact import marginal, ring_posterior, torus_posterior
 
 K_C = math.log(1 + math.sqrt(2)) / 2
@@ -13,17 +14,21 @@ K_C = math.log(1 + math.sqrt(2)) / 2
 
 def random_rings(window, n, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    spins = torch.randint(2, (n, window.n_environment), generator=generator)
+    around = 2 * sum(window.block) + 8 * window.buffer + 4
+    spins = torch.randint(2, (n, around), generator=generator)
     return (2 * spins - 1).to(torch.int8)
 
 
 def brute_force(rings, coupling, block, buffer):
     """p(v | ring) by general elimination, all up ring spins being one spin, all down another."""
-    window = Window(block, buffer)
-    lattice = Hypercubic(window.extent, periodic=False)
+    extents = [extent + 2 * buffer + 2 for extent in block]
+    lattice = Hypercubic(tuple(extents), periodic=False)
     up, down = lattice.n_sites, lattice.n_sites + 1
-    visible = window.block_mask.flatten().nonzero().flatten().tolist()
-    ring_sites = window.environment_mask.flatten().nonzero().flatten().tolist()
+    sites = torch.arange(lattice.n_sites).view(*extents)
+    low = buffer + 1
+    visible = sites[low : low + block[0], low : low + block[1]].flatten().tolist()
+    inside = set(sites[1:-1, 1:-1].flatten().tolist())
+    ring_sites = [site for site in range(lattice.n_sites) if site not in inside]
     rows = []
     for ring in rings.tolist():
         name = {s: up if r > 0 else down for s, r in zip(ring_sites, ring, strict=True)}
@@ -56,7 +61,8 @@ def test_contraction_equals_the_whole_torus():
     window = Window((2, 2), 1)
     configurations = torch.randint(2, (300, 6, 6), generator=torch.Generator().manual_seed(2))
     configurations = (2 * configurations - 1).to(torch.int8)
-    v, rings = (x[:, 0] for x in window.cut(configurations))
+    placed = place(window, Space.hypercubic((6, 6), SPIN))
+    v, rings = (x[:, 0] for x in placed.cut(configurations))
     found = ring_posterior(rings, K_C, (2, 2), 1)
     flat = configurations.flatten(1)
     touching = [s for s in range(36) if _touches(s)]
@@ -75,9 +81,8 @@ def test_a_buffer_off_by_one_gives_other_information():
     """Aligned and random rings tell much more across one buffer site than across two."""
     values = []
     for buffer in (1, 2):
-        window = Window((2, 2), buffer)
-        rings = torch.ones(2, window.n_environment, dtype=torch.int8)
-        rings[1] = -1
+        rings = random_rings(Window((2, 2), buffer), 2)
+        rings[0], rings[1] = 1, -1
         values.append(rule_information(ring_posterior(rings, K_C, (2, 2), buffer), torch.eye(16)))
     assert values[0] > 1.05 * values[1]
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from rsmi.information import block_labels, sampled_information
-from rsmi.lattice import Window, states
+from rsmi.lattice import Space, Window, place, states
+from rsmi.lattice.alphabet import SPIN
 from rsmi.sampling.exact import ring_posterior
 from rsmi.sampling.ising import Ising
 from rsmi.sampling.swendsen_wang import SwendsenWang
@@ -33,8 +34,8 @@ def configurations():
     [(1, 0.528, 0.406, 0.337), (2, 0.456, 0.369, 0.305)],
 )
 def test_information_of_a_large_torus(configurations, buffer, full, majority, decimation):
-    window = Window((2, 2), buffer)
-    rings = window.cut(configurations)[1][:, :: 1024 // POSITIONS].flatten(0, 1).contiguous()
+    placed = place(Window((2, 2), buffer), Space.hypercubic((32, 32), SPIN))
+    rings = placed.cut(configurations)[1][:, :: 1024 // POSITIONS].flatten(0, 1).contiguous()
     posterior = ring_posterior(rings, K_C, (2, 2), buffer)
     labels = block_labels(len(configurations), CHAINS).repeat_interleave(POSITIONS)
     v = states(4).double()

@@ -1,5 +1,6 @@
 """Result objects: whoever names its numbers can print, keep, frame and draw them."""
 
+import importlib
 import json
 import math
 import sys
@@ -117,3 +118,26 @@ def test_one_way_to_write_a_number(value: float, error: float, text: str) -> Non
     assert format_with_error(value, error) == text
     assert str(Estimate(value, error, kind, "1")).startswith(text)
     assert Quantity("a.b", value, error, kind, "1").text == text
+
+
+def test_every_result_of_the_house_keeps_the_contract() -> None:
+    """A dataclass that forgets `repr=False` would print every tensor it holds."""
+    for module in (
+        "layers",
+        "learning.results",
+        "renormalization",
+        "storage",
+        "known",
+        "report",
+        "report.inspecting",
+    ):
+        importlib.import_module(f"rsmi.{module}")
+    kinds, found = [Outcome], []
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        if kind.__module__.startswith("rsmi.") and kind is not Outcome:
+            found.append(kind)
+    assert len(found) >= 8
+    assert [kind.__name__ for kind in found if kind.__repr__ is not Outcome.__repr__] == []
+    assert [kind.__name__ for kind in found if kind.to_dict.__doc__ is None] == []

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rsmi.errors import InputError
-from rsmi.lattice import coarse_shape, point_group_images, state_index, states, tile
+from rsmi.lattice import coarse_shape, state_index, states, tile
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 9])
@@ -38,11 +38,3 @@ def test_tile_cuts_the_boxes_of_the_lattice(shape: tuple[int, ...], block: tuple
 def test_indivisible_lattice_is_refused(shape: tuple[int, ...], block: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="must be a multiple of the block's"):
         coarse_shape(shape, block)
-
-
-def test_point_group_images_are_distinct_and_keep_the_other_axes() -> None:
-    grid = torch.arange(2 * 9).reshape(2, 3, 3)
-    images = point_group_images(grid, first_axis=1)
-    assert len({tuple(image.flatten().tolist()) for image in images}) == 8
-    assert torch.equal(images[0], grid)
-    assert all(set(image[1].flatten().tolist()) == set(range(9, 18)) for image in images)

@@ -1,6 +1,7 @@
 """Rules with a name, against what they say in plain words and against published numbers."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -170,6 +171,12 @@ def test_bad_names_and_blocks_are_told() -> None:
     honeycomb = dimer_space(Dimers((12, 12), INF, "honeycomb"))
     with pytest.raises(InputError, match=r"one site in a cell; .* has 4; use electric"):
         named_rule("columnar", place(Window((1, 1), 1), honeycomb))
+
+
+def test_every_rule_with_a_name_is_in_the_documents() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rules.md").read_text()
+    table = page[: page.index("## Rules that are trained")]
+    assert [name for name in CLASSICAL if f"`{name}`" not in table] == []
 
 
 def test_open_lattices_of_dimers_have_no_space() -> None:

@@ -145,7 +145,7 @@ def test_a_field_breaks_the_flip_and_impose_is_refused() -> None:
     assert found.letters == ((0, 1),)
     assert not found.symmetrises("allow")
     found.check("allow")
-    with pytest.raises(InputError, match=r"mean spin 0\..*set\s+learning.z2: allow"):
+    with pytest.raises(InputError, match=r"mean spin 0\..*set learning.symmetry: allow"):
         found.check("impose")
 
 

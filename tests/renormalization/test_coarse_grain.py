@@ -6,7 +6,7 @@ from torch import nn
 from rsmi.errors import InputError
 from rsmi.lattice import Space, Window, place, state_index, tile
 from rsmi.lattice.alphabet import SPIN, Alphabet, clock
-from rsmi.learning import NetworkRule, TableRule, make_rule, save_rule
+from rsmi.learning import NetworkRule, TableRule, learn_rule, make_rule, save_rule, value_rules
 from rsmi.learning.rules import HardRule, Rule
 from rsmi.renormalization import coarse_grain, renormalise
 from rsmi.renormalization.coarse_grain import (
@@ -136,6 +136,46 @@ def test_a_network_of_ones_own_is_saved_loaded_and_iterated(hard, wide_samples, 
     y_h = next(e.exponent for e in results[0].scan if e.parity == "odd")
     # One step on a narrow lattice: what a scale factor of 6 leaves of the corrections.
     assert abs(y_h.value - 15 / 8) < 0.02
+
+
+def test_a_network_of_ones_own_is_trained_saved_valued_and_iterated(wide_samples, tmp_path):
+    window = Window((6, 6), 1)
+    rows = wide_samples.configurations.reshape(40, 64, 24, 24).transpose(0, 1)
+    options = {"chains": 64, "max_epochs": 3, "steps_per_epoch": 30, "learning_rate": 1e-2}
+    learned = learn_rule(rows, window, rule=Weighing(1.0), seed=1, null=False, **options)
+    learned.save(tmp_path / "mine")
+    with pytest.raises(InputError, match="--trust"):
+        value_rules(rows, window, [tmp_path / "mine"], seed=2, **options)
+    values = value_rules(rows, window, [tmp_path / "mine"], seed=2, trust=True, **options)
+    found = values.bounds["mine"].information
+    assert 5 * found.error < found.value < np.log(2)
+    again = renormalise(wide_samples, tmp_path / "mine", trust=True, reach=1.0, workers=1)
+    assert [e.eigenvalue for e in again.scan] == [
+        e.eigenvalue for e in renormalise(wide_samples, learned.rule, reach=1.0, workers=1).scan
+    ]
+
+
+class Normed(nn.Module):
+    """A network that answers otherwise while it is trained, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.last = nn.BatchNorm1d(36), nn.Linear(36, 2)
+        self.norm.running_mean = torch.linspace(-1, 1, 36)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = 9 * self.last(self.norm(features.squeeze(-1)))
+        return logits
+
+
+def test_valuing_a_network_changes_nothing_in_it(wide_samples):
+    window = Window((6, 6), 1)
+    rows = wide_samples.configurations.reshape(40, 64, 24, 24).transpose(0, 1)
+    rule = make_rule(Normed(), place(window, Space.hypercubic((24, 24), SPIN)))
+    before = {name: value.clone() for name, value in rule.state_dict().items()}
+    value_rules(rows, window, {"mine": rule}, seed=2, chains=64, max_epochs=1, steps_per_epoch=5)
+    assert all(torch.equal(before[name], value) for name, value in rule.state_dict().items())
+    assert all(weight.requires_grad for weight in rule.parameters())
 
 
 def test_a_wide_rule_that_breaks_the_symmetry_or_copies_is_told(wide_samples):

@@ -5,12 +5,24 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from rsmi.errors import InputError
 from rsmi.information import mutual_information
 from rsmi.lattice import Space, Window, place, word_index, words
 from rsmi.lattice.alphabet import SPIN, clock
-from rsmi.learning import TableRule, decimation, load_rule, majority, make_rule, named_rule
+from rsmi.layers import analyse_layers
+from rsmi.layers.rg import coarse_ising_distribution
+from rsmi.learning import (
+    TableRule,
+    decimation,
+    learn_rule,
+    load_rule,
+    majority,
+    make_rule,
+    named_rule,
+    value_rules,
+)
 from rsmi.renormalization import coarse_samples, coarse_space, renormalise
 from rsmi.sampling.dimers import Dimers
 from rsmi.sampling.dimers.space import dimer_space
@@ -202,3 +214,48 @@ def test_a_rule_learned_elsewhere_is_found_by_its_directory():
     found = coarse_samples(samples, "models/ising2d_2x2")
     same = coarse_samples(samples, load_rule("models/ising2d_2x2"))
     assert torch.equal(found.letters(0, 300), same.letters(0, 300))
+
+
+@pytest.fixture(scope="module")
+def coarse_torus(tmp_path_factory, kit):
+    """What majority makes of the critical 8 x 4 torus, and the exact law of its 2^8 states."""
+    path = tmp_path_factory.mktemp("coarse") / "s.h5"
+    recipe = SampleRecipe(
+        model="ising", shape=(8, 4), temperature=2.269185, chains=64, records=150, thin=4, seed=6
+    )
+    generate(recipe, path)
+    table = kit.majority_table(4, 1.5)  # ties to the first spin
+    law = coarse_ising_distribution((8, 4), 1 / 2.269185, table)
+    with open_samples(path) as samples:
+        yield coarse_samples(samples, TableRule(SPIN, table, (2, 2))), law
+
+
+WINDOW = Window((2, 2), buffer=0, environment=None)
+
+
+def test_rules_are_valued_and_learned_on_coarse_samples(coarse_torus):
+    samples, law = coarse_torus
+    options = {"max_epochs": 4, "steps_per_epoch": 40, "learning_rate": 1e-2, "seed": 2}
+    joint = _joint(words(2, 8), place(WINDOW, samples.space), law)
+    exact = {
+        name: float(mutual_information(rule((2, 2)).table().T @ joint))
+        for name, rule in (("majority", majority), ("decimation", decimation))
+    }
+    found = value_rules(samples, WINDOW, list(exact), **options).bounds
+    for name, value in exact.items():
+        bound = found[name].information
+        assert bound.value < value + 5 * bound.error
+        assert bound.value > 0.95 * value - 5 * bound.error
+    learned = learn_rule(samples, WINDOW, null=False, **options)
+    best = float(mutual_information(learned.rule.table().T @ joint))
+    assert best > 0.999 * exact["majority"]
+    assert learned.information.value < best + 5 * learned.information.error
+
+
+def test_layers_are_analysed_on_coarse_samples(coarse_torus):
+    samples, law = coarse_torus
+    report = analyse_layers(nn.Sequential(nn.Flatten(), nn.Linear(8, 1), nn.Softsign()), samples)
+    entropy = float(-(law * law.log()).sum())
+    kept = report.rows[0].interval("H(T)")
+    assert kept.lower.value - 5 * kept.lower.error < entropy
+    assert entropy < kept.upper.value + 5 * kept.upper.error

@@ -33,7 +33,6 @@ def scan() -> list[figures.ScanRow]:
 
 LINES = {"even": figures.Line(1.0, 0.999, 0.002), "odd": figures.Line(exact=1.875)}
 CURVE = figures.Curve(np.arange(9.0), np.linspace(0, 0.4, 9), np.linspace(0, 0.5, 9), "seconds")
-CHAINS = [figures.Series("hot", [0.1, 0.5, 0.6]), figures.Series("cold", [1.0, 0.8, 0.6])]
 NEAR = [figures.Bar("learned", 0.460, 0.001, highlight=True), figures.Bar("optimum", 0.4616)]
 
 # What is drawn, and how many axes (colour bars count) it should have.
@@ -52,7 +51,6 @@ DRAWINGS: dict[str, tuple[Callable[[], "Figure"], int]] = {
     "training": (lambda: figures.training(CURVE, 0.41, 7.0), 1),
     "exponents": (lambda: figures.exponents(scan(), LINES), 2),
     "exponents, even": (lambda: figures.exponents(scan()[:6]), 1),
-    "equilibration": (lambda: figures.equilibration(CHAINS, 2, "3.6(1)"), 1),
 }
 
 
@@ -76,11 +74,17 @@ def test_saved_figure_is_a_picture_of_the_common_width(name: str, tmp_path: Path
     assert [file.name for file in tmp_path.iterdir()] == ["figure.png"]
 
 
+def test_a_notebook_shows_every_figure_by_itself() -> None:
+    picture = DRAWINGS["rule"][0]()._repr_png_()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) > 5000
+
+
 def test_style_leaves_global_settings_alone(tmp_path: Path) -> None:
     import matplotlib as mpl
 
     before = dict(mpl.rcParams)
-    figures.save(figures.equilibration(CHAINS), tmp_path / "figure.png")
+    figures.save(figures.training(CURVE), tmp_path / "figure.png")
     assert dict(mpl.rcParams) == before
 
 
@@ -131,7 +135,6 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "curve length": (lambda: figures.training(figures.Curve([1, 2], [1])), r"held_out has shape"),
     "curve nan": (lambda: figures.training(figures.Curve([1], [np.nan])), "not finite"),
     "no scan": (lambda: figures.exponents([]), "the scan holds no exponent"),
-    "no chains": (lambda: figures.equilibration([]), "at least one chain"),
 }
 
 

@@ -5,7 +5,6 @@ it. No global state of matplotlib is left changed, and matplotlib itself is impo
 a figure is drawn.
 """
 
-from rsmi.report.figures.equilibration import Series, equilibration
 from rsmi.report.figures.exponents import Line, ScanRow, exponents
 from rsmi.report.figures.information import Bar, bars, information
 from rsmi.report.figures.layers import Depth, Path, depth, plane
@@ -22,10 +21,8 @@ __all__ = [
     "Line",
     "Path",
     "ScanRow",
-    "Series",
     "bars",
     "depth",
-    "equilibration",
     "exponents",
     "information",
     "levels",

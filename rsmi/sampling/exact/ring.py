@@ -51,7 +51,7 @@ def ring_posterior(rings: Tensor, coupling: float, block: tuple[int, int], buffe
     window = Window(block, buffer)
     _check(rings, coupling, window)
     tables = _RowTables(coupling, window)
-    output = np.empty((len(rings), 1 << window.n_visible))
+    output = np.empty((len(rings), 1 << math.prod(block)))
     values = rings.contiguous().numpy()
     pieces = [slice(i, i + _CHUNK) for i in range(0, len(rings), _CHUNK)]
     with ThreadPoolExecutor(max(torch.get_num_threads(), 1)) as pool:
@@ -109,11 +109,12 @@ def _check(rings: Tensor, coupling: float, window: Window) -> None:
         raise InputError(
             f"block is {list(window.block)}; the ring contraction needs two extents, such as [2, 2]"
         )
-    if rings.dim() != 2 or rings.shape[1] != window.n_environment or rings.dtype != torch.int8:
+    around = 2 * sum(window.block) + 8 * window.buffer + 4
+    if rings.dim() != 2 or rings.shape[1] != around or rings.dtype != torch.int8:
         raise InputError(
             f"rings have shape {list(rings.shape)} and dtype {rings.dtype}; a block of "
             f"{list(window.block)} with buffer {window.buffer} has rings of shape "
-            f"[n, {window.n_environment}], int8 (see Window.cut)"
+            f"[n, {around}], int8 (see Placement.cut)"
         )
     if not bool((rings.abs() == 1).all()):
         raise InputError("rings hold values other than +1 and -1; convert the spins first")
@@ -121,7 +122,7 @@ def _check(rings: Tensor, coupling: float, window: Window) -> None:
         raise InputError(
             f"coupling K = J/T is {coupling}; expected a finite number of size <= {_MAX_COUPLING}"
         )
-    bits = window.n_visible + 2 * window.buffer
+    bits = math.prod(window.block) + 2 * window.buffer
     if bits > _MAX_TABLE_BITS or window.block[1] + 2 * window.buffer > _MAX_TABLE_BITS:
         raise InputError(
             f"a block of {list(window.block)} with buffer {window.buffer} needs tables of "

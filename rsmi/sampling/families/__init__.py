@@ -2,7 +2,7 @@
 
 from rsmi.sampling.families.interface import Engine, Example, Family, Setup
 from rsmi.sampling.families.parameters import Parameter
-from rsmi.sampling.families.registry import families, find_family
+from rsmi.sampling.families.registry import families, family_of, find_family
 from rsmi.sampling.families.verbs import VERBS, Row, verb_rows
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Row",
     "Setup",
     "families",
+    "family_of",
     "find_family",
     "verb_rows",
 ]

@@ -35,6 +35,7 @@ class DimerFamily(Family):
     encoding: ClassVar[str] = (
         "bonds: plane a is +1 where a dimer lies on the bond from the site forward along axis a"
     )
+    classes: ClassVar[tuple[type, ...]] = (Dimers,)
     examples: ClassVar[tuple[Example, ...]] = (
         Example("", (4, 4), INFINITE),
         Example("open lattice", (4, 4), INFINITE, {"boundary": "open"}),
@@ -94,6 +95,7 @@ class DecoratedDimerFamily(DimerFamily):
     }
     encoding: ClassVar[str] = f"{DimerFamily.encoding}; the last plane holds the spins"
 
+    classes: ClassVar[tuple[type, ...]] = (DecoratedDimers,)
     examples: ClassVar[tuple[Example, ...]] = (Example("", (2, 4), INFINITE),)
     listed: ClassVar[str] = Family.listed
     reported: ClassVar[tuple[str, ...]] = ("flippable", "pair_energy")

@@ -95,6 +95,8 @@ class Family(ABC):
     energy_unit: ClassVar[str] = "J"
     unchecked: ClassVar[tuple[str, ...]] = ()
     """Observables that the configurations alone do not tell."""
+    classes: ClassVar[tuple[type, ...]] = ()
+    """Of its models, as samplers hold them."""
     examples: ClassVar[tuple[Example, ...]]
     """At least the plain model, and one where something cannot be done that others can."""
     listed: ClassVar[str] = "listing up to 4 million configurations"

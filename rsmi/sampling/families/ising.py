@@ -37,6 +37,7 @@ class IsingFamily(Family):
 
     name: ClassVar[str] = "ising"
     registry: ClassVar[Mapping[str, Update[Any]]] = registry
+    classes: ClassVar[tuple[type, ...]] = (Ising,)
     examples: ClassVar[tuple[Example, ...]] = (Example("", (4, 4), CRITICAL),)
 
     def model(self, setup: Setup) -> Ising:

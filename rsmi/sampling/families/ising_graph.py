@@ -64,6 +64,7 @@ class IsingGraphFamily(Family):
         "ladder": Parameter("list of numbers", "parallel_tempering: the higher temperatures", ()),
     }
     listed: ClassVar[str] = "listing up to 20 spins"
+    classes: ClassVar[tuple[type, ...]] = (GraphIsing, Ladder)
     examples: ClassVar[tuple[Example, ...]] = (
         Example("triangular", (3, 3), 4.0, {"lattice": "triangular"}),
         Example("kagome", (2, 2), 3.0, {"lattice": "kagome"}),

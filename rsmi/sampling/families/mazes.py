@@ -35,6 +35,7 @@ class MazeFamily(Family):
         "probability": Parameter("number", "of a site to be open", PERCOLATION_THRESHOLD),
     }
     has_temperature: ClassVar[bool] = False
+    classes: ClassVar[tuple[type, ...]] = (MazeModel,)
     examples: ClassVar[tuple[Example, ...]] = (Example("", (3, 3)),)
     listed: ClassVar[str] = "listing up to 22 sites"
     reported: ClassVar[tuple[str, ...]] = ("solvable",)

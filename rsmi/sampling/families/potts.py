@@ -34,8 +34,9 @@ class PottsFamily(Family):
     parameters: ClassVar[Mapping[str, Parameter]] = {
         "states": Parameter("whole number", "number of states q, from 2 to 127"),
     }
+    classes: ClassVar[tuple[type, ...]] = (Potts,)
     examples: ClassVar[tuple[Example, ...]] = tuple(
-        Example(f"{states} states", (3, 3), CRITICAL, {"states": states}) for states in (3, 4, 5)
+        Example(f"{states} states", (2, 3), CRITICAL, {"states": states}) for states in (3, 4, 5)
     )
     encoding: ClassVar[str] = (
         "bit planes along axis 0: the state 0 ... q - 1 of a site is the sum of 2^k over the "
@@ -127,6 +128,7 @@ class BlumeCapelFamily(Family):
     parameters: ClassVar[Mapping[str, Parameter]] = {
         "crystal_field": Parameter("number", "D in units of J, tricritical near 1.966"),
     }
+    classes: ClassVar[tuple[type, ...]] = (BlumeCapel,)
     examples: ClassVar[tuple[Example, ...]] = (Example("", (3, 3), 0.7, {"crystal_field": 1.5}),)
     reported: ClassVar[tuple[str, ...]] = ("nonzero",)
     encoding: ClassVar[str] = (

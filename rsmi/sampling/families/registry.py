@@ -27,6 +27,16 @@ families: Mapping[str, Family] = {family.name: family for family in _ALL}
 """Name in a recipe -> family; the default update of each is its first."""
 
 
+def family_of(model: object) -> Family | None:
+    """The family whose models are of the class of this one.
+
+    >>> from rsmi.sampling import Ising
+    >>> family_of(Ising((4, 4), 0.4)).name
+    'ising'
+    """
+    return next((family for family in _ALL if isinstance(model, family.classes)), None)
+
+
 def find_family(name: object) -> Family:
     """The family with this name.
 

@@ -1,0 +1,71 @@
+"""How learned rules of any letters stand to exact values: `python benchmarks/coverage_rules.py`.
+
+Configurations are drawn from the enumerated distribution: nothing but the learning is judged.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import torch
+
+from rsmi.lattice import Window, place
+from rsmi.learning import learn_rule
+from rsmi.sampling.exact.window import WindowPosterior, enumerated_window
+from rsmi.sampling.families import find_family
+from rsmi.storage import samples_of
+
+SEEDS = 10
+ROWS = 32768
+SYSTEMS = {
+    "dimers 4x4": ("dimers", (4, 4), "inf", {}, Window((1, 2), 1, None), 2),
+    "Blume-Capel 3x3": (
+        "blume_capel", (3, 3), 0.8, {"crystal_field": 1.9}, Window((2, 2), 0, None), 3,
+    ),
+    "Potts-3 3x3": ("potts", (3, 3), 1.0, {"states": 3}, Window((2, 2), 0, None), 3),
+    "triangular 4x4": (
+        "ising_graph", (4, 4), 3.6, {"lattice": "triangular"}, Window((2, 2), 0, None), 2,
+    ),
+    "honeycomb 2x4": (
+        "ising_graph", (2, 4), 1.5, {"lattice": "honeycomb"}, Window((1, 2), 0, None), 2,
+    ),
+    "dimers 6x6": ("dimers", (6, 6), "inf", {}, Window((2, 2), 1, None), 4),
+}  # fmt: skip
+
+
+def judged(name: str, seed: int, rows: int = ROWS, **options: object) -> tuple[float, ...]:
+    """Bound minus exact value in errors, exact value over the optimum, bound over exact value."""
+    model, shape, temperature, parameters, window, symbols = SYSTEMS[name]
+    family = find_family(model)
+    built = family.built(shape, temperature, parameters)
+    letters, chances = family.enumerate(built)
+    space = family.space(built)
+    solved = enumerated_window(letters, chances, place(window, space))
+    generator = torch.Generator().manual_seed(seed)
+    drawn = letters[torch.multinomial(chances, rows, replacement=True, generator=generator)]
+    samples = samples_of(drawn, chains=rows, space=space)
+    found = learn_rule(samples, window, symbols=symbols, seed=seed, null=False, **options)
+    exact = solved.rule(found.rule.table()).value
+    pull = (found.information.value - exact) / found.information.error
+    return pull, exact, best(solved, symbols), found.information.value
+
+
+def best(solved: WindowPosterior, symbols: int) -> float:
+    """The most that so many symbols can keep."""
+    return solved.optimum(symbols, "allow")[1].value
+
+
+def main(names: Sequence[str]) -> None:
+    for name in names or SYSTEMS:
+        runs = [judged(name, seed) for seed in range(SEEDS)]
+        pulls, exact, most, bounds = (torch.tensor(column) for column in zip(*runs, strict=True))
+        print(
+            f"| {name} | {SYSTEMS[name][-1]} | {float(most[0]):.5f} | {float(exact.min()):.5f} | "
+            f"{float(bounds.min()):.4f} | {float(pulls.max()):+.1f} | {float(pulls.min()):+.1f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    print("| system | symbols | best of all | worst rule | worst bound | largest, least pull | |")
+    print("|---|---|---|---|---|---|---|")
+    main(sys.argv[1:])
