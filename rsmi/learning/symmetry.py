@@ -31,6 +31,7 @@ _MOST_WORDS = 1024  # words of letters on a cluster that are counted one by one
 _MOST_MEANS = 4096  # means that are looked at in all
 _BLOCKS = 32  # stretches whose spread tells which differences deserve a full test
 _SUSPECT = 3.0  # errors from zero, by these stretches; what is dropped lies beyond 6
+_MOST_SEEN = 32  # shifted copies of the configurations that are kept
 _SOME = 64  # single sites or bonds of a space whose cells differ
 
 Cluster = tuple[int, ...]
@@ -172,6 +173,7 @@ class _Means:
         self._two = space.alphabet.size == 2
         self._letters = 2 * letters - 1 if self._two else letters
         self._known: dict[Cluster, tuple[Series, Series]] = {}
+        self._seen: dict[int, Tensor] = {}
 
     @property
     def count(self) -> int:
@@ -266,13 +268,17 @@ class _Means:
 
     def _members(self, cluster: Cluster) -> list[Tensor]:
         """Letters of each site of a cluster as seen from every cell, (n, cells) each."""
-        cells, axes = self.space.cells, tuple(range(1, len(self.space.cells) + 1))
-        found = []
-        for number in cluster:
-            cell, site = divmod(number, self.space.sites)
-            shifts = [-int(step) for step in np.unravel_index(cell, cells)]
-            found.append(self._letters[..., site].roll(shifts, axes).flatten(1))
-        return found
+        if len(self._seen) > _MOST_SEEN:
+            self._seen.clear()
+        for number in set(cluster) - set(self._seen):
+            self._seen[number] = self._from_every_cell(number)
+        return [self._seen[number] for number in cluster]
+
+    def _from_every_cell(self, number: int) -> Tensor:
+        cell, site = divmod(number, self.space.sites)
+        shifts = [-int(step) for step in np.unravel_index(cell, self.space.cells)]
+        axes = tuple(range(1, len(shifts) + 1))
+        return self._letters[..., site].roll(shifts, axes).flatten(1)
 
     def _subsets(self, box: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
         """Sets of different sites in a box of cells."""

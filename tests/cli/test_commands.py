@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from rsmi.lattice import Space, Window, place
-from rsmi.learning import make_rule, save_rule
+from rsmi.learning import make_rule, save_rule, value_rules
 from rsmi.renormalization import renormalise
 from rsmi.report import read_result
 from rsmi.storage import open_samples
@@ -226,7 +226,7 @@ def test_rules_of_other_letters_are_refused(
     assert message in said.err
 
 
-def test_a_run_on_letters_is_refused_before_sampling(
+def test_a_run_on_letters_with_rules_of_spins_is_refused_before_sampling(
     rsmi: Rsmi, config: Path, tmp_path: Path
 ) -> None:
     said = rsmi(
@@ -436,3 +436,22 @@ def test_information_names_the_optimum_alike(
     assert whole.error == pytest.approx(math.hypot(*parts))
     assert min(parts) > 0
     assert whole.context["symmetry"].startswith("8 of 8 rotations and reflections")
+
+
+@pytest.mark.parametrize("kind", ["h5", "npy", "npz"])
+def test_information_is_what_value_rules_gives(
+    kind: str, rsmi: Rsmi, samples: Path, tmp_path: Path
+) -> None:
+    path = samples
+    if kind != "h5":
+        path = tmp_path / f"spins.{kind}"
+        with open_samples(samples) as opened:
+            spins = opened.read(0, opened.n).numpy()
+        np.save(path, spins) if kind == "npy" else np.savez(path, spins=spins)
+    options = ["--learning.max_epochs", "1", "--learning.steps_per_epoch", "5", "--seed", "3"]
+    said = rsmi("information", "--data", path, *options, "--out", tmp_path / "out")
+    assert said.code == 0, said.err
+    rules = ["majority", "decimation"]
+    found = value_rules(path, Window((2, 2), 1), rules, seed=3, max_epochs=1, steps_per_epoch=5)
+    told = {q.name: (q.value, q.error) for q in read_result(tmp_path / "out").quantities()}
+    assert told == {q.name: (q.value, q.error) for q in found.quantities()}

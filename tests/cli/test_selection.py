@@ -106,7 +106,7 @@ def test_exponents_of_another_alphabet(rsmi: Rsmi, fields: Path, tmp_path: Path)
         "[2,2]", "--out", tmp_path / "out",
     )  # fmt: skip
     assert said.code == 2
-    assert "'majority' is for two letters, the model has 3; expected one of" in said.err
+    assert "the rule 'majority' is for two letters, the space has the letters -1, 0, +1" in said.err
     assert not (tmp_path / "out").exists()
 
 

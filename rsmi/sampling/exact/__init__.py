@@ -1,15 +1,12 @@
 """Exact answers for the Ising model: thermodynamics, densities of states, window posteriors."""
 
-from rsmi.sampling.exact.chain import chain_posterior
 from rsmi.sampling.exact.coarse import coarse_distribution, coupling_of
-from rsmi.sampling.exact.cylinder import adjacent_columns, cylinder_posterior
-from rsmi.sampling.exact.elimination import marginal
-from rsmi.sampling.exact.enumeration import density_of_states
+from rsmi.sampling.exact.cylinder import adjacent_columns, chain_posterior, cylinder_posterior
+from rsmi.sampling.exact.elimination import marginal, torus_posterior
+from rsmi.sampling.exact.enumeration import DensityOfStates, density_of_states
 from rsmi.sampling.exact.kaufman import Thermodynamics, kaufman
 from rsmi.sampling.exact.magnetisation import MagnetisationLaw, magnetisation_law
 from rsmi.sampling.exact.ring import ring_posterior
-from rsmi.sampling.exact.states import DensityOfStates
-from rsmi.sampling.exact.torus import torus_posterior
 from rsmi.sampling.exact.window import WindowPosterior, enumerated_window, exact_window
 
 __all__ = [

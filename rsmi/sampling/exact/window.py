@@ -14,9 +14,8 @@ from rsmi.information.assignments import Z2
 from rsmi.information.merging import merge_equal
 from rsmi.lattice import Placement
 from rsmi.lattice.states import word_index
-from rsmi.sampling.exact.chain import chain_posterior
-from rsmi.sampling.exact.cylinder import cylinder_posterior
-from rsmi.sampling.exact.torus import torus_posterior
+from rsmi.sampling.exact.cylinder import chain_posterior, cylinder_posterior
+from rsmi.sampling.exact.elimination import torus_posterior
 from rsmi.sampling.pair import PairInteraction, as_interaction
 
 _MOST_ENTRIES = 1 << 27

@@ -5,7 +5,7 @@ import torch
 
 from rsmi.errors import InputError
 from rsmi.lattice.states import states
-from rsmi.sampling.exact.states import DensityOfStates
+from rsmi.sampling.exact.enumeration import DensityOfStates
 from rsmi.sampling.graphs.model import GraphIsing
 
 MAX_SPINS = 20

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from rsmi.sampling.exact.enumeration import all_values
-from rsmi.sampling.exact.states import DensityOfStates
+from rsmi.sampling.exact.enumeration import DensityOfStates, all_values
 from rsmi.sampling.potts.blume_capel import BlumeCapel
 from rsmi.sampling.potts.model import Potts
 
