@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from rsmi.errors import InputError, nearest
 from rsmi.information import best_rule, entropy, predictive_bound, predictive_sums
 from rsmi.information.assignments import Action
-from rsmi.lattice import Placement, Window, word_index
+from rsmi.lattice import Placement, Window, word_index, words
 from rsmi.learning.equivariance import block_symmetries, make_images, symbol_action
 from rsmi.learning.predictor import Predictor
 from rsmi.learning.rules import (
@@ -37,6 +37,7 @@ RuleKind = Literal["table", "linear", "mlp", "conv"]
 
 _RULE_WINDOWS = 16384  # environments from which the best rule is derived
 _TINY = 1e-30
+_CHUNK = 4096  # words compared at once with those that came
 _SOFT = 0.6  # share of a joint training in which the rule may still change
 
 
@@ -328,9 +329,7 @@ class PosteriorRSMI(RSMI):
         alphabet = self.placement.space.alphabet
         if not (self.imposes and len(alphabet.symmetries) > 2):  # else its names are given
             table = table[:, orientation(table, self.words, alphabet)]
-        rows = table.new_full((alphabet.size**self.placement.n_visible, self.symbols), 0.0)
-        rows += 1 / self.symbols
-        rows[self.number] = table
+        rows = _extended(table, self.words, self.number, alphabet.size)
         self._rule = TableRule(alphabet, rows, self.window.block)
 
     def _validated(self, v: Tensor, e: Tensor) -> Batch:
@@ -458,6 +457,28 @@ def ceiling(symbols: int) -> float:
     1.386294
     """
     return math.log(symbols)
+
+
+def _extended(table: Tensor, known: Tensor, number: Tensor, q: int) -> Tensor:
+    """A rule for all words, those that never came being taken for the nearest that did.
+
+    Args:
+        table: (S, K) rule of the words that came.
+        known: (S, n_v) these words, and their numbers (S,).
+        number: See `known`.
+        q: Letters.
+    """
+    seen = F.one_hot(known.long(), q).flatten(1).float()
+    rows = []
+    for start in range(0, q ** known.shape[1], _CHUNK):
+        stop = min(start + _CHUNK, q ** known.shape[1])
+        others = F.one_hot(words(q, known.shape[1], start, stop), q).flatten(1).float()
+        alike = others @ seen.T
+        nearest_ones = (alike == alike.amax(1, keepdim=True)).double()
+        rows.append(most_probable(nearest_ones @ table / nearest_ones.sum(1, keepdim=True)))
+    found = torch.cat(rows)
+    found[number] = table
+    return found
 
 
 def _check_turns(data: WindowedData) -> None:

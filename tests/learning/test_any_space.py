@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rsmi.errors import InputError
-from rsmi.lattice import Space, Window, place
+from rsmi.lattice import Space, Window, place, words
 from rsmi.lattice.alphabet import SPIN, Alphabet, clock, directions, vacant_spins
 from rsmi.learning import TableRule, learn_rule, value_rules
 from rsmi.learning.predictor import Predictor, first_among_images
@@ -290,3 +290,11 @@ def test_without_symmetry_none_is_used() -> None:
     found = learn_rule(samples, window, symbols=3, **options)
     assert str(found.symmetry).startswith("1 of 8 rotations and reflections")
     assert "1 of 6 permutations of the letters" in str(found.symmetry)
+
+
+def test_words_that_never_came_follow_the_nearest_that_did() -> None:
+    """Of three spins that were always alike the rule learned is the majority, for any word."""
+    spins = np.random.default_rng(1).integers(0, 2, (256, 1, 1)).repeat(8, 1)
+    found = learn_rule(spins, Window((3,), 1), chains=256, space="spins on chain [8]", **FAST)
+    up = words(2, 3).sum(1) > 1
+    assert found.rule.table()[:, 1].tolist() == up.tolist()
