@@ -26,6 +26,7 @@ myst_heading_anchors = 3
 
 # Notebooks are executed once and kept until their code changes.
 nb_execution_mode = "cache"
+nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.cli.settings import Cut
-from rsmi.learning import Learning, classical_for
+from rsmi.learning import Learning, usual_rules
 from rsmi.learning.settings import check_seed
 from rsmi.storage import Selection, check_lattice
 from rsmi.storage.interface import space_of
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str]) -> None:
             found = value_rules(
                 samples,
                 task.window.window(space),
-                classical_for(space.alphabet)[:2] if task.rules is None else task.rules,
+                usual_rules(space.alphabet) if task.rules is None else task.rules,
                 seed=task.seed,
                 trust=execution.trust,
                 progress=output.console.is_terminal,

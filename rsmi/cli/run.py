@@ -13,11 +13,11 @@ from rsmi.errors import AnalysisError, InputError, RsmiError
 from rsmi.lattice import Alphabet, Placement, Space, Window, place
 from rsmi.learning import (
     LearnedRule,
-    classical_for,
     learn_rule,
     load_rule,
     rule_name,
     rules_by_name,
+    usual_rules,
 )
 from rsmi.learning.settings import check_memory_of_learning
 from rsmi.renormalization import MCRGResult, check_iteration, copies
@@ -34,7 +34,7 @@ LEARNED = "learned"
 def main(arguments: Sequence[str]) -> None:
     """Parse and run."""
     task, execution = parse("run", Run, arguments, DESCRIPTION, sampling=True, rules=True)
-    window = _check(task, execution.trust)
+    task, window = _check(task, execution.trust)
     if execution.out is None:
         execution = replace(execution, out=_default_out(arguments))
     Pipeline(task, window, execution).run()
@@ -88,7 +88,7 @@ class Pipeline:
                 samples,
                 self.window,
                 seed=task.seed,
-                beside=classical_for(space_of(samples).alphabet)[:2],
+                beside=usual_rules(space_of(samples).alphabet),
                 directory=self.directory,
                 progress=self.output.console.is_terminal,
                 say=self.output.say,
@@ -102,8 +102,8 @@ class Pipeline:
 
     def _iterate(self, source: Path, learned: LearnedRule) -> dict[str, MCRGResult]:
         """Exponents of every rule that was asked for."""
-        task, flows = self.task, {}
-        for name in task.exponents.rules:
+        task, flows, rules = self.task, {}, self.task.exponents.rules or ()
+        for name in rules:
             with task.select.open(source) as samples:
                 flow = iterate_rule(
                     samples,
@@ -116,9 +116,7 @@ class Pipeline:
                     self.output,
                     name,
                 )
-            prefix = (
-                "exponents" if name == task.exponents.rules[0] else f"exponents.{rule_name(name)}"
-            )
+            prefix = "exponents" if name == rules[0] else f"exponents.{rule_name(name)}"
             self.quantities += flow.quantities(prefix)
             flows[rule_name(name)] = flow
         return flows
@@ -171,7 +169,7 @@ class _Planned:
 
 def _check_window(task: Run, n: int, samples: Samples | _Planned) -> Placement:
     """The window; refuses one, or an iteration, that these configurations cannot give."""
-    if task.exponents.rules:
+    if task.exponents.rules != ():
         check_iteration(samples)
     space = samples.space if isinstance(samples, _Planned) else space_of(samples)
     placed = place(task.window.window(space), space)
@@ -187,8 +185,8 @@ def _check_rules(rules: Sequence[str], placed: Placement, trust: bool) -> None:
             raise InputError(f"exponents.rules holds '{name}', but {reason}")
 
 
-def _check(task: Run, trust: bool) -> Window:
-    """The window; refuses settings that contradict each other before any work is done."""
+def _check(task: Run, trust: bool) -> tuple[Run, Window]:
+    """What to do, and the window; refuses what cannot be before any work is done."""
     if (task.samples is None) == (task.data is None):
         raise InputError(
             "give either `samples` (a recipe to draw) or `data` (a file you have), not "
@@ -205,12 +203,15 @@ def _check(task: Run, trust: bool) -> Window:
     else:
         n = task.samples.chains * task.samples.records
         placed = _check_window(task, n, _Planned.of(task.samples))
-    if task.exponents.rules:
-        _check_rules([r for r in task.exponents.rules if r != LEARNED], placed, trust)
+    rules = task.exponents.rules
+    if rules is None:
+        rules = (LEARNED, usual_rules(placed.space.alphabet)[0])
+    if rules:
+        _check_rules([rule for rule in rules if rule != LEARNED], placed, trust)
         _check_amount(task)
-        if LEARNED in task.exponents.rules:
+        if LEARNED in rules:
             _check_learned(task, placed.space.alphabet)
-    return placed.window
+    return replace(task, exponents=replace(task.exponents, rules=rules)), placed.window
 
 
 def _check_learned(task: Run, alphabet: Alphabet) -> None:

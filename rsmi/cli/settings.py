@@ -57,14 +57,15 @@ class Exponents:
     """How critical exponents are measured.
 
     Args:
-        rules: Rules to iterate: `learned`, `majority`, or the directory of a trained rule.
+        rules: Rules to iterate: `learned`, a classical one by its name, or the directory of a
+            trained one; without it the learned one, and `majority` or what takes its place.
         levels: Coarse-graining steps, two or more where the lattice allows them; all without a
             number.
         reach: Largest distance between two spins of an interaction, in lattice constants.
         blocks: Independent blocks of samples for the jackknife.
     """
 
-    rules: tuple[str, ...] = ("learned", "majority")
+    rules: tuple[str, ...] | None = None
     levels: int | None = None
     reach: float = 2.0
     blocks: int = 64

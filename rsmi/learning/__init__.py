@@ -16,6 +16,7 @@ from rsmi.learning.classical import (
     electric_field,
     majority,
     named_rule,
+    usual_rules,
 )
 from rsmi.learning.equivariance import Equivariance
 from rsmi.learning.rules import HardRule, Rule, TableRule, measure_symmetry, orientation
@@ -102,5 +103,6 @@ __all__ = [
     "rule_name",
     "rules_by_name",
     "save_rule",
+    "usual_rules",
     "value_rules",
 ]

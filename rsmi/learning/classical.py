@@ -111,6 +111,15 @@ def classical_for(alphabet: Alphabet) -> list[str]:
     return [name for name, rule in CLASSICAL.items() if rule.suits(alphabet)]
 
 
+def usual_rules(alphabet: Alphabet) -> list[str]:
+    """The two rules that a learned one is compared with.
+
+    >>> usual_rules(SPIN), usual_rules(vacant_spins())
+    (['majority', 'decimation'], ['plurality', 'decimation'])
+    """
+    return [classical_for(alphabet)[0], "decimation"]
+
+
 def plurality_table(n_letters: int, n_sites: int) -> Tensor:
     """The most frequent letter of a block, ties decided at random: (q**n, q) float64.
 

@@ -129,9 +129,11 @@ class Images(nn.Module):
     def remembered(self, make: Callable[[], Tensor]) -> Tensor:
         """What follows from the group alone, made again where the group was loaded or moved."""
         parts = self.sources, self.letters, self.symbols
-        key = tuple((part.data_ptr(), part._version) for part in parts)
+        # What inference makes cannot be trained with later, and counts no versions.
+        key = tuple((p.data_ptr(), 0 if p.is_inference() else p._version) for p in parts)
         if self._known is None or self._known[0] != key:
-            self._known = key, make()
+            with torch.inference_mode(False):
+                self._known = key, make()
         return self._known[1]
 
     def averaged(self, logits: Tensor) -> Tensor:

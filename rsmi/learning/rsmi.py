@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from copy import deepcopy
+from typing import Literal, Self
 
 import pytorch_lightning as pl
 import torch
@@ -378,7 +379,7 @@ class JointRSMI(RSMI):
         kind, use = self._kind[0], self._use
         if isinstance(kind, Rule):
             check_fit(kind, self.placement)
-            self.filter: Rule = kind.requires_grad_(False)
+            self.filter: Rule = deepcopy(kind).requires_grad_(False)
         else:
             self.filter = make_rule(
                 kind, self.placement, self.symbols, symmetry=use, point_group=self.point_group,
@@ -393,6 +394,13 @@ class JointRSMI(RSMI):
     def fixed(self) -> bool:
         """Whether the rule stays as it is."""
         return isinstance(self._kind[0], Rule)
+
+    def train(self, mode: bool = True) -> Self:
+        """Train the predictor; a rule that stays as it is answers as it would without it."""
+        super().train(mode)
+        if self.fixed and hasattr(self, "filter"):
+            self.filter.eval()
+        return self
 
     def settle(self, v: Tensor, e: Tensor) -> None:
         """Harden the rule, and name its symbols anew for rule and predictor alike."""

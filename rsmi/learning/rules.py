@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Self
 
 import torch
@@ -144,7 +145,7 @@ class HardRule(Rule):
     """The most probable symbols of a rule whose table would not fit.
 
     Args:
-        soft: The rule; its weights are frozen.
+        soft: The rule as it is now; it may be trained on.
         order: Which symbol of `soft` each symbol is; itself without.
     """
 
@@ -156,7 +157,7 @@ class HardRule(Rule):
         chosen = torch.arange(soft.n_symbols) if order is None else torch.tensor(list(order))
         if isinstance(soft, HardRule):
             chosen, soft = soft.order.index_select(0, chosen), soft.soft
-        self.soft = soft.requires_grad_(False).eval()
+        self.soft = deepcopy(soft).requires_grad_(False).eval()
         self.register_buffer("order", chosen)
 
     def log_prob(self, letters: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Each command on small files: what it prints, writes and refuses."""
 
+import importlib
 import json
 import math
 from collections.abc import Callable
@@ -11,6 +12,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from rsmi.lattice import Space, Window, place
+from rsmi.learning import make_rule, save_rule, value_rules
+from rsmi.renormalization import renormalise
 from rsmi.report import read_result
 from rsmi.storage import open_samples
 
@@ -227,10 +231,51 @@ def test_a_run_on_letters_with_rules_of_spins_is_refused_before_sampling(
 ) -> None:
     said = rsmi(
         "run", config, "--out", tmp_path / "out", "--samples.model", "potts",
-        "--samples.parameters.states", "3",
+        "--samples.parameters.states", "3", "--exponents.rules", "[majority]",
     )  # fmt: skip
     assert said.code == 2
     assert "the rule 'majority' is for two letters, the space has the letters 0, 1, 2" in said.err
+    said = rsmi(
+        "run", config, "--out", tmp_path / "out", "--samples.model", "potts",
+        "--samples.parameters.states", "3",
+    )  # fmt: skip
+    assert said.code == 2
+    assert "set learning.symbols: 3" in said.err
+
+
+OWN = """
+import torch
+from torch import nn
+
+
+class Sum(nn.Module):
+    arguments = {}
+
+    def forward(self, features):
+        field = 30 * features.sum((1, 2))
+        return torch.stack([-field, field], 1)
+"""
+
+
+def test_a_network_of_ones_own_is_iterated_where_it_is_trusted(
+    rsmi: Rsmi, array: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the command says what the function says."""
+    (tmp_path / "sum_of_spins.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    network = importlib.import_module("sum_of_spins").Sum()
+    placed = place(Window((2, 2), 1), Space.from_text("spins on square [16, 16]"))
+    save_rule(make_rule(network, placed).hardened(), tmp_path / "table", {})
+    save_rule(make_rule(network, placed), tmp_path / "mine", {})
+    options = ("exponents", "--data", array, "--blocks", "16", "--reach", "1.5", "--rule")
+    said = rsmi(*options, tmp_path / "mine")
+    assert said.code == 2
+    assert "loading it runs that code, which can do whatever you can; read it" in said.err
+    said = rsmi(*options, tmp_path / "mine", "--trust", "--out", tmp_path / "out")
+    assert said.code == 0, said.err
+    found = read_result(tmp_path / "out" / "result.json").quantities()
+    same = renormalise(array, tmp_path / "table", blocks=16, reach=1.5).quantities()
+    assert [(q.name, q.value, q.error) for q in found] == [(q.name, q.value, q.error) for q in same]
 
 
 def test_exponents_that_are_refused_leave_their_numbers(
@@ -397,3 +442,22 @@ def test_information_names_the_optimum_alike(
     assert whole.error == pytest.approx(math.hypot(*parts))
     assert min(parts) > 0
     assert whole.context["symmetry"].startswith("8 of 8 rotations and reflections")
+
+
+@pytest.mark.parametrize("kind", ["h5", "npy", "npz"])
+def test_information_is_what_value_rules_gives(
+    kind: str, rsmi: Rsmi, samples: Path, tmp_path: Path
+) -> None:
+    path = samples
+    if kind != "h5":
+        path = tmp_path / f"spins.{kind}"
+        with open_samples(samples) as opened:
+            spins = opened.read(0, opened.n).numpy()
+        np.save(path, spins) if kind == "npy" else np.savez(path, spins=spins)
+    options = ["--learning.max_epochs", "1", "--learning.steps_per_epoch", "5", "--seed", "3"]
+    said = rsmi("information", "--data", path, *options, "--out", tmp_path / "out")
+    assert said.code == 0, said.err
+    rules = ["majority", "decimation"]
+    found = value_rules(path, Window((2, 2), 1), rules, seed=3, max_epochs=1, steps_per_epoch=5)
+    told = {q.name: (q.value, q.error) for q in read_result(tmp_path / "out").quantities()}
+    assert told == {q.name: (q.value, q.error) for q in found.quantities()}

@@ -67,7 +67,7 @@ def test_learned_rules_stay_below_their_exact_value_and_near_the_best(name: str)
 @pytest.mark.parametrize(("name", "kind"), [("Potts", "linear"), ("dimers", "mlp")])
 def test_rule_and_predictor_are_learned_together_for_any_letters(name: str, kind: str) -> None:
     samples, solved, window, symbols = drawn(name)
-    options = FAST | {"learning_rate": 1e-2, "steps_per_epoch": 50, "restarts": 3}
+    options = FAST | {"learning_rate": 5e-3, "steps_per_epoch": 100, "restarts": 3}
     found = learn_rule(samples, window, symbols=symbols, rule=kind, seed=1, **options)
     exact = solved.rule(found.rule.table()).value
     assert found.information.value - exact < SIGMAS * found.information.error
@@ -269,3 +269,24 @@ def test_a_table_that_would_not_fit_names_rules_that_do() -> None:
             letters, Window((4, 4), 1), symbols=4, method="joint", chains=64,
             space="clock(4) on square [8, 8]", **FAST,
         )  # fmt: skip
+
+
+def test_what_is_measured_of_a_rule_that_may_break_symmetries() -> None:
+    """Decimation keeps the letters' symmetry, and no rotation of the block."""
+    samples, _, window, _ = drawn("Potts", 512)
+    options = FAST | {"symmetry": "measure", "point_group": "measure", "max_epochs": 2}
+    found = learn_rule(samples, window, symbols=3, rule=Corner(), **options).quantities()
+    shares = {q.context["symmetry"]: q.value for q in found if q.name == "rule.equivariance"}
+    letters = [share for name, share in shares.items() if str(name).startswith("letters")]
+    assert letters == pytest.approx([1.0] * 5)
+    turned = [share for name, share in shares.items() if not str(name).startswith("letters")]
+    assert len(turned) == 7
+    assert min(turned) < 0.9
+
+
+def test_without_symmetry_none_is_used() -> None:
+    samples, _, window, _ = drawn("Potts", 512)
+    options = FAST | {"symmetry": "none", "max_epochs": 1, "steps_per_epoch": 5}
+    found = learn_rule(samples, window, symbols=3, **options)
+    assert str(found.symmetry).startswith("1 of 8 rotations and reflections")
+    assert "1 of 6 permutations of the letters" in str(found.symmetry)

@@ -189,6 +189,8 @@ def test_large_blocks_have_networks_and_no_table(kind: str) -> None:
     hard = rule.hardened()
     assert isinstance(hard, HardRule)
     assert hard.hardened() is hard
+    assert rule.training
+    assert all(weight.requires_grad for weight in rule.parameters())  # it may be trained on
     p = hard.log_prob(letters).exp()
     assert torch.equal(p.argmax(1), rule.log_prob(letters).argmax(1))
     torch.testing.assert_close(hard.log_prob(1 - letters).exp(), p.flip(1))
@@ -196,7 +198,7 @@ def test_large_blocks_have_networks_and_no_table(kind: str) -> None:
     torch.testing.assert_close(turned.log_prob(letters).exp(), p.flip(1))
     back = turned.renamed([1, 0])
     assert isinstance(back, HardRule)
-    assert back.soft is rule
+    assert not isinstance(back.soft, HardRule)
     torch.testing.assert_close(back.log_prob(letters).exp(), p)
 
 
@@ -206,6 +208,37 @@ def test_ties_of_a_symmetric_network_stay_random() -> None:
     rule = HardRule(trained("mlp", placed, 2, point_group="impose"))
     striped = torch.tensor([[0, 1] * 8])
     assert rule.log_prob(striped).exp().tolist() == [[0.5, 0.5]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rules_are_asked_and_made_in_inference_and_trained_after_it(kind: str) -> None:
+    placed = placement_of("potts")
+    letters = some_letters(placed.space, 200)[:, :4]
+    rule = trained(kind, placed, 3, point_group="impose")
+    with torch.inference_mode():
+        asked = rule.log_prob(letters)
+        made = trained(kind, placed, 3, point_group="impose")
+        torch.testing.assert_close(made.log_prob(letters), asked)
+        torch.testing.assert_close(made.hardened().table(), rule.hardened().table())
+    rule.log_prob(letters).sum().backward()  # type: ignore[no-untyped-call]
+    assert all(weight.grad is not None for weight in rule.parameters())
+
+
+@pytest.mark.parametrize("kind", ["table", "linear"])
+def test_a_group_that_is_loaded_is_not_taken_for_the_one_before(kind: str) -> None:
+    placed = placement_of("ising")
+    letters = some_letters(placed.space, 200)[:, :4]
+    odd = trained(kind, placed, 2, symmetry="impose")
+    turned = trained(kind, placed, 2, symmetry="allow", point_group="impose")
+    numbers = turned.state_dict()
+    for name in ("sources", "letters", "symbols"):  # a group of as many elements
+        numbers[f"images.{name}"] = numbers[f"images.{name}"][[0, 3]]
+    before = odd.log_prob(letters)
+    odd.load_state_dict(numbers)
+    assert not torch.allclose(odd.log_prob(letters), before)
+    fresh = trained(kind, placed, 2, symmetry="impose")
+    fresh.load_state_dict(numbers)
+    torch.testing.assert_close(odd.log_prob(letters), fresh.log_prob(letters))
 
 
 class Own(nn.Module):

@@ -155,6 +155,29 @@ def test_a_network_of_ones_own_is_trained_saved_valued_and_iterated(wide_samples
     ]
 
 
+class Normed(nn.Module):
+    """A network that answers otherwise while it is trained, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.last = nn.BatchNorm1d(36), nn.Linear(36, 2)
+        self.norm.running_mean = torch.linspace(-1, 1, 36)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = 9 * self.last(self.norm(features.squeeze(-1)))
+        return logits
+
+
+def test_valuing_a_network_changes_nothing_in_it(wide_samples):
+    window = Window((6, 6), 1)
+    rows = wide_samples.configurations.reshape(40, 64, 24, 24).transpose(0, 1)
+    rule = make_rule(Normed(), place(window, Space.hypercubic((24, 24), SPIN)))
+    before = {name: value.clone() for name, value in rule.state_dict().items()}
+    value_rules(rows, window, {"mine": rule}, seed=2, chains=64, max_epochs=1, steps_per_epoch=5)
+    assert all(torch.equal(before[name], value) for name, value in rule.state_dict().items())
+    assert all(weight.requires_grad for weight in rule.parameters())
+
+
 def test_a_wide_rule_that_breaks_the_symmetry_or_copies_is_told(wide_samples):
     placed = place(Window((6, 6), 1), Space.hypercubic((24, 24), SPIN))
     with pytest.raises(InputError, match="not odd under the flip of all spins"):

@@ -74,6 +74,12 @@ def test_saved_figure_is_a_picture_of_the_common_width(name: str, tmp_path: Path
     assert [file.name for file in tmp_path.iterdir()] == ["figure.png"]
 
 
+def test_a_notebook_shows_every_figure_by_itself() -> None:
+    picture = DRAWINGS["rule"][0]()._repr_png_()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) > 5000
+
+
 def test_style_leaves_global_settings_alone(tmp_path: Path) -> None:
     import matplotlib as mpl
 

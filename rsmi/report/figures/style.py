@@ -80,9 +80,21 @@ def styled(draw: "Callable[P, Figure]") -> "Callable[P, Figure]":
 
 def blank(height: float) -> "Figure":
     """An empty figure of the common width, in inches, that arranges its own margins."""
+    return _shown()(figsize=(WIDTH, height), layout="constrained")
+
+
+@functools.cache
+def _shown() -> "type[Figure]":
+    """The figure that a notebook shows by itself; one of matplotlib waits for pyplot."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(WIDTH, height), layout="constrained")
+    class Shown(Figure):
+        def _repr_png_(self) -> bytes:
+            picture = io.BytesIO()
+            self.savefig(picture, format="png")
+            return picture.getvalue()
+
+    return Shown
 
 
 def two_sided() -> "LinearSegmentedColormap":
