@@ -231,10 +231,16 @@ def test_a_run_on_letters_with_rules_of_spins_is_refused_before_sampling(
 ) -> None:
     said = rsmi(
         "run", config, "--out", tmp_path / "out", "--samples.model", "potts",
-        "--samples.parameters.states", "3",
+        "--samples.parameters.states", "3", "--exponents.rules", "[majority]",
     )  # fmt: skip
     assert said.code == 2
     assert "the rule 'majority' is for two letters, the space has the letters 0, 1, 2" in said.err
+    said = rsmi(
+        "run", config, "--out", tmp_path / "out", "--samples.model", "potts",
+        "--samples.parameters.states", "3",
+    )  # fmt: skip
+    assert said.code == 2
+    assert "set learning.symbols: 3" in said.err
 
 
 OWN = """

@@ -187,7 +187,7 @@ def test_words_in_lists(tmp_path: Path) -> None:
 
 def test_a_wrong_list_is_answered_with_an_example_of_its_kind(rsmi: Rsmi) -> None:
     said = rsmi("run", "--exponents.rules", "{a: 1}")
-    assert "expected a list such as [learned,majority]" in said.err
+    assert "expected a list such as [first,second]" in said.err
     assert "expected a list such as [64,64]" in rsmi("run", "--learning.hidden", "wide").err
     said = rsmi("fit", "--model", "PosteriorRSMI", "--model.hidden", "16")
     assert "hidden is 16; expected a list such as [64,64]" in said.err

@@ -309,7 +309,7 @@ def test_a_report_is_a_result_with_its_control():
     text, page = report.table(), report._repr_html_()
     for name in report.networks:
         assert f"{name}: 64 rows, finite inputs" in text
-        assert f"<caption>{name}</caption>" in page
+        assert f"<caption>{name}: 64 rows, finite inputs" in page
     axes = report.plot().axes
     assert [one.get_ylabel() for one in axes] == ["H(X|T) (nats)", "I(X;T) (nats)"]
     drawn = {round(float(y), 9) for line in axes[0].lines for y in line.get_ydata()}

@@ -283,7 +283,7 @@ def test_a_result_names_its_numbers_beside_those_known(critical, kit):
     assert len(result.to_dict()["quantities"]) == len(result.quantities())
     assert "<table" in result._repr_html_()
     assert len(result.plot().axes) >= 2
-    assert result.remarks[0].startswith("32x32 -> 16x16 -> 8x8 -> 4x4 -> 2x2; 5 even")
+    assert result.remarks[0].startswith("32x32 -> 16x16 -> 8x8 -> 4x4 -> 2x2; 6 even")
 
 
 def test_an_array_is_as_good_as_a_file(critical, kit, tmp_path):
