@@ -123,6 +123,8 @@ def _lead(cli: FitCLI) -> None:
     try:
         with output.stage("learning", "Learning a rule"):
             learned = learn(cli.model, cli.datamodule, cli.trainer)
+            output.say(cli.datamodule.order)
+            output.say(f"symmetries used: {cli.datamodule.symmetry}")
     except BaseException:
         if cli.trainer.strategy.launcher is not None:
             cli.trainer.strategy.launcher.kill(signal.SIGKILL)  # they would wait for this one

@@ -42,14 +42,14 @@ from rsmi.learning.trainable import (
 
 if TYPE_CHECKING:
     from rsmi.learning.data import WindowData
-    from rsmi.learning.learn import Learned, learn, make_trainer
+    from rsmi.learning.learn import Learned, make_trainer
     from rsmi.learning.results import LearnedRule, RuleValues, learn_rule, value_rules
     from rsmi.learning.rsmi import JointRSMI, PosteriorRSMI
     from rsmi.learning.streaming import StreamingWindowData
 
 _TRAINING = {
     "data": ("WindowData",),
-    "learn": ("Learned", "learn", "make_trainer"),
+    "learn": ("Learned", "make_trainer"),
     "results": ("LearnedRule", "RuleValues", "learn_rule", "value_rules"),
     "rsmi": ("JointRSMI", "PosteriorRSMI"),
     "streaming": ("StreamingWindowData",),
@@ -89,7 +89,6 @@ __all__ = [
     "decimation",
     "describe_rule",
     "electric_field",
-    "learn",
     "learn_rule",
     "load_rule",
     "majority",
