@@ -11,11 +11,11 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "rsmi.errors": ("AnalysisError", "InputError"),
-    "rsmi.lattice": ("Hypercubic", "Window"),
+    "rsmi.lattice": ("Hypercubic", "Space", "Window"),
     "rsmi.information": ("Estimate",),
     "rsmi.sampling": ("CRITICAL_COUPLING", "Ising", "Metropolis", "SwendsenWang"),
     "rsmi.sampling.exact": ("exact_window", "kaufman", "ring_posterior"),
-    "rsmi.storage": ("SampleRecipe", "generate", "open_samples"),
+    "rsmi.storage": ("SampleRecipe", "generate", "open_samples", "samples_of"),
     "rsmi.learning": (
         "Rule",
         "TableRule",
@@ -28,10 +28,13 @@ _HOMES = {
         "save_rule",
         "value_rules",
     ),
+    "rsmi.learning.results": ("learn_rule", "value_rules"),
     "rsmi.learning.data": ("WindowData",),
     "rsmi.learning.learn": ("learn", "make_trainer"),
     "rsmi.learning.rsmi": ("JointRSMI", "PosteriorRSMI"),
-    "rsmi.renormalization": ("coarse_grain", "renormalise"),
+    "rsmi.renormalization": ("coarse_grain", "coarse_samples", "renormalise"),
+    "rsmi.layers": ("analyse_layers",),
+    "rsmi.known": ("check",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

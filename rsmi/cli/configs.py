@@ -128,7 +128,8 @@ def with_config(arguments: Sequence[str], command: str, options: Mapping[str, Op
         if name == CONFIG and value is not None:
             found += [f"--{CONFIG}", _text(Path(value), command, options)]
         elif value is not None and name == SPACE and SPACE not in options:
-            found.append(f"--select.{SPACE}={value}")
+            full = f"select.{SPACE}"
+            found.append(f"--{next((o for o in options if o.endswith(full)), full)}={value}")
         elif value is not None and name in options:
             _check_value(name, value)
             found.append(f"--{name}={options[name].written(value)}")

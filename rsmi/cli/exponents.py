@@ -46,8 +46,8 @@ def main(arguments: Sequence[str]) -> None:
     """Parse and run."""
     task, execution = parse("exponents", ExponentsTask, arguments, DESCRIPTION, rules=True)
     settings = Exponents((task.rule,), task.levels, task.reach, task.blocks)
-    output = Output("exponents", task, execution.out, execution.resume)
     with task.select.open(task.data) as samples:
+        output = Output("exponents", task, execution.out, execution.resume)
         found = iterate_rule(
             samples, task.rule, settings, task.seed, execution, output, task.rule, task.block
         )

@@ -80,6 +80,7 @@ GLOSSARY = {
     "layers.claim.late_labels.<unit>": Entry(
         "&minus;&Delta;H(Y|T)", "fall of the last hidden layers in training, quantised"
     ),
+    "rule.equivariance": Entry("", "share of blocks for which the rule commutes with the symmetry"),
     "sampling.energy": Entry("&lang;E&rang;/N", "energy per site"),
     "sampling.magnetisation": Entry("&lang;|M|&rang;/N", "absolute magnetisation per site"),
     "sampling.tau_int.energy": Entry(
