@@ -1,10 +1,7 @@
-"""How learned rules of any letters stand to exact values: `python benchmarks/coverage_rules.py`.
+"""How learned rules of any letters stand to exact values: `python benchmarks/trust.py rules`.
 
 Configurations are drawn from the enumerated distribution: nothing but the learning is judged.
 """
-
-import sys
-from collections.abc import Sequence
 
 import torch
 
@@ -54,8 +51,10 @@ def best(solved: WindowPosterior, symbols: int) -> float:
     return solved.optimum(symbols, "allow")[1].value
 
 
-def main(names: Sequence[str]) -> None:
-    for name in names or SYSTEMS:
+def rules() -> None:
+    print("| system | symbols | best of all | worst rule | worst bound | largest, least pull | |")
+    print("|---|---|---|---|---|---|---|")
+    for name in SYSTEMS:
         runs = [judged(name, seed) for seed in range(SEEDS)]
         pulls, exact, most, bounds = (torch.tensor(column) for column in zip(*runs, strict=True))
         print(
@@ -63,9 +62,3 @@ def main(names: Sequence[str]) -> None:
             f"{float(bounds.min()):.4f} | {float(pulls.max()):+.1f} | {float(pulls.min()):+.1f} |",
             flush=True,
         )
-
-
-if __name__ == "__main__":
-    print("| system | symbols | best of all | worst rule | worst bound | largest, least pull | |")
-    print("|---|---|---|---|---|---|---|")
-    main(sys.argv[1:])

@@ -1,6 +1,6 @@
 """Print the coverage tables of docs/trust.md: how often stated errors and refusals are right.
 
-python benchmarks/trust.py [exponents] [letters] [information] [layers] [sources]
+python benchmarks/trust.py [exponents] [letters] [information] [layers] [sources] [rules]
 
 All of them take some hours of one core.
 """
@@ -10,6 +10,7 @@ import sys
 from coverage_exponents import exponents, letters
 from coverage_information import information
 from coverage_layers import layers
+from coverage_rules import rules
 from coverage_sources import sources
 
 TABLES = {
@@ -18,6 +19,7 @@ TABLES = {
     "information": information,
     "layers": layers,
     "sources": sources,
+    "rules": rules,
 }
 
 
