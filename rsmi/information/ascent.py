@@ -5,10 +5,14 @@ from torch import Tensor
 
 from rsmi.information.assignments import Action
 from rsmi.information.discrete import rule_information
+from rsmi.information.merging import merge_similar
 
 _STARTS = 64
 _POLISHED = 8  # joint optima, the best ones, from which single moves go on
 _STEPS = 200
+_MERGED = 256  # environments on which the search is done
+_MET, _MOST_SEARCHES = 12, 32  # how often it must end at its best value, and how many there are
+_SAME = 1e-9
 _TINY = 1e-300
 _GAIN = 1e-12
 
@@ -17,7 +21,9 @@ def ascend(posterior: Tensor, weights: Tensor, action: Action, seed: int) -> Ten
     """Best assignment found from random starts.
 
     Joint steps that move every block state at once reach a neighbourhood fast; single moves
-    then leave the optima that only joint steps are stuck in.
+    then leave the optima that only joint steps are stuck in. The search on merged environments
+    goes on until it has ended several times where its best value is; the winner goes on from there
+    on all of them.
 
     Args:
         posterior: (n, V) float64, row e is p(v|e).
@@ -29,18 +35,33 @@ def ascend(posterior: Tensor, weights: Tensor, action: Action, seed: int) -> Ten
         (V,) int64, an assignment of the action.
     """
     generator = torch.Generator().manual_seed(seed)
+    merged = merge_similar(posterior, weights, _MERGED)
+    best, value, met = _search(*merged, action, generator)
+    for _ in range(_MOST_SEARCHES - 1):
+        if met >= _MET:
+            break
+        other, found, times = _search(*merged, action, generator)
+        if found > value + _SAME:
+            best, value, met = other, found, times
+        elif found > value - _SAME:
+            met += times
+    best = _joint_steps(posterior, weights, best[None], action)[0]
+    return action.complete(_single_moves(posterior, weights, best, action)[0][None])[0]
+
+
+def _search(
+    p: Tensor, weights: Tensor, action: Action, generator: torch.Generator
+) -> tuple[Tensor, float, int]:
+    """Best of some starts, its value, and how many of those that were polished ended there."""
     counts = torch.tensor(action.choices)
     chance = torch.rand(_STARTS, len(counts), generator=generator, dtype=torch.float64)
-    free = (chance * counts).long()
-    step = max(1, (1 << 24) // (len(posterior) * action.n_symbols))
-    starts = [
-        _joint_steps(posterior, weights, part, action) for part in torch.split(free, min(step, 16))
-    ]
-    free = torch.cat(starts)
-    values = _values(posterior, weights, free, action)
-    leaders = free[values.topk(_POLISHED).indices]
-    ends = [_single_moves(posterior, weights, leader, action) for leader in leaders]
-    return action.complete(max(ends, key=lambda end: end[1])[0][None])[0]
+    step = max(1, (1 << 24) // (len(p) * action.n_symbols))
+    parts = torch.split((chance * counts).long(), min(step, 16))
+    free = torch.cat([_joint_steps(p, weights, part, action) for part in parts])
+    leaders = free[_values(p, weights, free, action).topk(_POLISHED).indices]
+    ends = [_single_moves(p, weights, leader, action) for leader in leaders]
+    best, value = max(ends, key=lambda end: end[1])
+    return best, value, sum(end[1] > value - _SAME for end in ends)
 
 
 def _joint_steps(p: Tensor, weights: Tensor, free: Tensor, action: Action) -> Tensor:

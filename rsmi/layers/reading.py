@@ -56,6 +56,7 @@ def sampled_inputs(
     Raises:
         InputError: For labels that do not fit, or fewer than two samples.
 
+    >>> import torch
     >>> sampled_inputs(torch.zeros(5, 2)).n
     5
     """

@@ -19,8 +19,6 @@ from rsmi.sampling.exact.elimination import torus_posterior
 from rsmi.sampling.pair import PairInteraction, as_interaction
 
 _MOST_ENTRIES = 1 << 27
-_MET, _MOST_SEARCHES = 4, 32  # how often a search must end at its best value, and of how many
-_SAME = 1e-9
 
 
 @dataclass(frozen=True)
@@ -53,28 +51,15 @@ class WindowPosterior:
     def optimum(self, n_symbols: int = 2, z2: Z2 = "impose") -> tuple[Tensor, Estimate]:
         """Best rule and its information, as `rsmi.information.best_rule`.
 
-        Where not every rule is tried, the search goes on until it has found its best several times.
-        With `allow` block states that never occur are left out of it; they get symbol 0.
+        With `allow` block states that never occur are left out of the search; they get symbol 0.
         """
         occurs = self.posterior.sum(0) > 0
         if z2 != "allow" or bool(occurs.all()) or int(occurs.sum()) < 2:
-            return self._searched(self.posterior, n_symbols, z2)
-        found, value = self._searched(self.posterior[:, occurs], n_symbols, z2)
+            return best_rule(self.posterior, self.weights, n_symbols, z2)
+        found, value = best_rule(self.posterior[:, occurs], self.weights, n_symbols, z2)
         table = torch.eye(n_symbols, dtype=torch.float64)[:1].repeat(len(occurs), 1)
         table[occurs] = found
         return table, value
-
-    def _searched(self, posterior: Tensor, n_symbols: int, z2: Z2) -> tuple[Tensor, Estimate]:
-        best = best_rule(posterior, self.weights, n_symbols, z2)
-        met = 1
-        for seed in range(1, 1 if best[1].kind == "exact" else _MOST_SEARCHES):
-            other = best_rule(posterior, self.weights, n_symbols, z2, seed)
-            if other[1].value > best[1].value + _SAME:
-                best, met = other, 0
-            met += abs(other[1].value - best[1].value) <= _SAME
-            if met == _MET:
-                break
-        return best
 
 
 def exact_window(
