@@ -1,6 +1,8 @@
 """Every model and verb that the documents promise, on lattices small enough to list."""
 
-from typing import Any
+import math
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 import torch
@@ -8,14 +10,15 @@ from torch import Tensor
 
 import rsmi.learning
 from rsmi.errors import InputError
-from rsmi.lattice import Window, place
+from rsmi.lattice import Window, place, words
+from rsmi.learning import block_alone, named_rule
 from rsmi.learning.results import LearnedRule
 from rsmi.learning.streaming import StreamingWindowData
-from rsmi.renormalization import check_iteration
+from rsmi.renormalization import check_iteration, renormalise
 from rsmi.sampling.exact import WindowPosterior, enumerated_window
 from rsmi.sampling.families import VERBS, Row, families, family_of, verb_rows
 from rsmi.sampling.potts import Potts, PottsSwendsenWang
-from rsmi.storage import SampleRecipe, generate, open_samples
+from rsmi.storage import SampleRecipe, generate, open_samples, samples_of
 
 ROWS = verb_rows()
 SAMPLES = 64 * 32
@@ -155,3 +158,29 @@ def test_rules_are_valued_by_name(name: str) -> None:
     )  # fmt: skip
     bound, exact = found.bounds["decimation"].information, solved(row).full().value
     assert 0.5 * exact - 5 * bound.error <= bound.value <= exact + 5 * bound.error
+
+
+@pytest.mark.parametrize("row", that_can("exponents", "flow"))
+@pytest.mark.parametrize("mutant", [False, True])
+def test_letters_without_coupling_flow_as_the_list_of_one_block_says(
+    row: Row, mutant: bool
+) -> None:
+    """There a coarse letter knows its own block alone: b^y = sum_i <f(h) f(v_i)> / <f^2>.
+
+    The mutant counts one site of the block too few.
+    """
+    family, rule = row.family, "plurality"
+    space = replace(family.space(row.model()), cells=(16, 16))
+    size = space.alphabet.size
+    coins = torch.randint(0, size, (2048, *space.shape)).to(torch.int8)
+    flow = renormalise(samples_of(coins, chains=2048, space=space), rule)
+    scan = [q for q in flow.quantities() if q.name == "exponents.scan.y_h"]
+    steps = [q for q in scan if q.context["level"] == 1]
+    first = max(steps, key=lambda q: cast(int, q.context["couplings"]))
+    blocks = words(size, 4)
+    f = torch.zeros(size, dtype=torch.float64)
+    f[0], f[-1] = -1, 1
+    table = named_rule(rule, block_alone((2, 2), space.alphabet)).table()
+    kept = ((table @ f)[:, None] * f[blocks]).mean(0)[: 3 if mutant else 4].sum() / (f**2).mean()
+    gap = abs(first.value - math.log2(kept)) / first.error
+    assert (gap > 6) if mutant else (gap < 5)
