@@ -110,15 +110,15 @@ def covered(name: str, paths: Iterator[Path], directory: Path) -> list[Pulls]:
     np.save(directory / "big.npy", big)
     far = WindowData(str(directory / "big.npy"), WINDOW, windows_per_configuration=16)
     truth = far.test_windows()
-    rules = {"full": torch.eye(16), "majority": majority((2, 2)).table()}
+    rules = {"full": None, "majority": majority((2, 2))}
     found = {rule: [] for rule in rules}
     for seed, path in enumerate(paths):
         model, held_out = trained(path, seed, directory)
-        for rule, table in rules.items():
-            bound = held_out_bound(model, held_out, table)
-            own = held_out_information(model, truth, table).value
+        for name_of, rule in rules.items():
+            bound = held_out_bound(model, held_out, rule)
+            own = held_out_information(model, truth, rule).value
             value = bound.information
-            found[rule].append((value.value, bound.statistical, value.error, own))
+            found[name_of].append((value.value, bound.statistical, value.error, own))
     return [p for rule, rows in found.items() for p in pulls_of(f"{name}: {rule}", rows)]
 
 
@@ -135,8 +135,7 @@ def pulls_of(name: str, rows: list[tuple[float, float, float, float]]) -> list[P
 
 def trained(path: Path, seed: int, directory: Path) -> tuple[PosteriorRSMI, HeldOut]:
     """A short training, as a user in a hurry would ask for."""
-    torch.manual_seed(seed)
-    model = PosteriorRSMI(WINDOW, hidden=(32, 32), learning_rate=1e-2)
+    model = PosteriorRSMI(WINDOW, hidden=(32, 32), learning_rate=1e-2, seed=seed)
     data = WindowData(
         str(path), WINDOW, batch_size=1024, steps_per_epoch=25, windows_per_configuration=16,
         seed=seed,
@@ -169,8 +168,7 @@ def one_joint(
     path: Path, seed: int, kind: str, bits: int, directory: Path, exact: Callable[[Tensor], object]
 ) -> tuple[float, float, float]:
     """Bound, error and exact information of one jointly learned rule."""
-    torch.manual_seed(seed)
-    model = JointRSMI(WINDOW, bits, "impose", (32,), 2e-2, kind)
+    model = JointRSMI(WINDOW, 1 << bits, hidden=(32,), learning_rate=2e-2, seed=seed, rule=kind)
     data = WindowData(
         str(path), WINDOW, batch_size=1024, steps_per_epoch=60, windows_per_configuration=8,
         seed=seed,

@@ -23,7 +23,7 @@ def main() -> Measurement:
     pl.seed_everything(1, verbose=False)
     data = WindowData(str(critical_samples(64, 938)), WINDOW, seed=1)
     learned = train(data)
-    rings = data.test_windows().e[::4]
+    rings = 2 * data.test_windows().e[::4] - 1
     posterior = ring_posterior(rings.contiguous(), CRITICAL_COUPLING, (2, 2), 1)
     rule = float(rule_information(posterior, learned.rule.table()))
     _, optimum = best_rule(posterior, z2="impose")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rsmi.information import best_rule, rule_information
 from rsmi.information.assignments import Action
-from rsmi.lattice import Window
+from rsmi.lattice import Window, place
 from rsmi.sampling import CRITICAL_COUPLING
 from rsmi.sampling.exact import ring_posterior
 from rsmi.storage import open_samples
@@ -39,6 +39,6 @@ def posterior(path: Path) -> Tensor:
     """Exact p(v | ring) of windows spread over configurations read from the file."""
     with open_samples(path) as samples:
         spins = samples.read(0, CONFIGURATIONS)
-    _, rings = WINDOW.cut(spins)
+        _, rings = place(WINDOW, samples.space).cut(spins)
     chosen = rings[:, :: rings.shape[1] // WINDOWS].flatten(0, 1).contiguous()
     return ring_posterior(chosen, CRITICAL_COUPLING, (2, 2), WINDOW.buffer)
