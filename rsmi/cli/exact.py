@@ -9,9 +9,9 @@ from torch import Tensor
 
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
-from rsmi.cli.settings import block_for
+from rsmi.cli.settings import Cut
 from rsmi.information.assignments import Z2
-from rsmi.lattice import Alphabet, Window, place
+from rsmi.lattice import Alphabet, place
 from rsmi.lattice.alphabet import SPIN
 from rsmi.learning import block_alone, load_rule, rules_by_name
 from rsmi.learning.settings import OPTIMA
@@ -74,7 +74,10 @@ def main(arguments: Sequence[str]) -> None:
     temperature = CRITICAL if family.has_temperature else None
     temperature = temperature if task.temperature is None else task.temperature
     model = family.built(shape, temperature, task.parameters)
-    space, window = family.space(model), _window(task)
+    space = family.space(model)
+    window = Cut(
+        task.block, task.buffer, task.environment, task.disk, task.ball, task.sites, task.at
+    ).window(space)
     letters, finite = space.alphabet, all(map(math.isfinite, shape))
     n_visible = place(window, space).n_visible if finite else math.prod(window.block)
     rules = _rules(letters.size) if task.rules is None else task.rules
@@ -91,15 +94,6 @@ def main(arguments: Sequence[str]) -> None:
         z2: Z2 = task.z2 or ("impose" if odd else "allow")
         quantities += [_judge(solved, name, tables, symbols, z2) for name in rules_by_name(rules)]
     output.finish(quantities, seed=None)
-
-
-def _window(task: Exact) -> Window:
-    """The block that was asked for, of one kind or another."""
-    other = task.disk is not None or task.ball is not None or task.sites
-    block = (task.block or ()) if other else block_for(task.block, task.shape)
-    return Window(
-        block, task.buffer, task.environment, task.disk, task.ball, tuple(task.sites), task.at
-    )
 
 
 def _rules(letters: int) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from rsmi.cli.configs import Option, options_of, with_config
 from rsmi.errors import InputError, closest, nearest
-from rsmi.learning.settings import RENAMED, renamed
+from rsmi.learning.settings import RENAMED
 from rsmi.sampling.select import AUTO, check_device
 from rsmi.sampling.threads import cores
 
@@ -198,7 +198,7 @@ def _suggest(found: Mapping[str, str | None], options: Mapping[str, Option]) -> 
     typed, dashes = found["typed"], "--" if found["typed"] else ""
     name = typed or found["key"] or f"{found['group']}.{found['option']}"
     if (old := name.rpartition(".")[2]) in RENAMED:
-        return f"the option '{dashes}{name}' has another name now: {renamed(old)}"
+        return f"the option '{dashes}{name}' has another name now: {RENAMED[old]}"
     last = {option.rpartition(".")[2]: option for option in reversed(list(options))}
     # A parser within the parser names the key without its group.
     alone = closest(name.rpartition(".")[2], last)

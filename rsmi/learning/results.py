@@ -22,6 +22,7 @@ from rsmi.learning.settings import (
     MAX_WORDS,
     OPTIMA,
     Learning,
+    Symmetry,
     check_memory_of_learning,
     check_seed,
 )
@@ -29,7 +30,7 @@ from rsmi.learning.store import load_rule, rules_by_name, save_rule
 from rsmi.learning.symmetry import DataSymmetry
 from rsmi.learning.windowed import HeldOut
 from rsmi.sampling import OrderReport
-from rsmi.storage import Samples, samples_of
+from rsmi.storage import Samples, opened
 from rsmi.storage.interface import space_of
 
 Rules = Sequence[str | Path] | Mapping[str, "str | Path | Rule"]
@@ -120,7 +121,7 @@ def learn_rule(
     symbols: int = 2,
     rule: str | nn.Module = "table",
     method: Literal["auto", "posterior", "joint"] = "auto",
-    symmetry: Literal["impose", "allow", "measure", "none"] = "impose",
+    symmetry: Symmetry = "impose",
     seed: int = 0,
     beside: Rules = (),
     chains: int | None = None,
@@ -179,7 +180,7 @@ def learn_rule(
         chosen["rule"] = rule
     settings = Learning.of(chosen)
     check_seed(seed)
-    with _opened(samples, chains, space) as source, _kept(directory) as target:
+    with opened(samples, chains=chains, space=space) as source, _kept(directory) as target:
         session = _Session(source, window, settings, seed, target, progress, network)
         check_memory_of_learning(settings, settings.hidden, session.placement, source.n)
         rules = _named(beside, session.placement, trust=False)
@@ -198,7 +199,7 @@ def value_rules(
     window: Window,
     rules: Rules = (),
     *,
-    symmetry: Literal["impose", "allow", "measure", "none"] = "impose",
+    symmetry: Symmetry = "impose",
     seed: int = 0,
     chains: int | None = None,
     space: Space | str | None = None,
@@ -234,7 +235,7 @@ def value_rules(
     """
     settings = Learning.of({"symmetry": symmetry, "null": False, **options})
     check_seed(seed)
-    with _opened(samples, chains, space) as source, _kept(None) as target:
+    with opened(samples, chains=chains, space=space) as source, _kept(None) as target:
         session = _Session(source, window, settings, seed, target, progress, None)
         check_memory_of_learning(settings, settings.hidden, session.placement, source.n)
         found = _named(rules, session.placement, trust)
@@ -427,17 +428,6 @@ def _named(rules: Rules, placement: Placement, trust: bool) -> dict[str, Rule]:
     for rule in found.values():
         check_fit(rule, placement)
     return found
-
-
-@contextmanager
-def _opened(samples: Any, chains: int | None, space: Space | str | None) -> Iterator[Samples]:
-    """The samples; those that come as a path or an array are closed again."""
-    found = samples_of(samples, chains=chains, space=space)
-    try:
-        yield found
-    finally:
-        if found is not samples:
-            found.close()
 
 
 @contextmanager

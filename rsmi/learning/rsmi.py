@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Literal, Self
+from typing import Self, get_args
 
 import pytorch_lightning as pl
 import torch
@@ -15,7 +15,7 @@ from rsmi.errors import InputError, nearest
 from rsmi.information import best_rule, entropy, predictive_bound, predictive_sums
 from rsmi.information.assignments import Action
 from rsmi.lattice import Placement, Window, word_index, words
-from rsmi.learning.equivariance import block_symmetries, make_images, symbol_action
+from rsmi.learning.equivariance import Use, block_symmetries, make_images, symbol_action
 from rsmi.learning.predictor import Predictor
 from rsmi.learning.rules import (
     MAX_SYMBOLS,
@@ -26,14 +26,11 @@ from rsmi.learning.rules import (
     most_probable,
     orientation,
 )
-from rsmi.learning.settings import MAX_WORDS
+from rsmi.learning.settings import MAX_WORDS, OPTIMA, RuleKind, Symmetry
 from rsmi.learning.trainable import make_rule
 from rsmi.learning.windowed import WindowedData
 
 Batch = tuple[Tensor, Tensor]
-Symmetry = Literal["impose", "allow", "measure", "none"]
-PointGroup = Literal["impose", "allow", "measure"]
-RuleKind = Literal["table", "linear", "mlp", "conv"]
 
 _RULE_WINDOWS = 16384  # environments from which the best rule is derived
 _TINY = 1e-30
@@ -75,14 +72,14 @@ class RSMI(pl.LightningModule):
         window: Window,
         symbols: int = 2,
         symmetry: Symmetry = "impose",
-        point_group: PointGroup = "allow",
+        point_group: Use = "allow",
         hidden: Sequence[int] = (64, 64),
         learning_rate: float = 4e-3,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        _check_choice("symmetry", symmetry, ("impose", "allow", "measure", "none"))
-        _check_choice("point_group", point_group, ("impose", "allow", "measure"))
+        _check_choice("symmetry", symmetry, get_args(Symmetry))
+        _check_choice("point_group", point_group, get_args(Use))
         if not 2 <= symbols <= MAX_SYMBOLS:
             raise InputError(f"symbols is {symbols}; expected 2 to {MAX_SYMBOLS}")
         self.window, self.symbols = window, symbols
@@ -172,13 +169,18 @@ class RSMI(pl.LightningModule):
         return self.symmetry == "impose"
 
     @property
-    def _use(self) -> PointGroup:
+    def _use(self) -> Use:
         return "impose" if self.imposes else "allow"
+
+    @property
+    def _names_given(self) -> bool:
+        """Whether the symmetry that is imposed leaves nothing of a symbol's name to choose."""
+        return self.imposes and len(self.placement.space.alphabet.symmetries) > 2
 
     @property
     def target(self) -> str:
         """Name under `information.exact` of the largest value that validation can reach."""
-        return "optimum" if self.imposes else "optimum_any"
+        return OPTIMA[self._use]
 
     def _build(self, data: WindowedData) -> None:
         raise NotImplementedError
@@ -327,7 +329,7 @@ class PosteriorRSMI(RSMI):
         action = Action(self._state(images(self.words)), images.symbols)
         table, _ = best_rule(posterior, n_symbols=self.symbols, z2=action)
         alphabet = self.placement.space.alphabet
-        if not (self.imposes and len(alphabet.symmetries) > 2):  # else its names are given
+        if not self._names_given:
             table = table[:, orientation(table, self.words, alphabet)]
         rows = _extended(table, self.words, self.number, alphabet.size)
         self._rule = TableRule(alphabet, rows, self.window.block)
@@ -362,7 +364,7 @@ class JointRSMI(RSMI):
         window: Window,
         symbols: int = 2,
         symmetry: Symmetry = "impose",
-        point_group: PointGroup = "allow",
+        point_group: Use = "allow",
         hidden: Sequence[int] = (64, 64),
         learning_rate: float = 4e-3,
         seed: int = 0,
@@ -371,7 +373,7 @@ class JointRSMI(RSMI):
         symbols = rule.n_symbols if isinstance(rule, Rule) else symbols
         super().__init__(window, symbols, symmetry, point_group, hidden, learning_rate, seed)
         if isinstance(rule, str):
-            _check_choice("rule", rule, ("table", "linear", "mlp", "conv"))
+            _check_choice("rule", rule, get_args(RuleKind))
         self._kind = [rule]  # in a list, so that a network is not taken for a part of this one
 
     def _build(self, data: WindowedData) -> None:
@@ -407,7 +409,7 @@ class JointRSMI(RSMI):
         if self.fixed:
             return
         hard = self.filter.hardened()
-        if not (self.imposes and len(alphabet.symmetries) > 2):  # else its names are given
+        if not self._names_given:
             with torch.no_grad():
                 self.naming.copy_(orientation(hard.log_prob(v).exp(), v, alphabet))
         self._rule = hard.renamed(self.naming.tolist())

@@ -8,11 +8,22 @@ from typing import Any, Literal, Protocol
 
 from rsmi.errors import InputError, nearest
 from rsmi.lattice import Placement
+from rsmi.learning.equivariance import Use
 from rsmi.learning.rules import MAX_SYMBOLS
 from rsmi.storage.room import check_memory
 
-RENAMED = ("n_hidden", "z2", "filter")
-"""Options of version 0.1.0."""
+Symmetry = Literal["impose", "allow", "measure", "none"]
+"""What becomes of the symmetry of the letters."""
+
+RuleKind = Literal["table", "linear", "mlp", "conv"]
+"""Trainable rules by name."""
+
+RENAMED = {
+    "n_hidden": "symbols, of which k coarse bits make 2**k",
+    "z2": "symmetry, which is impose or allow as before, or measure or none",
+    "filter": "rule, which is table or linear as before, or mlp or conv",
+}
+"""Options of version 0.1.0, and what to write instead."""
 
 OPTIMA = {"impose": "optimum", "allow": "optimum_any"}
 """Names of the largest information: of rules that commute with the letters' symmetry, of any."""
@@ -54,9 +65,9 @@ class Learning:
 
     method: Literal["auto", "posterior", "joint"] = "auto"
     symbols: int = 2
-    symmetry: Literal["impose", "allow", "measure", "none"] = "impose"
-    point_group: Literal["impose", "allow", "measure"] = "allow"
-    rule: Literal["table", "linear", "mlp", "conv"] = "table"
+    symmetry: Symmetry = "impose"
+    point_group: Use = "allow"
+    rule: RuleKind = "table"
     hidden: tuple[int, ...] = (64, 64)
     learning_rate: float = 4e-3
     batch_size: int = 2048
@@ -96,7 +107,7 @@ class Learning:
         known = [field.name for field in fields(cls)]
         for name in options:
             if name in RENAMED:
-                raise InputError(f"the option {name!r} has another name now: {renamed(name)}")
+                raise InputError(f"the option {name!r} has another name now: {RENAMED[name]}")
             if name not in known:
                 raise InputError(
                     f"there is no option {name!r}; {nearest(name, known)}expected one of "
@@ -151,16 +162,3 @@ def check_memory_of_learning(
     }
     largest = max(needed, key=lambda name: needed[name])
     check_memory(sum(needed.values()), "learning", f"lower {largest}")
-
-
-def renamed(name: str) -> str:
-    """What to write instead of an option of version 0.1.0.
-
-    >>> renamed("z2")
-    'symmetry, which is impose or allow as before, or measure or none'
-    """
-    return {
-        "n_hidden": "symbols, of which k coarse bits make 2**k",
-        "z2": "symmetry, which is impose or allow as before, or measure or none",
-        "filter": "rule, which is table or linear as before, or mlp or conv",
-    }[name]

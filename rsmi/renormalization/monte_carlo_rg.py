@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -26,7 +27,7 @@ from rsmi.renormalization.stream import IteratedRule, Source, accumulate
 from rsmi.renormalization.verdict import Told, copies, judge
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.threads import cores
-from rsmi.storage import check_source, samples_of
+from rsmi.storage import check_source, opened
 
 _SAMPLES_PER_COUPLING = 20
 _LEAST_STEPS = 3  # where corrections shrink slowly, so that a truncation error can be stated
@@ -82,41 +83,51 @@ def renormalise(
 
     Source: R. H. Swendsen (1979), Phys. Rev. Lett. 42, 859.
     """
-    source = cast(Source, samples) if hasattr(samples, "read") else samples_of(samples)
-    space = _space(source)
-    order = check_source(source)  # what its axes are comes before what a block is
-    chosen = find_rule(rule, space, block, trust=trust)
-    iterated = _iterated(chosen, space, seed)
-    critical = getattr(source, "critical", None)
-    omega = _omega(critical, space)
-    shapes = _shapes(space.cells, chosen.block, levels, slow=omega is not None)
-    bases = _bases(reach, space, {"even": n_even, "odd": n_odd})
-    _check_amount(len(source), source.chains, max(map(len, bases.values())), blocks)
-    blocks = min(blocks, order.blocks)
-    steps, threads = len(shapes) - 1, workers or cores()
-    rows = _rows(source, space)
-    moments = accumulate(
-        rows, iterated, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
-    )
-    scans = _scans(moments, chosen.block[0])
-    found = exponents_of(scans["even"], scans["odd"], len(space.cells), omega)
-    told = Told.of(source, critical, omega)
-    verdict = judge(scans, moments, found, copies(chosen), told)
-    used, entries = len(moments["even"].count), scans["even"] + scans["odd"]
-    known, remark = known_exponents(source)
-    return MCRGResult(
-        rule_name(rule),
-        shapes,
-        bases,
-        entries,
-        verdict,
-        order.n,
-        used,
-        order,
-        omega,
-        known,
-        remark,
-    )
+    with _source(samples) as source:
+        space = _space(source)
+        order = check_source(source)  # what its axes are comes before what a block is
+        chosen = find_rule(rule, space, block, trust=trust)
+        iterated = _iterated(chosen, space, seed)
+        critical = getattr(source, "critical", None)
+        omega = _omega(critical, space)
+        shapes = _shapes(space.cells, chosen.block, levels, slow=omega is not None)
+        bases = _bases(reach, space, {"even": n_even, "odd": n_odd})
+        _check_amount(len(source), source.chains, max(map(len, bases.values())), blocks)
+        blocks = min(blocks, order.blocks)
+        steps, threads = len(shapes) - 1, workers or cores()
+        rows = _rows(source, space)
+        moments = accumulate(
+            rows, iterated, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
+        )
+        scans = _scans(moments, chosen.block[0])
+        found = exponents_of(scans["even"], scans["odd"], len(space.cells), omega)
+        told = Told.of(source, critical, omega)
+        verdict = judge(scans, moments, found, copies(chosen), told)
+        used, entries = len(moments["even"].count), scans["even"] + scans["odd"]
+        known, remark = known_exponents(source)
+        return MCRGResult(
+            rule_name(rule),
+            shapes,
+            bases,
+            entries,
+            verdict,
+            order.n,
+            used,
+            order,
+            omega,
+            known,
+            remark,
+        )
+
+
+@contextmanager
+def _source(samples: object) -> Iterator[Source]:
+    """Whatever can be read as it is; else samples, closed again."""
+    if hasattr(samples, "read"):
+        yield cast(Source, samples)
+        return
+    with opened(samples) as found:
+        yield found
 
 
 def find_rule(

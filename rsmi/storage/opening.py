@@ -2,7 +2,8 @@
 
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -148,6 +149,28 @@ def samples_of(
     if isinstance(found, ArraySamples):
         found.space  # noqa: B018, asks what is left open
     return found
+
+
+@contextmanager
+def opened(
+    source: object, *, chains: int | None = None, space: Described | None = None
+) -> Iterator[Samples]:
+    """Configurations for the time of a block; what was not open before is closed again.
+
+    Args:
+        source: As in `samples_of`.
+        chains: As in `samples_of`.
+        space: As in `samples_of`.
+
+    Raises:
+        InputError: As `samples_of`.
+    """
+    found = samples_of(source, chains=chains, space=space)
+    try:
+        yield found
+    finally:
+        if found is not source:
+            found.close()
 
 
 def _said(
