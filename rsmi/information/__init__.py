@@ -12,6 +12,7 @@ from rsmi.information.estimators import (
     range_bins,
     renyi_information,
 )
+from rsmi.information.fitting import CURVES, FEATURES, CurveFit, Feature, fit_curves, locate
 from rsmi.information.optimum import best_rule
 from rsmi.information.outcome import Outcome, Sheet, quantity_sheet
 from rsmi.information.predictive import (
@@ -25,7 +26,11 @@ from rsmi.information.predictive import (
 from rsmi.information.quantity import Plain, Quantity
 
 __all__ = [
+    "CURVES",
+    "FEATURES",
+    "CurveFit",
     "Estimate",
+    "Feature",
     "Kind",
     "Outcome",
     "Plain",
@@ -37,12 +42,14 @@ __all__ = [
     "block_sums",
     "bootstrap_error",
     "entropy",
+    "fit_curves",
     "fixed_width_bins",
     "format_with_error",
     "infonce",
     "infonce_ceiling",
     "kernel_density_information",
     "leave_one_out",
+    "locate",
     "mutual_information",
     "nearest_neighbour_information",
     "predictive_bound",
