@@ -19,6 +19,7 @@ from rsmi.learning.classical import (
     usual_rules,
 )
 from rsmi.learning.equivariance import Equivariance
+from rsmi.learning.exact import SolvedRules, solve_rules
 from rsmi.learning.rules import HardRule, Rule, TableRule, measure_symmetry, orientation
 from rsmi.learning.settings import Learning
 from rsmi.learning.store import (
@@ -79,6 +80,7 @@ __all__ = [
     "PosteriorRSMI",
     "Rule",
     "RuleValues",
+    "SolvedRules",
     "StreamingWindowData",
     "TableRule",
     "TrainableTable",
@@ -102,6 +104,7 @@ __all__ = [
     "rule_name",
     "rules_by_name",
     "save_rule",
+    "solve_rules",
     "usual_rules",
     "value_rules",
 ]

@@ -14,12 +14,7 @@ ROOMS = ("storage", "learning", "renormalization", "layers", "report", "cli")
 MODULES = {"ising", "potts", "dimers", "graphs", "quantum", "mazes", "maze_sampler"}
 CLASSES = {kind.__name__ for family in families.values() for kind in family.classes}
 ALLOWED = {
-    "storage/recipe.py": "the model of a recipe that names none",
-    "storage/recorded.py": "files without a recipe hold Ising spins, since version 0.1.0",
-    "storage/generator.py": "the one model whose energy is written for somebody's own sampler",
     "storage/mcising.py": "a file format of another program, which holds Ising spins alone",
-    "cli/exact.py": "the model of a command that names none",
-    "layers/physics.py": "functions that make inputs of one model, and are called after it",
 }
 
 
