@@ -37,7 +37,7 @@ from rsmi.learning.predictor import MEMBERS
 from rsmi.learning.results import bounded
 from rsmi.learning.rsmi import RSMI
 from rsmi.learning.settings import check_memory_of_learning
-from rsmi.report.result import RULE_NAME
+from rsmi.runs.result import RULE_NAME
 from rsmi.storage import check_lattice
 from rsmi.storage.interface import space_of
 
