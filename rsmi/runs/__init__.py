@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rsmi.learning.settings import Learning
-    from rsmi.runs.result import SCHEMA, Result, read_result, result_has_digest
     from rsmi.runs.pipeline import Plan, RunResult, plan, run
+    from rsmi.runs.result import SCHEMA, Result, read_result, result_has_digest
     from rsmi.runs.settings import Cut, Execution, Exponents, ExponentsTask, Information, Run
     from rsmi.storage import SampleRecipe, Selection
 
