@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
-from rsmi.cli.settings import Cut
 from rsmi.learning import solve_rules
+from rsmi.runs.settings import Cut
 from rsmi.sampling.families import DEFAULT, System
 
 DESCRIPTION = "Exact real-space mutual information of any rule, by enumeration or transfer matrix."
