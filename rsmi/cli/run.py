@@ -13,6 +13,7 @@ from rsmi.errors import AnalysisError, InputError, RsmiError
 from rsmi.lattice import Alphabet, Placement, Space, Window, place
 from rsmi.learning import (
     LearnedRule,
+    Refused,
     learn_rule,
     load_rule,
     rule_name,
@@ -54,6 +55,7 @@ class Pipeline:
         self.directory = Path(str(execution.out))
         self.output = Output("run", task, self.directory, execution.resume)
         self.quantities: list[Quantity] = []
+        self.refused: Refused | None = None
 
     def run(self) -> None:
         """Carry out all steps."""
@@ -68,6 +70,8 @@ class Pipeline:
         with self.output.stage("figures", "Drawing"), self.task.select.open(source) as samples:
             write_pictures(self.directory, samples, learned, flows, result, self.output.say)
         self.output.say(self.directory / "report.html")
+        if self.refused:
+            raise self.refused
         _check_flows(flows)
 
     def _samples(self) -> Path:
@@ -84,16 +88,19 @@ class Pipeline:
         task = self.task
         text = f"Learning a rule for {self.window}"
         with self.output.stage("learning", text), task.select.open(source) as samples:
-            learned = learn_rule(
-                samples,
-                self.window,
-                seed=task.seed,
-                beside=usual_rules(space_of(samples).alphabet),
-                directory=self.directory,
-                progress=self.output.console.is_terminal,
-                say=self.output.say,
-                **vars(task.learning),
-            )
+            try:
+                learned = learn_rule(
+                    samples,
+                    self.window,
+                    seed=task.seed,
+                    beside=usual_rules(space_of(samples).alphabet),
+                    directory=self.directory,
+                    progress=self.output.console.is_terminal,
+                    say=self.output.say,
+                    **vars(task.learning),
+                )
+            except Refused as refused:  # the run goes on, and fails when all is written
+                learned, self.refused = refused.found, refused
         for note in learned.notes:
             self.output.say(note)
         learned.save(self.directory / RULE_NAME)

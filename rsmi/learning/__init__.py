@@ -43,14 +43,14 @@ from rsmi.learning.trainable import (
 if TYPE_CHECKING:
     from rsmi.learning.data import WindowData
     from rsmi.learning.learn import Learned, make_trainer
-    from rsmi.learning.results import LearnedRule, RuleValues, learn_rule, value_rules
+    from rsmi.learning.results import LearnedRule, Refused, RuleValues, learn_rule, value_rules
     from rsmi.learning.rsmi import JointRSMI, PosteriorRSMI
     from rsmi.learning.streaming import StreamingWindowData
 
 _TRAINING = {
     "data": ("WindowData",),
     "learn": ("Learned", "make_trainer"),
-    "results": ("LearnedRule", "RuleValues", "learn_rule", "value_rules"),
+    "results": ("LearnedRule", "Refused", "RuleValues", "learn_rule", "value_rules"),
     "rsmi": ("JointRSMI", "PosteriorRSMI"),
     "streaming": ("StreamingWindowData",),
 }
@@ -77,6 +77,7 @@ __all__ = [
     "MLPRule",
     "NetworkRule",
     "PosteriorRSMI",
+    "Refused",
     "Rule",
     "RuleValues",
     "StreamingWindowData",

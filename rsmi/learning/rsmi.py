@@ -7,7 +7,6 @@ from typing import Self, get_args
 
 import pytorch_lightning as pl
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -35,6 +34,7 @@ Batch = tuple[Tensor, Tensor]
 _RULE_WINDOWS = 16384  # environments from which the best rule is derived
 _TINY = 1e-30
 _CHUNK = 4096  # words compared at once with those that came
+_ANEW = 104729  # between the seeds of a module and of the one that judges its rule
 _SOFT = 0.6  # share of a joint training in which the rule may still change
 
 
@@ -120,6 +120,15 @@ class RSMI(pl.LightningModule):
 
     def settle(self, v: Tensor, e: Tensor) -> None:
         """Find the hard rule of the trained module, given held-out windows (n, n_v), (n, n_e)."""
+        raise NotImplementedError
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the predictor learns together with a rule, which another one has to value."""
+        return False
+
+    def judge(self) -> "RSMI":
+        """A fresh module whose predictor values the frozen hard rule."""
         raise NotImplementedError
 
     def predictions(self, rule: Rule | None, e: Tensor) -> Tensor:
@@ -396,6 +405,18 @@ class JointRSMI(RSMI):
         """Whether the rule stays as it is."""
         return isinstance(self._kind[0], Rule)
 
+    @property
+    def chooses(self) -> bool:
+        """Whether the rule is learned too."""
+        return not self.fixed
+
+    def judge(self) -> "JointRSMI":
+        """A fresh module for the frozen hard rule."""
+        return JointRSMI(
+            self.window, self.symbols, self.symmetry, self.point_group, self.hidden,
+            self.learning_rate, self.seed + _ANEW, self.rule(),
+        )  # fmt: skip
+
     def train(self, mode: bool = True) -> Self:
         """Train the predictor; a rule that stays as it is answers as it would without it."""
         super().train(mode)
@@ -441,7 +462,7 @@ class JointRSMI(RSMI):
 
     def _mean(self, p: Tensor) -> Tensor:
         """Mean over the windows of all devices: an entropy of parts is not the whole's."""
-        if not (dist.is_available() and dist.is_initialized()):
+        if self.trainer.world_size == 1:
             return p.mean(0)
         means = self.all_gather(p.mean(0), sync_grads=True)
         assert isinstance(means, Tensor)
