@@ -16,8 +16,10 @@ from rsmi.lattice import Placement, Space, Window, place
 from rsmi.learning.conditionals import ExactConditionals
 from rsmi.learning.data import WindowData
 from rsmi.learning.held_out import Bound, check_bound, held_out_bound, null_reason
+from rsmi.learning.joint import JointRSMI
 from rsmi.learning.learn import Learned, curve, fit_best, learn, make_trainer
-from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI, ceiling
+from rsmi.learning.posterior import PosteriorRSMI
+from rsmi.learning.rsmi import RSMI, ceiling
 from rsmi.learning.rules import Rule, check_fit, measure_symmetry
 from rsmi.learning.settings import (
     MAX_WORDS,
@@ -85,9 +87,15 @@ class LearnedRule(Learned, Outcome):
             )
         return _referred([*found, *self.beside])
 
-    def refusal(self) -> str:
-        """Why the value is none that one can quote; empty where nothing speaks against it."""
-        return "" if self.null is None else null_reason(self.null.information)
+    def check(self) -> None:
+        """Refuse a value that one cannot quote.
+
+        Raises:
+            Refused: Where the null is not 0 within three errors.
+        """
+        reason = "" if self.null is None else null_reason(self.null.information)
+        if reason:
+            raise Refused(reason, self)
 
     def save(self, directory: str | Path) -> None:
         """Write the rule with what is recorded of it, see `rsmi.learning.save_rule`."""
@@ -218,8 +226,7 @@ def learn_rule(
             notes=tuple(notes),
             card=session.card(learned),
         )
-        if reason := found.refusal():
-            raise Refused(reason, found)
+        found.check()
         return found
 
 
