@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from rsmi.learning.joint import JointRSMI
     from rsmi.learning.learn import Learned, make_trainer
     from rsmi.learning.posterior import PosteriorRSMI
-    from rsmi.learning.results import LearnedRule, RuleValues, learn_rule, value_rules
+    from rsmi.learning.results import LearnedRule, Refused, RuleValues, learn_rule, value_rules
     from rsmi.learning.streaming import StreamingWindowData
 
 _TRAINING = {
@@ -54,7 +54,7 @@ _TRAINING = {
     "joint": ("JointRSMI",),
     "learn": ("Learned", "make_trainer"),
     "posterior": ("PosteriorRSMI",),
-    "results": ("LearnedRule", "RuleValues", "learn_rule", "value_rules"),
+    "results": ("LearnedRule", "Refused", "RuleValues", "learn_rule", "value_rules"),
     "streaming": ("StreamingWindowData",),
 }
 
@@ -80,6 +80,7 @@ __all__ = [
     "MLPRule",
     "NetworkRule",
     "PosteriorRSMI",
+    "Refused",
     "Rule",
     "RuleValues",
     "SolvedRules",
