@@ -11,7 +11,7 @@ from scipy.optimize import least_squares
 from scipy.stats import chi2 as chi2_distribution
 
 from rsmi.errors import AnalysisError, InputError, nearest
-from rsmi.information.estimate import Estimate
+from rsmi.information.number import Estimate
 
 Numbers = NDArray[np.float64]
 _STEP = 1e-3
