@@ -9,13 +9,13 @@ from torch import Tensor
 
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
-from rsmi.cli.settings import Cut
 from rsmi.information.assignments import Z2
 from rsmi.lattice import Alphabet, place
 from rsmi.lattice.alphabet import SPIN
 from rsmi.learning import block_alone, load_rule, rules_by_name
 from rsmi.learning.settings import OPTIMA
 from rsmi.report import Quantity
+from rsmi.runs.settings import Cut
 from rsmi.sampling.exact import WindowPosterior
 from rsmi.sampling.families import find_family
 from rsmi.sampling.families.interface import CRITICAL

@@ -3,8 +3,7 @@
 from rsmi.information.bootstrap import block_labels, block_sums, bootstrap_error
 from rsmi.information.contrastive import infonce, infonce_ceiling, leave_one_out
 from rsmi.information.discrete import entropy, mutual_information, rule_information
-from rsmi.information.estimate import Estimate, Kind, format_with_error
-from rsmi.information.estimators import (
+from rsmi.information.estimators.density import (
     binned_information,
     fixed_width_bins,
     kernel_density_information,
@@ -12,6 +11,7 @@ from rsmi.information.estimators import (
     range_bins,
     renyi_information,
 )
+from rsmi.information.number import Estimate, Kind, format_with_error
 from rsmi.information.optimum import best_rule
 from rsmi.information.outcome import Outcome, Sheet, quantity_sheet
 from rsmi.information.predictive import (

@@ -42,16 +42,18 @@ from rsmi.learning.trainable import (
 
 if TYPE_CHECKING:
     from rsmi.learning.data import WindowData
+    from rsmi.learning.joint import JointRSMI
     from rsmi.learning.learn import Learned, make_trainer
+    from rsmi.learning.posterior import PosteriorRSMI
     from rsmi.learning.results import LearnedRule, RuleValues, learn_rule, value_rules
-    from rsmi.learning.rsmi import JointRSMI, PosteriorRSMI
     from rsmi.learning.streaming import StreamingWindowData
 
 _TRAINING = {
     "data": ("WindowData",),
+    "joint": ("JointRSMI",),
     "learn": ("Learned", "make_trainer"),
+    "posterior": ("PosteriorRSMI",),
     "results": ("LearnedRule", "RuleValues", "learn_rule", "value_rules"),
-    "rsmi": ("JointRSMI", "PosteriorRSMI"),
     "streaming": ("StreamingWindowData",),
 }
 

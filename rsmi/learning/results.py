@@ -15,8 +15,10 @@ from rsmi.lattice import Placement, Space, Window, place
 from rsmi.learning.conditionals import ExactConditionals
 from rsmi.learning.data import WindowData
 from rsmi.learning.held_out import Bound, check_bound, held_out_bound
+from rsmi.learning.joint import JointRSMI
 from rsmi.learning.learn import Learned, curve, fit_best, learn, make_trainer
-from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI, ceiling
+from rsmi.learning.posterior import PosteriorRSMI
+from rsmi.learning.rsmi import RSMI, ceiling
 from rsmi.learning.rules import Rule, check_fit, measure_symmetry
 from rsmi.learning.settings import (
     MAX_WORDS,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rsmi.errors import InputError
-from rsmi.information.estimate import Estimate
+from rsmi.information.number import Estimate
 
 MAX_COLUMNS = 8
 """Columns that the nearest-neighbour estimator takes."""

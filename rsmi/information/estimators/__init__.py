@@ -1,0 +1,1 @@
+"""Estimators of mutual information from rows: one registry, one face."""
