@@ -91,16 +91,23 @@ class ScalingResult(Outcome):
             size = joined.points[0].size
             for name, function in _PEAKS.items():
                 if (peak := _peak(joined, function)) is not None:
-                    about = {"size": size, "height": str(peak[1])}
-                    found.append(Quantity.of(f"scaling.maximum.{name}", peak[0], **about))
+                    where, height = peak
+                    found.append(
+                        Quantity.of(f"scaling.maximum.{name}", where, size=size, height=str(height))
+                    )
         return found
 
     def _measured(self) -> list[Quantity]:
         found = []
         for point in self.points:
-            about = {"size": point.size, "temperature": point.temperature}
-            values = point.estimates() | {"tau_int": point.memory}
-            found += [Quantity.of(f"scaling.point.{n}", v, **about) for n, v in values.items()]
+            exact = {} if point.exact_energy is None else {"energy": point.exact_energy}
+            found += [
+                Quantity.of(
+                    f"scaling.point.{name}", value, exact.get(name), size=point.size,
+                    temperature=point.temperature,
+                )
+                for name, value in (point.estimates() | {"tau_int": point.memory}).items()
+            ]  # fmt: skip
         return found
 
     def sheets(self) -> list[Sheet]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -93,7 +94,7 @@ def fit_transition(points: Sequence[Point]) -> ScalingFit:
         AnalysisError: Where no fit describes the data.
     """
     _check(points)
-    data = [_Datum.of(p, p.cumulant_and_length) for p in points]
+    data = _Data.of(points, lambda means, point: point.cumulant_and_length(means))
     return _collapse(data, _begin(data))
 
 
@@ -112,40 +113,51 @@ def fit_amplitude(
     Raises:
         AnalysisError: Where no fit describes the data.
     """
-    data = [_Datum.of(p, lambda m, p=p: np.log(amplitude(m, p))[..., None]) for p in points]  # type: ignore[misc]
+    data = _Data.of(points, lambda means, point: np.log(amplitude(means, point))[..., None])
     return _collapse(data, transition.parameters[:2], transition)
 
 
-def _collapse(
-    data: Sequence["_Datum"], begun: Array, transition: ScalingFit | None = None
-) -> ScalingFit:
+def _collapse(data: "_Data", begun: Array, transition: ScalingFit | None = None) -> ScalingFit:
     fits = (choice.fit(begun) for choice in _choices(data, begun, transition))
-    return _averaged([fit for fit in fits if fit is not None], len(data))
+    return _averaged([fit for fit in fits if fit is not None], len(data.sizes))
 
 
 @dataclass(frozen=True)
-class _Datum:
-    """What is fitted at one point: y (p,), whitened by W (p, p), with W cov W^T = 1."""
+class _Data:
+    """What is fitted: L (n,), T (n,), y (n, p), and W (n, p, p) with W cov W^T = 1."""
 
-    size: float
-    temperature: float
+    sizes: Array
+    temperatures: Array
     values: Array
-    whitener: Array
-    blocks: int
+    whiteners: Array
 
     @classmethod
-    def of(cls, point: Point, observed: Callable[[Array], Array]) -> "_Datum":
-        values, covariance = point.jackknife(observed)
-        p, b = len(values), point.blocks
-        # The inverse of a measured covariance is too large by this factor: Hartlap, Simon and
-        # Schneider (2007), astro-ph/0608064.
-        root = np.linalg.cholesky(covariance * (b - 1) / (b - p - 2))
-        whitener = np.linalg.inv(root)
-        return cls(point.size, point.temperature, values, np.asarray(whitener), b)
+    def of(cls, points: Sequence[Point], observed: Callable[[Array, Point], Array]) -> "_Data":
+        found = [
+            _whitened(*point.jackknife(lambda means, own=point: observed(means, own)), point.blocks)  # type: ignore[misc]
+            for point in points
+        ]
+        sizes = np.array([point.size for point in points])
+        temperatures = np.array([point.temperature for point in points])
+        return cls(sizes, temperatures, *map(np.array, zip(*found, strict=True)))
 
-    def reduced(self, critical: float) -> float:
-        """(T - T_c) / T_c."""
-        return self.temperature / critical - 1
+    def where(self, kept: NDArray[np.bool_]) -> "_Data":
+        """Some of the points."""
+        return _Data(*(part[kept] for part in vars(self).values()))
+
+    def scaled(self, critical: float, inverse_nu: float) -> Array:
+        """x (n,)."""
+        return np.asarray((self.temperatures / critical - 1) * self.sizes**inverse_nu)
+
+
+def _whitened(values: Array, covariance: Array, blocks: int) -> tuple[Array, Array]:
+    """The values, and the inverse root of their covariance.
+
+    The inverse of a measured covariance is too large by a factor: Hartlap, Simon and Schneider
+    (2007), astro-ph/0608064.
+    """
+    spread = (blocks - 1) / (blocks - len(values) - 2)
+    return values, np.asarray(np.linalg.inv(np.linalg.cholesky(covariance * spread)))
 
 
 @dataclass(frozen=True)
@@ -174,7 +186,7 @@ class _Choice:
     With a transition the data are one amplitude, and the transition's T_c and 1 / nu two more.
     """
 
-    data: tuple[_Datum, ...]
+    data: _Data
     order: int
     corrected: bool
     total: int
@@ -182,30 +194,32 @@ class _Choice:
 
     @property
     def _observables(self) -> int:
-        return len(self.data[0].values)
+        return int(self.data.values.shape[1])
 
     @property
     def _n_data(self) -> int:
-        return len(self.data) * self._observables + 2 * (self.transition is not None)
+        return int(self.data.values.size) + 2 * (self.transition is not None)
 
     @property
     def _n_parameters(self) -> int:
         linear = self._observables * (self.order + 1 + self.corrected)
         return linear + 2 + self.corrected + (self.transition is not None)
 
-    def _design(self, theta: Array) -> tuple[Array, Array]:
-        """Whitened data (n p,) and the columns (n p, k) that they are a sum of."""
-        rows, values = [], []
-        for datum in self.data:
-            x = datum.reduced(theta[0]) * datum.size ** theta[1]
-            basis = x ** np.arange(self.order + 1)
-            if self.corrected:
-                basis = np.append(basis, datum.size ** -theta[2])
-            if self.transition is not None:
-                basis = np.append(basis, math.log(datum.size))
-            rows.append(datum.whitener @ np.kron(np.eye(self._observables), basis))
-            values.append(datum.whitener @ datum.values)
-        return np.concatenate(values), np.vstack(rows)
+    @cached_property
+    def _target(self) -> Array:
+        """Whitened data (n p,)."""
+        return np.einsum("npq,nq->np", self.data.whiteners, self.data.values).ravel()
+
+    def _columns(self, theta: Array) -> Array:
+        """Whitened columns (n p, k) that the data are a sum of."""
+        sizes, p = self.data.sizes, self._observables
+        basis = [self.data.scaled(theta[0], theta[1]) ** k for k in range(self.order + 1)]
+        if self.corrected:
+            basis.append(sizes ** -theta[2])
+        if self.transition is not None:
+            basis.append(np.log(sizes))
+        rows = np.einsum("npq,nk->npqk", self.data.whiteners, np.stack(basis, 1))
+        return np.asarray(rows.reshape(len(sizes) * p, -1))
 
     def _before(self, theta: Array) -> Array:
         """How far T_c and 1 / nu are from the transition, in its errors."""
@@ -216,9 +230,12 @@ class _Choice:
 
     def _solved(self, theta: Array) -> tuple[Array, Array]:
         """The best coefficients for these T_c, 1 / nu and omega, and the residuals."""
-        values, columns = self._design(theta)
-        coefficients = np.linalg.lstsq(columns, values, rcond=None)[0]
-        return coefficients, np.append(values - columns @ coefficients, self._before(theta))
+        columns = self._columns(theta)
+        coefficients = np.asarray(np.linalg.lstsq(columns, self._target, rcond=None)[0], float)
+        return coefficients, self._residuals(columns, theta, coefficients)
+
+    def _residuals(self, columns: Array, theta: Array, coefficients: Array) -> Array:
+        return np.append(self._target - columns @ coefficients, self._before(theta))
 
     def fit(self, begun: Array) -> "_Fit | None":
         """The least chi^2; None where the data do not decide the parameters."""
@@ -233,8 +250,8 @@ class _Choice:
             return None
 
     def _bounds(self) -> tuple[Array, Array]:
-        temperatures = [datum.temperature for datum in self.data]
-        low, high = [min(temperatures), 0.1], [max(temperatures), 6.0]
+        temperatures = self.data.temperatures
+        low, high = [temperatures.min(), 0.1], [temperatures.max(), 6.0]
         if self.corrected:
             low, high = [*low, _OMEGAS[0]], [*high, _OMEGAS[1]]
         return np.array(low), np.array(high)
@@ -243,56 +260,46 @@ class _Choice:
         coefficients, residuals = self._solved(theta)
         slopes = [self._slope(theta, i, coefficients) for i in range(len(theta))]
         linear = np.zeros((len(residuals), len(coefficients)))
-        linear[: len(linear) - len(self._before(theta))] = -self._design(theta)[1]
+        linear[: len(linear) - len(self._before(theta))] = -self._columns(theta)
         jacobian = np.column_stack([*slopes, linear])
         covariance = np.linalg.pinv(jacobian.T @ jacobian)
         kept = [0, 1] + [jacobian.shape[1] - 1] * (self.transition is not None)
-        cut = (self.total - len(self.data)) * self._observables
+        cut = (self.total - len(self.data.sizes)) * self._observables
         return _Fit(
             np.append(theta, coefficients)[kept], covariance[np.ix_(kept, kept)],
             float(residuals @ residuals), self._n_data, self._n_parameters, cut,
-            tuple(sorted({datum.size for datum in self.data})), self.corrected,
+            tuple(np.unique(self.data.sizes).tolist()), self.corrected,
         )  # fmt: skip
 
     def _slope(self, theta: Array, i: int, coefficients: Array) -> Array:
         """How the residuals change with one parameter at fixed coefficients."""
         step = np.zeros_like(theta)
         step[i] = 1e-6 * max(abs(theta[i]), 1e-3)
-
-        def residuals(at: Array) -> Array:
-            values, columns = self._design(at)
-            return np.append(values - columns @ coefficients, self._before(at))
-
-        return np.asarray((residuals(theta + step) - residuals(theta - step)) / (2 * step[i]))
-
-
-def _choices(
-    data: Sequence[_Datum], begun: Array, transition: ScalingFit | None
-) -> Iterator[_Choice]:
-    """All that is averaged over: at least three sizes, within a window of x."""
-    sizes = sorted({datum.size for datum in data})
-    reach = [abs(datum.reduced(begun[0])) * datum.size ** begun[1] for datum in data]
-    for least, width, corrected in product(sizes[:-2], _WIDTHS, (False, True)):
-        kept = tuple(
-            datum
-            for datum, x in zip(data, reach, strict=True)
-            if datum.size >= least and x <= width * max(reach)
+        ahead, behind = (
+            self._residuals(self._columns(at), at, coefficients)
+            for at in (theta + step, theta - step)
         )
-        if len({datum.size for datum in kept}) < 3 + corrected:  # a correction takes one more
+        return np.asarray((ahead - behind) / (2 * step[i]))
+
+
+def _choices(data: _Data, begun: Array, transition: ScalingFit | None) -> Iterator[_Choice]:
+    """All that is averaged over: at least three sizes, within a window of x."""
+    sizes, reach = np.unique(data.sizes), np.abs(data.scaled(*begun))
+    for least, width, corrected in product(sizes[:-2], _WIDTHS, (False, True)):
+        kept = data.where((data.sizes >= least) & (reach <= width * reach.max()))
+        if len(np.unique(kept.sizes)) < 3 + corrected:  # a correction takes one more
             continue
         for order in _ORDERS:
-            yield _Choice(kept, order, corrected, len(data), transition)
+            yield _Choice(kept, order, corrected, len(data.sizes), transition)
 
 
-def _begin(data: Sequence[_Datum]) -> Array:
+def _begin(data: _Data) -> Array:
     """T_c and 1 / nu of the best plain fit to all data, from several starts."""
-    middle = float(np.median([datum.temperature for datum in data]))
-    choice = _Choice(tuple(data), _ORDERS[1], corrected=False, total=len(data))
+    middle, n = float(np.median(data.temperatures)), len(data.sizes)
+    choice = _Choice(data, _ORDERS[1], corrected=False, total=n)
     fits = [fit for y in _STARTS if (fit := choice.fit(np.array([middle, y]))) is not None]
     if not fits:
-        raise AnalysisError(
-            f"{len(data)} points do not decide a scaling function; draw more temperatures"
-        )
+        raise AnalysisError(f"{n} points do not decide a scaling function; draw more temperatures")
     return min(fits, key=lambda fit: fit.chi_squared).parameters[:2]
 
 

@@ -16,6 +16,7 @@ from rsmi.lattice import Alphabet, Space
 from rsmi.sampling import autocorrelation_time
 from rsmi.storage import Samples
 from rsmi.storage.interface import space_of
+from rsmi.storage.recorded import Recorded
 
 Array = NDArray[np.float64]
 
@@ -40,6 +41,7 @@ class Point:
         energies: (n,) total energies in units of J; None where they are not known.
         labels: (n,) which independent block each configuration belongs to.
         memory: tau_int of |m| in records.
+        exact_energy: Energy per site in units of J where it is known in closed form.
     """
 
     cells: tuple[int, ...]
@@ -49,6 +51,7 @@ class Point:
     energies: Array | None
     labels: NDArray[np.int64]
     memory: Estimate
+    exact_energy: float | None = None
 
     @property
     def size(self) -> float:
@@ -181,7 +184,8 @@ def measure_point(samples: Samples, temperature: float | None = None) -> Point:
             f"expected at least {_LEAST_BLOCKS} for an error; draw more"
         )
     memory = _memory(series[:, 0].reshape(-1, samples.chains).T, samples)
-    return Point(space.cells, space.n_sites, at, series, _energies(samples), labels, memory)
+    energies, exact = _energies(samples), _exact_energy(samples)
+    return Point(space.cells, space.n_sites, at, series, energies, labels, memory, exact)
 
 
 def _temperature(samples: Samples, given: float | None) -> float:
@@ -228,6 +232,14 @@ def _energies(samples: Samples) -> Array | None:
         return samples.observable("energy")
     except InputError:
         return None
+
+
+def _exact_energy(samples: Samples) -> float | None:
+    known = getattr(samples, "meaning", None)
+    if not isinstance(known, Recorded):
+        return None
+    total = known.family.exact(known.model).get("energy")
+    return None if total is None else total / known.family.sites(known.model)
 
 
 def _batches(samples: Samples, space: Space) -> Iterator[Tensor]:
