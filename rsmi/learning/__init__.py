@@ -19,6 +19,7 @@ from rsmi.learning.classical import (
     usual_rules,
 )
 from rsmi.learning.equivariance import Equivariance
+from rsmi.learning.exact import SolvedRules, solve_rules
 from rsmi.learning.rules import HardRule, Rule, TableRule, measure_symmetry, orientation
 from rsmi.learning.settings import Learning
 from rsmi.learning.store import (
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from rsmi.learning.joint import JointRSMI
     from rsmi.learning.learn import Learned, make_trainer
     from rsmi.learning.posterior import PosteriorRSMI
-    from rsmi.learning.results import LearnedRule, RuleValues, learn_rule, value_rules
+    from rsmi.learning.results import LearnedRule, Refused, RuleValues, learn_rule, value_rules
     from rsmi.learning.streaming import StreamingWindowData
 
 _TRAINING = {
@@ -53,7 +54,7 @@ _TRAINING = {
     "joint": ("JointRSMI",),
     "learn": ("Learned", "make_trainer"),
     "posterior": ("PosteriorRSMI",),
-    "results": ("LearnedRule", "RuleValues", "learn_rule", "value_rules"),
+    "results": ("LearnedRule", "Refused", "RuleValues", "learn_rule", "value_rules"),
     "streaming": ("StreamingWindowData",),
 }
 
@@ -79,8 +80,10 @@ __all__ = [
     "MLPRule",
     "NetworkRule",
     "PosteriorRSMI",
+    "Refused",
     "Rule",
     "RuleValues",
+    "SolvedRules",
     "StreamingWindowData",
     "TableRule",
     "TrainableTable",
@@ -104,6 +107,7 @@ __all__ = [
     "rule_name",
     "rules_by_name",
     "save_rule",
+    "solve_rules",
     "usual_rules",
     "value_rules",
 ]
