@@ -29,14 +29,15 @@ def scaling_figure(found: ScalingResult) -> "Figure":
         m = [each["magnetisation"] for each in own]
         scale = size**beta
         style = {
-            "color": CYCLE[place % len(CYCLE)], "fmt": MARKERS[place % len(MARKERS)],
+            "color": CYCLE[place % len(CYCLE)], "marker": MARKERS[place % len(MARKERS)],
             "markersize": 5, "linewidth": 1.2, "label": f"L = {size:g}",
         }  # fmt: skip
         raw.errorbar(t, [u.value for u in u4], [u.error for u in u4], **style)
+        style["linestyle"] = "none"
         cumulant.errorbar(x, [u.value for u in u4], [u.error for u in u4], **style)
         order.errorbar(x, [scale * e.value for e in m], [scale * e.error for e in m], **style)
     _label(raw, cumulant, order, found)
-    legend(figure, columns=min(5, len(_sizes(found))))
+    legend(figure)
     return figure
 
 

@@ -28,8 +28,8 @@ class ScalingResult(Outcome):
         transition: T_c and nu from the collapse of Binder cumulant and correlation length.
         order: The same with |m|, whose power is -beta / nu.
         susceptibility: The same with N <m^2> / T, whose power is gamma / nu.
-        histograms: One for each size whose energies are known, smallest first.
-        crossings: Where neighbouring sizes agree, by observable: sizes, temperature and value.
+        crossings: Where neighbouring sizes agree: observable, sizes, temperature and value.
+        maxima: Where a size has its largest: observable, size, temperature and value.
         known: The critical point of the model, where it is known.
     """
 
@@ -37,8 +37,8 @@ class ScalingResult(Outcome):
     transition: ScalingFit
     order: ScalingFit
     susceptibility: ScalingFit
-    histograms: tuple[Histograms, ...] = ()
     crossings: tuple[tuple[str, float, float, Estimate, Estimate], ...] = ()
+    maxima: tuple[tuple[str, float, Estimate, Estimate], ...] = ()
     known: CriticalPoint | None = None
 
     def quantities(self) -> list[Quantity]:
@@ -55,7 +55,11 @@ class ScalingResult(Outcome):
             )
             for name, small, large, where, height in self.crossings
         ]  # fmt: skip
-        return [*final, *crossed, *self._maxima(), *self._measured()]
+        peaks = [
+            Quantity.of(f"scaling.maximum.{name}", where, size=size, height=str(height))
+            for name, size, where, height in self.maxima
+        ]
+        return [*final, *crossed, *peaks, *self._measured()]
 
     def _final(self) -> list[tuple[str, Estimate, ScalingFit]]:
         beta, gamma = self.order.power, self.susceptibility.power
@@ -84,19 +88,6 @@ class ScalingResult(Outcome):
             "gamma_over_nu": d - 2 * exponents["delta_sigma"],
         }
 
-    def _maxima(self) -> list[Quantity]:
-        """Largest specific heat and connected susceptibility of each size, by reweighting."""
-        found = []
-        for joined in self.histograms:
-            size = joined.points[0].size
-            for name, function in _PEAKS.items():
-                if (peak := _peak(joined, function)) is not None:
-                    where, height = peak
-                    found.append(
-                        Quantity.of(f"scaling.maximum.{name}", where, size=size, height=str(height))
-                    )
-        return found
-
     def _measured(self) -> list[Quantity]:
         found = []
         for point in self.points:
@@ -111,19 +102,31 @@ class ScalingResult(Outcome):
         return found
 
     def sheets(self) -> list[Sheet]:
-        """The transition, then a row for every point."""
-        shown = [q for q in self.quantities() if ".point." not in q.name]
-        return [quantity_sheet(shown), self._points_sheet()]
+        """The transition, where sizes agree and peak, then a row for every point."""
+        final = [q for q in self.quantities() if q.name.count(".") == 1]
+        places = [*self._crossing_rows(), *self._maximum_rows()]
+        head = ["at", "sizes", "temperature", "value"]
+        between = [Sheet("", head, places, "by reweighting; J", words=1)] if places else []
+        return [quantity_sheet(final), *between, self._points_sheet()]
+
+    def _crossing_rows(self) -> list[list[str]]:
+        return [
+            [f"crossing, {name}", f"{small:g}, {large:g}", _text(where), _text(height)]
+            for name, small, large, where, height in self.crossings
+        ]
+
+    def _maximum_rows(self) -> list[list[str]]:
+        return [
+            [f"maximum, {name}", f"{size:g}", _text(where), _text(height)]
+            for name, size, where, height in self.maxima
+        ]
 
     def _points_sheet(self) -> Sheet:
         columns = [name for name in _SHOWN if any(name in p.estimates() for p in self.points)]
         rows = []
         for point in self.points:
             own = point.estimates() | {"tau_int": point.memory}
-            cells = [
-                format_with_error(own[name].value, own[name].error) if name in own else ""
-                for name in columns
-            ]
+            cells = [_text(own[name]) if name in own else "" for name in columns]
             rows.append([f"{point.size:g}", f"{point.temperature:.6g}", *cells])
         return Sheet("", ["L", "T", *columns], rows, "per site, in units of J", most=40)
 
@@ -173,10 +176,14 @@ def finite_size_scaling(
         transition,
         fit_amplitude(points, lambda means, point: means[..., 0], transition),
         fit_amplitude(points, _susceptibility, transition),
-        histograms,
         tuple(_crossings(histograms)),
+        tuple(_maxima(histograms)),
         known,
     )
+
+
+def _text(estimate: Estimate) -> str:
+    return format_with_error(estimate.value, estimate.error)
 
 
 def _susceptibility(means: Array, point: Point) -> Array:
@@ -228,6 +235,13 @@ def _crossings(
         for name, function in _RATIOS.items():
             if (found := crossing(small, large, function)) is not None:
                 yield (name, small.points[0].size, large.points[0].size, *found)
+
+
+def _maxima(histograms: Sequence[Histograms]) -> Iterator[tuple[str, float, Estimate, Estimate]]:
+    for name, function in _PEAKS.items():
+        for joined in histograms:
+            if (peak := _peak(joined, function)) is not None:
+                yield (name, joined.points[0].size, *peak)
 
 
 _RATIOS: dict[str, Callable[[Array, Point], float]] = {

@@ -22,6 +22,7 @@ _WIDTHS = (1.0, 0.7, 0.5, 0.35)  # shares of the widest window of the scaling va
 _SPARE = 4  # more data than parameters
 _OMEGAS = (0.8, 4.0)
 _STARTS = (0.6, 1.0, 1.6)  # of 1 / nu
+_STILL = 1e-9  # relative error below which a number does not fluctuate
 _HOPELESS = 1e-6  # chance of the best fit below which there is no collapse
 
 
@@ -133,10 +134,7 @@ class _Data:
 
     @classmethod
     def of(cls, points: Sequence[Point], observed: Callable[[Array, Point], Array]) -> "_Data":
-        found = [
-            _whitened(*point.jackknife(lambda means, own=point: observed(means, own)), point.blocks)  # type: ignore[misc]
-            for point in points
-        ]
+        found = [_whitened(point, observed) for point in points]
         sizes = np.array([point.size for point in points])
         temperatures = np.array([point.temperature for point in points])
         return cls(sizes, temperatures, *map(np.array, zip(*found, strict=True)))
@@ -150,13 +148,20 @@ class _Data:
         return np.asarray((self.temperatures / critical - 1) * self.sizes**inverse_nu)
 
 
-def _whitened(values: Array, covariance: Array, blocks: int) -> tuple[Array, Array]:
-    """The values, and the inverse root of their covariance.
+def _whitened(point: Point, observed: Callable[[Array, Point], Array]) -> tuple[Array, Array]:
+    """What is observed, and the inverse root of its covariance.
 
     The inverse of a measured covariance is too large by a factor: Hartlap, Simon and Schneider
     (2007), astro-ph/0608064.
     """
-    spread = (blocks - 1) / (blocks - len(values) - 2)
+    values, covariance = point.jackknife(lambda means: observed(means, point))
+    spread = (point.blocks - 1) / (point.blocks - len(values) - 2)
+    if (np.diag(covariance) <= (_STILL * values) ** 2).any():
+        raise AnalysisError(
+            f"cumulant and correlation length of {'x'.join(map(str, point.cells))} at temperature "
+            f"{point.temperature:g} do not fluctuate, so they have no error; leave this "
+            "temperature out, or draw longer chains"
+        )
     return values, np.asarray(np.linalg.inv(np.linalg.cholesky(covariance * spread)))
 
 
