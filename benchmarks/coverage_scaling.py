@@ -22,11 +22,9 @@ def scaling(runs: int = 40, records: int = 100) -> None:
     print("|---|---|---|---|---|---|")
     for name, own in zip(NAMES, found.transpose(1, 0, 2), strict=True):
         far, errors = own.T
-        within = [f"{100 * (abs(far) <= k).mean():.0f} %" for k in (1, 2)]
+        within = " | ".join(f"{100 * (abs(far) <= k).mean():.0f} %" for k in (1, 2))
         rms = np.sqrt((far**2).mean())
-        print(
-            f"| {name} | {' | '.join(within)} | {far.mean():+.2f} | {rms:.2f} | {errors.mean():.2g} |"
-        )
+        print(f"| {name} | {within} | {far.mean():+.2f} | {rms:.2f} | {errors.mean():.2g} |")
 
 
 def _deviations(seed: int, records: int) -> list[tuple[float, float]]:
