@@ -18,8 +18,9 @@ from rsmi.lattice import Window
 from rsmi.learning import majority
 from rsmi.learning.data import WindowData
 from rsmi.learning.held_out import held_out_bound, held_out_information
+from rsmi.learning.joint import JointRSMI
 from rsmi.learning.learn import learn, make_trainer
-from rsmi.learning.rsmi import JointRSMI, PosteriorRSMI
+from rsmi.learning.posterior import PosteriorRSMI
 from rsmi.learning.windowed import HeldOut
 from rsmi.sampling import CRITICAL_COUPLING, Ising, Metropolis, Sampler, SwendsenWang
 from rsmi.sampling.exact import exact_window

@@ -1,27 +1,16 @@
 """`rsmi exact`: information of rules on windows small enough to be solved without samples."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from torch import Tensor
-
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
-from rsmi.cli.settings import Cut
-from rsmi.information.assignments import Z2
-from rsmi.lattice import Alphabet, place
-from rsmi.lattice.alphabet import SPIN
-from rsmi.learning import block_alone, load_rule, rules_by_name
-from rsmi.learning.settings import OPTIMA
-from rsmi.report import Quantity
-from rsmi.sampling.exact import WindowPosterior
-from rsmi.sampling.families import find_family
-from rsmi.sampling.families.interface import CRITICAL
+from rsmi.learning import solve_rules
+from rsmi.runs.settings import Cut
+from rsmi.sampling.families import DEFAULT, System
 
 DESCRIPTION = "Exact real-space mutual information of any rule, by enumeration or transfer matrix."
-OPTIMUM = "optimum"
 
 
 @dataclass(frozen=True)
@@ -51,7 +40,7 @@ class Exact:
     """
 
     shape: tuple[int | Literal["inf"], ...]
-    model: str = "ising"
+    model: str = DEFAULT
     temperature: float | str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
     block: tuple[int, ...] | None = None
@@ -67,57 +56,15 @@ class Exact:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Parse and run."""
-    task, execution = parse("exact", Exact, arguments, DESCRIPTION)
-    shape = [math.inf if extent == "inf" else extent for extent in task.shape]
-    family = find_family(task.model)
-    temperature = CRITICAL if family.has_temperature else None
-    temperature = temperature if task.temperature is None else task.temperature
-    model = family.built(shape, temperature, task.parameters)
-    space = family.space(model)
+    """Parse, solve, print."""
+    task, execution = parse("exact", Exact, arguments, DESCRIPTION, rules=True)
+    system = System(task.shape, task.model, task.temperature, task.parameters)
     window = Cut(
         task.block, task.buffer, task.environment, task.disk, task.ball, task.sites, task.at
-    ).window(space)
-    letters, finite = space.alphabet, all(map(math.isfinite, shape))
-    n_visible = place(window, space).n_visible if finite else math.prod(window.block)
-    rules = _rules(letters.size) if task.rules is None else task.rules
-    named_by = window.block if math.prod(window.block) == n_visible else (n_visible,)
-    tables = _tables([rule for rule in rules if rule != OPTIMUM], named_by, letters)
+    ).window(system.space)
     output = Output("exact", task, execution.out, execution.resume)
-    size = " x ".join(map(str, task.shape))
-    at = f" at temperature {temperature}" if family.has_temperature else ""
-    with output.stage("exact", f"Solving {task.model} {size}{at}"):
-        solved = family.solve(model, shape, window)
-        quantities = [Quantity.of("information.exact.full", solved.full())]
-        symbols = letters.size if task.symbols is None else task.symbols
-        odd = letters.size == 2 and symbols & (symbols - 1) == 0
-        z2: Z2 = task.z2 or ("impose" if odd else "allow")
-        quantities += [_judge(solved, name, tables, symbols, z2) for name in rules_by_name(rules)]
-    output.finish(quantities, seed=None)
-
-
-def _rules(letters: int) -> tuple[str, ...]:
-    return ("majority" if letters == 2 else "plurality", "decimation", OPTIMUM)
-
-
-def _judge(
-    solved: WindowPosterior, name: str, tables: Mapping[str, Tensor], symbols: int, z2: Z2
-) -> Quantity:
-    """Information of one rule on the solved window."""
-    if name == OPTIMUM:
-        _, value = solved.optimum(symbols, z2)
-        return Quantity.of(f"information.exact.{OPTIMA[z2]}", value, z2=z2, symbols=symbols)
-    return Quantity.of(f"information.exact.{name}", solved.rule(tables[name]))
-
-
-def _tables(
-    rules: Sequence[str], block: Sequence[int], alphabet: Alphabet = SPIN
-) -> dict[str, Tensor]:
-    """Tables p(h|v) of rules for a block of letters, by name.
-
-    Raises:
-        InputError: For two rules of one name, an unknown rule, or one of another block or
-            alphabet.
-    """
-    placed = block_alone(block, alphabet)
-    return {name: load_rule(rule, placed).table() for name, rule in rules_by_name(rules).items()}
+    with output.stage("exact", f"Solving {system}"):
+        found = solve_rules(
+            system, window, task.rules, symbols=task.symbols, z2=task.z2, trust=execution.trust
+        )
+    output.finish(found, seed=None)

@@ -24,6 +24,7 @@ from rsmi.errors import InputError
 from rsmi.lattice import place
 from rsmi.learning import save_rule
 from rsmi.learning.data import WindowData
+from rsmi.learning.joint import JointRSMI
 from rsmi.learning.learn import (
     TRAINER_DEFAULTS,
     learn,
@@ -31,11 +32,12 @@ from rsmi.learning.learn import (
     train,
     training_callbacks,
 )
+from rsmi.learning.posterior import PosteriorRSMI
 from rsmi.learning.predictor import MEMBERS
 from rsmi.learning.results import bounded
-from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI
+from rsmi.learning.rsmi import RSMI
 from rsmi.learning.settings import check_memory_of_learning
-from rsmi.report.result import RULE_NAME
+from rsmi.runs.result import RULE_NAME
 from rsmi.storage import check_lattice
 from rsmi.storage.interface import space_of
 

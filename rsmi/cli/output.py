@@ -1,11 +1,10 @@
 """What every command does with its output directory and its result."""
 
-import dataclasses
 import os
 import platform
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,21 +18,10 @@ from rsmi.errors import InputError
 from rsmi.information import Outcome, Quantity
 from rsmi.progress import Progress
 from rsmi.report import Result
-from rsmi.report.files import write_whole
-from rsmi.report.result import CONFIG_NAME
+from rsmi.runs.files import write_whole
+from rsmi.runs.result import CONFIG_NAME
+from rsmi.runs.settings import to_plain
 from rsmi.sampling.threads import cores
-
-
-def to_plain(settings: Any) -> Any:
-    """Dataclasses, tuples and paths as what YAML and JSON can hold."""
-    if dataclasses.is_dataclass(settings) and not isinstance(settings, type):
-        fields = dataclasses.fields(settings)
-        return {field.name: to_plain(getattr(settings, field.name)) for field in fields}
-    if isinstance(settings, Mapping):
-        return {str(key): to_plain(value) for key, value in settings.items()}
-    if isinstance(settings, list | tuple):
-        return [to_plain(value) for value in settings]
-    return str(settings) if isinstance(settings, Path) else settings
 
 
 class Output:
@@ -59,6 +47,11 @@ class Output:
         self.console = Console(stderr=True, highlight=False)
         if self.directory is not None:
             self._claim(self.directory, resume)
+
+    @property
+    def visible(self) -> bool:
+        """Whether anybody sees a bar."""
+        return self.console.is_terminal
 
     @contextmanager
     def stage(self, name: str, text: str) -> Iterator[None]:

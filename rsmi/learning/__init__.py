@@ -19,6 +19,7 @@ from rsmi.learning.classical import (
     usual_rules,
 )
 from rsmi.learning.equivariance import Equivariance
+from rsmi.learning.exact import SolvedRules, solve_rules
 from rsmi.learning.rules import HardRule, Rule, TableRule, measure_symmetry, orientation
 from rsmi.learning.settings import Learning
 from rsmi.learning.store import (
@@ -42,16 +43,18 @@ from rsmi.learning.trainable import (
 
 if TYPE_CHECKING:
     from rsmi.learning.data import WindowData
+    from rsmi.learning.joint import JointRSMI
     from rsmi.learning.learn import Learned, make_trainer
-    from rsmi.learning.results import LearnedRule, RuleValues, learn_rule, value_rules
-    from rsmi.learning.rsmi import JointRSMI, PosteriorRSMI
+    from rsmi.learning.posterior import PosteriorRSMI
+    from rsmi.learning.results import LearnedRule, Refused, RuleValues, learn_rule, value_rules
     from rsmi.learning.streaming import StreamingWindowData
 
 _TRAINING = {
     "data": ("WindowData",),
+    "joint": ("JointRSMI",),
     "learn": ("Learned", "make_trainer"),
-    "results": ("LearnedRule", "RuleValues", "learn_rule", "value_rules"),
-    "rsmi": ("JointRSMI", "PosteriorRSMI"),
+    "posterior": ("PosteriorRSMI",),
+    "results": ("LearnedRule", "Refused", "RuleValues", "learn_rule", "value_rules"),
     "streaming": ("StreamingWindowData",),
 }
 
@@ -77,8 +80,10 @@ __all__ = [
     "MLPRule",
     "NetworkRule",
     "PosteriorRSMI",
+    "Refused",
     "Rule",
     "RuleValues",
+    "SolvedRules",
     "StreamingWindowData",
     "TableRule",
     "TrainableTable",
@@ -102,6 +107,7 @@ __all__ = [
     "rule_name",
     "rules_by_name",
     "save_rule",
+    "solve_rules",
     "usual_rules",
     "value_rules",
 ]

@@ -1,11 +1,35 @@
 """What a config may say: one dataclass per step, so every key is typed and documented once."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from rsmi.lattice import Space, Window
 from rsmi.learning.settings import Learning, check_seed
+from rsmi.sampling.select import AUTO
+from rsmi.sampling.threads import cores
 from rsmi.storage import SampleRecipe, Selection
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a task is carried out; it changes no number.
+
+    Args:
+        out: Directory for everything the task leaves behind.
+        resume: Whether to go on with an interrupted run.
+        workers: Threads for sampling and measuring.
+        device: Where samples are drawn.
+        trust: Whether code of a rule's own network may run.
+    """
+
+    out: str | None = None
+    resume: bool = False
+    workers: int = field(default_factory=cores)
+    device: str = AUTO
+    trust: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,3 +120,70 @@ class Run:
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
+
+
+@dataclass(frozen=True)
+class Information:
+    """Which rules to judge, on which samples.
+
+    Args:
+        data: A file of configurations: of this project, of mcising, or `.npy`/`.npz`.
+        select: Which of its samples, where it is a collection or an mcising file.
+        rules: Classical rules by name, or directories of trained rules; without it the classical
+            ones of these letters.
+        window: Visible block, buffer and environment.
+        learning: How the posterior q(v|e) behind the bounds is learned, or for large blocks the
+            predictor of each rule.
+        seed: Of training and error bars.
+    """
+
+    data: str
+    select: Selection = field(default_factory=Selection)
+    rules: tuple[str, ...] | None = None
+    window: Cut = field(default_factory=Cut)
+    learning: Learning = field(default_factory=Learning)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+
+
+@dataclass(frozen=True)
+class ExponentsTask:
+    """Which rule to iterate, on which samples.
+
+    Args:
+        data: A file of configurations: of this project, of mcising, or `.npy`/`.npz`.
+        select: Which of its samples, where it is a collection or an mcising file.
+        rule: `majority`, of letters other than two `plurality`, of spins with vacancies also
+            `vacancy_majority`, or the directory of a trained rule (with --trust where it holds a
+            network of somebody's own); one that copies spins, as `decimation` does, has no fixed
+            point and is refused.
+        block: Extents of the block of a rule known by name; 2 along each axis without.
+        levels: Coarse-graining steps, two or more where the lattice allows them; all without a
+            number.
+        reach: Largest distance between two spins of an interaction, in lattice constants.
+        blocks: Independent blocks of samples for the jackknife.
+        seed: Of the random entries of the rule.
+    """
+
+    data: str
+    select: Selection = field(default_factory=Selection)
+    rule: str = "majority"
+    block: tuple[int, ...] | None = None
+    levels: int | None = None
+    reach: float = Exponents.reach
+    blocks: int = Exponents.blocks
+    seed: int = 0
+
+
+def to_plain(settings: Any) -> Any:
+    """Dataclasses, tuples and paths as what YAML and JSON can hold."""
+    if dataclasses.is_dataclass(settings) and not isinstance(settings, type):
+        fields = dataclasses.fields(settings)
+        return {field.name: to_plain(getattr(settings, field.name)) for field in fields}
+    if isinstance(settings, Mapping):
+        return {str(key): to_plain(value) for key, value in settings.items()}
+    if isinstance(settings, list | tuple):
+        return [to_plain(value) for value in settings]
+    return str(settings) if isinstance(settings, Path) else settings

@@ -1,20 +1,24 @@
 """The figures of a run, drawn from what its steps returned."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from rsmi.information import Quantity
-from rsmi.learning.learn import Learned
-from rsmi.renormalization import MCRGResult, coarse_grain
+from rsmi.renormalization import coarse_grain
 from rsmi.report import figures
+from rsmi.report.drawing import draw
 from rsmi.report.learning import information_figure
 from rsmi.report.page import Figure, write_report
-from rsmi.report.result import Result
-from rsmi.storage import Samples
+from rsmi.runs.pipeline import RunResult
+from rsmi.runs.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Picture
 
 _HEADLINE = (
     "information.learned",
@@ -31,50 +35,55 @@ class Drawn:
     """What a run found, to be drawn.
 
     Args:
-        samples: Its configurations.
-        learned: Its rule.
-        flows: What the rules did, by name.
+        found: Its result.
         quantities: Its numbers.
         directory: Receives the figures.
     """
 
-    samples: Samples
-    learned: Learned
-    flows: Mapping[str, MCRGResult]
+    found: RunResult
     quantities: Sequence[Quantity]
     directory: Path
 
 
+@draw.register(RunResult)
+def _summary(found: RunResult) -> "Picture":
+    return information_figure(found.quantities())
+
+
 def write_pictures(
-    directory: Path,
-    samples: Samples,
-    learned: Learned,
-    flows: Mapping[str, MCRGResult],
-    result: Result,
-    say: Callable[[str], None],
-) -> None:
+    directory: Path, found: RunResult, result: Result, say: Callable[[str], None]
+) -> Path:
     """Draw every figure of a run into `directory`/figures, and write `report.html`.
 
     The numbers are on disk by now: a figure that cannot be drawn is left out, with its reason.
+
+    Args:
+        directory: Of the run.
+        found: What it found.
+        result: The same as it stands on disk.
+        say: Is told which figures could not be drawn.
+
+    Returns:
+        Path of the page.
     """
     target = directory / "figures"
     target.mkdir(exist_ok=True)
-    run = Drawn(samples, learned, flows, result.numbers, target)
+    run = Drawn(found, result.numbers, target)
     spins: dict[str, Callable[[], Figure]] = {
         "levels": lambda: _levels(run),
         "rule": lambda: _rule(run),
     }
     pictures: dict[str, Callable[[], Figure]] = {
-        **(spins if learned.rule.alphabet.size == 2 else {}),  # pictures of +1 and -1
+        **(spins if found.configuration is not None else {}),  # pictures of +1 and -1
         "information": lambda: _information(run),
         "training": lambda: _training(run),
     }
-    for rule in flows:
+    for rule in found.flows:
         pictures[f"exponents of '{rule}'"] = partial(_exponents, run, rule)
-    drawn = [figure for name, draw in pictures.items() if (figure := _tried(name, draw, say))]
+    drawn = [figure for name, make in pictures.items() if (figure := _tried(name, make, say))]
     present = {quantity.name for quantity in result.numbers}
     headline = [name for name in _HEADLINE if name in present]
-    write_report(directory, result, drawn, headline, f"rsmi: {directory.name}")
+    return write_report(directory, result, drawn, headline, f"rsmi: {directory.name}")
 
 
 def _tried(name: str, draw: Callable[[], Figure], say: Callable[[str], None]) -> Figure | None:
@@ -89,9 +98,8 @@ def _tried(name: str, draw: Callable[[], Figure], say: Callable[[str], None]) ->
 
 def _levels(run: Drawn) -> Figure:
     """One configuration and what the rule makes of it."""
-    first, rule = run.samples.read(0, min(run.samples.n, 256)), run.learned.rule
-    balanced = int(first.flatten(1).sum(1, dtype=torch.int64).abs().argmin())
-    levels = [first[balanced : balanced + 1]]
+    assert run.found.configuration is not None, "drawn for letters of two values only"
+    levels, rule = [run.found.configuration], run.found.learned.rule
     while rule.n_symbols == 2 and _divisible(levels[-1], rule.block) and len(levels) < 4:
         levels.append(coarse_grain(levels[-1], rule.table(), rule.block, level=len(levels)))
     labels = ["samples", *(f"step {step}" for step in range(1, len(levels)))]
@@ -105,7 +113,7 @@ def _levels(run: Drawn) -> Figure:
 
 
 def _rule(run: Drawn) -> Figure:
-    rule = run.learned.rule
+    rule = run.found.learned.rule
     return Figure(
         figures.save(figures.rule(rule.table(), rule.block), run.directory / "rule.png"),
         f"The learned rule for blocks of {' x '.join(map(str, rule.block))}",
@@ -135,8 +143,8 @@ def _divisible(configurations: torch.Tensor, block: tuple[int, ...]) -> bool:
 
 
 def _training(run: Drawn) -> Figure:
-    exact = _value(f"information.exact.{run.learned.target}", run.quantities)
-    points = run.learned.curve
+    exact = _value(f"information.exact.{run.found.learned.target}", run.quantities)
+    points = run.found.learned.curve
     curve = figures.Curve([point.step for point in points], [point.information for point in points])
     best = max(points, key=lambda point: point.information)
     figure = figures.training(curve, exact, best.step)
@@ -151,7 +159,7 @@ def _training(run: Drawn) -> Figure:
 
 def _exponents(run: Drawn, rule: str) -> Figure:
     return Figure(
-        figures.save(run.flows[rule].plot(), run.directory / f"exponents_{rule}.png"),
+        figures.save(run.found.flows[rule].plot(), run.directory / f"exponents_{rule}.png"),
         f"Exponents with the rule '{rule}'",
         "Leading exponents of the stability matrix by coarse-graining step and number of "
         "couplings. The spread between steps and bases is the truncation error; the band is the "

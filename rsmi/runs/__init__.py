@@ -1,0 +1,58 @@
+"""Whole tasks as calls: a run from samples to exponents, its settings, its result on disk.
+
+The names below are imported when they are first used, for a run needs Lightning and a result that
+is read back does not.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rsmi.learning.settings import Learning
+    from rsmi.runs.pipeline import Plan, RunResult, plan, run
+    from rsmi.runs.result import SCHEMA, Result, read_result, result_has_digest
+    from rsmi.runs.settings import Cut, Execution, Exponents, ExponentsTask, Information, Run
+    from rsmi.storage import SampleRecipe, Selection
+
+_HOMES = {
+    "rsmi.learning.settings": ("Learning",),
+    "rsmi.storage": ("SampleRecipe", "Selection"),
+    "rsmi.runs.result": ("SCHEMA", "Result", "read_result", "result_has_digest"),
+    "rsmi.runs.pipeline": ("Plan", "RunResult", "plan", "run"),
+    "rsmi.runs.settings": (
+        "Cut",
+        "Execution",
+        "Exponents",
+        "ExponentsTask",
+        "Information",
+        "Run",
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(module), name)
+    raise AttributeError(f"module 'rsmi.runs' has no attribute {name!r}")
+
+
+__all__ = [
+    "SCHEMA",
+    "Cut",
+    "Execution",
+    "Exponents",
+    "ExponentsTask",
+    "Information",
+    "Learning",
+    "Plan",
+    "Result",
+    "Run",
+    "RunResult",
+    "SampleRecipe",
+    "Selection",
+    "plan",
+    "read_result",
+    "result_has_digest",
+    "run",
+]
