@@ -1,11 +1,26 @@
 """Entropies and mutual information of tensors, each with its error and kind."""
 
 from rsmi.information.bootstrap import block_labels, block_sums, bootstrap_error
-from rsmi.information.contrastive import infonce, infonce_ceiling, leave_one_out
+from rsmi.information.contrastive import (
+    contrastive_bound,
+    infonce,
+    infonce_ceiling,
+    interpolated_bound,
+    leave_one_out,
+    smile_value,
+)
 from rsmi.information.discrete import entropy, mutual_information, rule_information
-from rsmi.information.estimators.density import (
+from rsmi.information.estimators import (
+    ESTIMATORS,
+    EstimateLine,
+    Estimates,
+    Estimator,
     binned_information,
+    counted_information,
+    estimate,
+    estimator,
     fixed_width_bins,
+    gaussian_information,
     kernel_density_information,
     nearest_neighbour_information,
     range_bins,
@@ -27,9 +42,13 @@ from rsmi.information.quantity import Plain, Quantity
 
 __all__ = [
     "CURVES",
+    "ESTIMATORS",
     "FEATURES",
     "CurveFit",
     "Estimate",
+    "EstimateLine",
+    "Estimates",
+    "Estimator",
     "Feature",
     "Kind",
     "Outcome",
@@ -41,12 +60,18 @@ __all__ = [
     "block_labels",
     "block_sums",
     "bootstrap_error",
+    "contrastive_bound",
+    "counted_information",
     "entropy",
+    "estimate",
+    "estimator",
     "fit_curves",
     "fixed_width_bins",
     "format_with_error",
+    "gaussian_information",
     "infonce",
     "infonce_ceiling",
+    "interpolated_bound",
     "kernel_density_information",
     "leave_one_out",
     "locate",
@@ -62,4 +87,5 @@ __all__ = [
     "rule_information",
     "rule_prediction",
     "sampled_information",
+    "smile_value",
 ]
