@@ -42,13 +42,17 @@ from rsmi.learning.trainable import (
 
 if TYPE_CHECKING:
     from rsmi.learning.data import WindowData
+    from rsmi.learning.ensemble import Ensemble, learn_ensemble
     from rsmi.learning.learn import Learned, make_trainer
+    from rsmi.learning.manifold import Degeneracy, degeneracy
     from rsmi.learning.results import LearnedRule, RuleValues, learn_rule, value_rules
     from rsmi.learning.rsmi import JointRSMI, PosteriorRSMI
     from rsmi.learning.streaming import StreamingWindowData
 
 _TRAINING = {
     "data": ("WindowData",),
+    "manifold": ("Degeneracy", "degeneracy"),
+    "ensemble": ("Ensemble", "learn_ensemble"),
     "learn": ("Learned", "make_trainer"),
     "results": ("LearnedRule", "RuleValues", "learn_rule", "value_rules"),
     "rsmi": ("JointRSMI", "PosteriorRSMI"),
@@ -66,6 +70,8 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "CLASSICAL",
     "ConvRule",
+    "Degeneracy",
+    "Ensemble",
     "Equivariance",
     "HardRule",
     "JointRSMI",
@@ -87,8 +93,10 @@ __all__ = [
     "classical_for",
     "columnar_field",
     "decimation",
+    "degeneracy",
     "describe_rule",
     "electric_field",
+    "learn_ensemble",
     "learn_rule",
     "load_rule",
     "majority",
