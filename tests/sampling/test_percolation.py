@@ -80,7 +80,7 @@ def _ring(state: tuple[bool, ...]) -> list[float]:
 
 
 def _worst(found: np.ndarray, exact: np.ndarray) -> float:
-    error = found.std(0, ddof=1) / len(found) ** 0.5
+    error = np.maximum(found.std(0, ddof=1) / len(found) ** 0.5, 1e-12)
     return float(np.abs((found.mean(0) - exact) / error).max())
 
 
