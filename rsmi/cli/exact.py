@@ -7,6 +7,7 @@ from typing import Any, Literal
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.learning import solve_rules
+from rsmi.report.bottleneck import write_trade_off
 from rsmi.runs.settings import Cut
 from rsmi.sampling.families import DEFAULT, System
 
@@ -37,6 +38,8 @@ class Exact:
         symbols: Coarse symbols of the optimum; as many as the model has letters by default.
         z2: `impose`, the default for bits of a two-valued model, restricts the optimum
             to rules odd under flipping every spin; `allow` takes the best of all, `optimum_any`.
+        bottleneck: Put the rules, and the best ones of 2 to 16 symbols, beside the most that any
+            coarse variable of the same I(V:H) keeps: the information-bottleneck curve.
     """
 
     shape: tuple[int | Literal["inf"], ...]
@@ -53,6 +56,7 @@ class Exact:
     rules: tuple[str, ...] | None = None
     symbols: int | None = None
     z2: Literal["impose", "allow"] | None = None
+    bottleneck: bool = False
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -67,4 +71,11 @@ def main(arguments: Sequence[str]) -> None:
         found = solve_rules(
             system, window, task.rules, symbols=task.symbols, z2=task.z2, trust=execution.trust
         )
-    output.finish(found, seed=None)
+    if not task.bottleneck:
+        output.finish(found, seed=None)
+        return
+    with output.stage("bottleneck", "Following the bottleneck curve"):
+        curve = found.bottleneck()
+    result = output.finish(curve, seed=None)
+    if output.directory is not None:
+        output.say(write_trade_off(output.directory, curve, result))

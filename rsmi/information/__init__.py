@@ -1,6 +1,7 @@
 """Entropies and mutual information of tensors, each with its error and kind."""
 
 from rsmi.information.bootstrap import block_labels, block_sums, bootstrap_error
+from rsmi.information.bottleneck import Bottleneck, bottleneck
 from rsmi.information.contrastive import infonce, infonce_ceiling, leave_one_out
 from rsmi.information.discrete import entropy, mutual_information, rule_information
 from rsmi.information.estimators.density import (
@@ -25,6 +26,7 @@ from rsmi.information.predictive import (
 from rsmi.information.quantity import Plain, Quantity
 
 __all__ = [
+    "Bottleneck",
     "Estimate",
     "Kind",
     "Outcome",
@@ -36,6 +38,7 @@ __all__ = [
     "block_labels",
     "block_sums",
     "bootstrap_error",
+    "bottleneck",
     "entropy",
     "fixed_width_bins",
     "format_with_error",
