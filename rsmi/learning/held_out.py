@@ -19,6 +19,7 @@ from rsmi.sampling.autocorrelation import correlation
 _BATCH, _ENTRIES = 16384, 1 << 22  # most windows, and most entries of q(v|e), held at once
 _TRIED = 4096  # blocks on which it is tried whether a rule commutes with a symmetry
 _LEAST = 8  # blocks that are left where correlations outlast the chains
+_ROUNDING = 1e-6  # nats
 _FAILED = 3.0  # standard errors below 0 from which on no information is meant
 
 
@@ -108,6 +109,33 @@ def check_bound(bound: Estimate) -> Estimate:
             "learning_rate or more epochs"
         )
     return bound
+
+
+def null_reason(null: Estimate) -> str:
+    """Why a null is not 0 within three errors; empty where it is.
+
+    >>> null_reason(Estimate(-0.002, 0.001, "lower"))
+    ''
+    >>> null_reason(Estimate(0.004, 0.001, "lower"))[:46]
+    'the null is 0.0040(10) nats (lower bound), 4.0'
+    """
+    limit = _FAILED * null.error + _ROUNDING
+    if abs(null.value) <= limit:
+        return ""
+    errors = abs(null.value) / null.error if null.error else math.inf
+    found = f"the null is {null}, {errors:.1f} errors from 0, which it is in truth"
+    if null.value > 0:
+        return (
+            f"{found}: environments of other chains tell of blocks, so chains, or the parts that "
+            "train and test, are not independent of each other; rows of one chain that were "
+            "declared several chains, copies of configurations, or chains that share random "
+            "numbers do this; declare the chains as they are, and bring independent ones"
+        )
+    return (
+        f"{found}: the predictor takes noise for knowledge, so bounds lie below the truth by more "
+        "than their errors; take more configurations, fewer or smaller hidden layers, a lower "
+        "learning_rate, or a longer patience"
+    )
 
 
 @torch.no_grad()

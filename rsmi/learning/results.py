@@ -10,11 +10,12 @@ from typing import Any, Literal
 import pytorch_lightning as pl
 from torch import nn
 
+from rsmi.errors import AnalysisError
 from rsmi.information import Outcome, Quantity
 from rsmi.lattice import Placement, Space, Window, place
 from rsmi.learning.conditionals import exact_beside
 from rsmi.learning.data import WindowData
-from rsmi.learning.held_out import Bound, check_bound, held_out_bound
+from rsmi.learning.held_out import Bound, check_bound, held_out_bound, null_reason
 from rsmi.learning.joint import JointRSMI
 from rsmi.learning.learn import Learned, curve, fit_best, learn, make_trainer
 from rsmi.learning.posterior import PosteriorRSMI
@@ -30,7 +31,7 @@ from rsmi.learning.settings import (
 )
 from rsmi.learning.store import load_rule, rules_by_name, save_rule
 from rsmi.learning.symmetry import DataSymmetry
-from rsmi.learning.windowed import HeldOut
+from rsmi.learning.windowed import HeldOut, WindowedData
 from rsmi.sampling import OrderReport
 from rsmi.storage import Samples, opened
 from rsmi.storage.interface import space_of
@@ -74,7 +75,9 @@ class LearnedRule(Learned, Outcome):
         """Value, ceiling and null of the rule, then all else."""
         bits = ceiling(self.rule.n_symbols)
         found = [
-            bounded("information.learned", self.bound, self.symmetry),
+            bounded("information.learned", self.bound, self.symmetry).about(
+                configurations=self.amounts
+            ),
             Quantity("information.ceiling", bits, 0.0, "exact", "nats"),
         ]
         if self.null is not None:
@@ -84,9 +87,32 @@ class LearnedRule(Learned, Outcome):
             )
         return _referred([*found, *self.beside])
 
+    def check(self) -> None:
+        """Refuse a value that one cannot quote.
+
+        Raises:
+            Refused: Where the null is not 0 within three errors.
+        """
+        reason = "" if self.null is None else null_reason(self.null.information)
+        if reason:
+            raise Refused(reason, self)
+
     def save(self, directory: str | Path) -> None:
         """Write the rule with what is recorded of it, see `rsmi.learning.save_rule`."""
         save_rule(self.rule, directory, dict(self.card or {}))
+
+
+class Refused(AnalysisError):
+    """What was learned is no result that one can quote.
+
+    Args:
+        reason: Why.
+        found: All that was found, as `learn_rule` would have handed it back.
+    """
+
+    def __init__(self, reason: str, found: LearnedRule) -> None:
+        super().__init__(reason)
+        self.found = found
 
 
 @dataclass(frozen=True, repr=False)
@@ -164,6 +190,7 @@ def learn_rule(
             too few or no sample of one distribution, a symmetry that the data break, or a rule
             that memory cannot hold.
         AnalysisError: Where the training failed.
+        Refused: Where the null is not 0 within three errors; `found` of it holds all the same.
 
     Source: Koch-Janusz and Ringel (2018), arXiv:1704.06279; Barber and Agakov (2003).
 
@@ -189,11 +216,18 @@ def learn_rule(
         learned = session.learn(say)
         null = session.null(say) if settings.null else None
         further, notes = session.beside(learned, rules)
-        return LearnedRule(
-            learned.rule, learned.bound, learned.curve, learned.seconds, learned.target,
-            session.data.symmetry, session.data.order, session.placement, null, tuple(further),
-            tuple(notes), session.card(learned),
-        )  # fmt: skip
+        found = LearnedRule(
+            **vars(learned),
+            symmetry=session.data.symmetry,
+            order=session.data.order,
+            placement=session.placement,
+            null=null,
+            beside=tuple(further),
+            notes=tuple(notes),
+            card=session.card(learned),
+        )
+        found.check()
+        return found
 
 
 def value_rules(
@@ -270,7 +304,8 @@ class _Session:
     def learn(self, say: Callable[[str], None]) -> Learned:
         """Train; of rules that are learned with their predictor, the best of several beginnings."""
         tries = self.settings.restarts if self.joint and self.network is None else 1
-        begun = [self._begun(attempt) for attempt in range(tries)] if tries > 1 else []
+        choice = self.data.divided()[0] if tries > 1 else self.data
+        begun = [self._begun(attempt, choice) for attempt in range(tries)] if tries > 1 else []
         values = [value for _, value in begun]
         model = begun[values.index(max(values))][0] if begun else self._module(0)
         learned = self._learned(model, self.data, "training")
@@ -282,22 +317,26 @@ class _Session:
         say(f"I(H:E) >= {learned.information} on configurations never trained on")
         return learned
 
-    def _begun(self, attempt: int) -> tuple[RSMI, float]:
+    def _begun(self, attempt: int, choice: WindowedData) -> tuple[RSMI, float]:
         """A short training, and what it came to on the validation part."""
         model = self._module(attempt)
-        self.data.setup("fit")
-        model.check_rule(self.data)
+        model.check_rule(choice)
         epochs = max(1, self.settings.max_epochs // _BEGINNING)
         trainer = self._trainer(f"beginning{attempt}", epochs)
-        fit_best(model, self.data, trainer)
+        fit_best(model, choice, trainer)
         return model, curve(trainer)[-1].information
 
     def null(self, say: Callable[[str], None]) -> Bound:
-        """The value on environments of other configurations."""
-        data, kept = self._data(shuffle=True), self.model
-        bound = self._learned(self._module(0), data, "null").bound
-        self.model = kept
-        say(f"{bound.information} on environments of other configurations; the true value is 0")
+        """The value on environments of other chains: of the frozen rule where one was chosen, of
+        the whole training with a posterior."""
+        data: WindowedData = self._data(shuffle=True)
+        if self.joint:
+            assert self.model is not None, "training comes first"
+            model, data = self.model.judge(), data.divided()[1]
+        else:
+            model = self._module(0)
+        bound = learn(model, data, self._trainer("null")).bound
+        say(f"{bound.information} on environments of other chains; the true value is 0")
         return bound
 
     def values(
@@ -392,8 +431,9 @@ class _Session:
         return {name: held_out_bound(self.model, held_out, rule) for name, rule in rules.items()}
 
     def _learned(self, model: RSMI, data: WindowData, name: str) -> Learned:
-        self.model = model
-        return learn(model, data, self._trainer(name))
+        learned = learn(model, data, self._trainer(name))
+        self.model = learned.judge
+        return learned
 
     def _trainer(self, name: str, epochs: int | None = None) -> pl.Trainer:
         s = self.settings

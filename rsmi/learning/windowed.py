@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Self
 
 import pytorch_lightning as pl
 import torch
@@ -19,8 +20,11 @@ from rsmi.learning.windows import Images, WindowPool
 
 Batch = tuple[Tensor, Tensor]
 
-TRAINING, VALIDATION, TEST, PARTNERS, COUNTING = range(5)
-"""Streams of random numbers."""
+TRAINING, VALIDATION, TEST = range(3)
+"""Parts of the configurations, and streams of random numbers."""
+
+COUNTING = 4
+"""A stream more."""
 
 _AHEAD = 64  # batches drawn before they are asked for
 _COUNTED = 1 << 17  # windows whose words are counted
@@ -60,8 +64,8 @@ class WindowedData(pl.LightningDataModule):
         windows_per_configuration: Windows taken from each test configuration; an eighth of
             them from each validation configuration.
         seed: Of all random choices.
-        shuffle_environments: Permute the environments among the configurations, for the null
-            in which block and environment are independent.
+        shuffle_environments: Give each block the environment of another chain, for the null in
+            which block and environment are independent.
 
     Raises:
         InputError: For a number below 1.
@@ -106,6 +110,21 @@ class WindowedData(pl.LightningDataModule):
 
     def training_pool(self, epoch: int) -> WindowPool:
         """The configurations that training windows of an epoch are drawn from."""
+        raise NotImplementedError
+
+    def divided(self) -> tuple[Self, Self]:
+        """The same for the choice of a rule, and for what it is worth.
+
+        They share no training configurations, and not those of the validation; the test part of
+        both is that of all.
+
+        Raises:
+            InputError: For too few configurations.
+        """
+        raise NotImplementedError
+
+    def amounts(self) -> dict[str, int]:
+        """How many configurations the training, the validation and the test draw from."""
         raise NotImplementedError
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -180,12 +199,16 @@ class WindowedData(pl.LightningDataModule):
         counts = torch.bincount(torch.searchsorted(found, numbers), minlength=len(found))
         return (found[:, None] // q ** torch.arange(n_v) % q).to(torch.int8), counts
 
-    def pool(self, configurations: Tensor, stream: int) -> WindowPool:
-        """Windows of letters (n, *shape), each block with its own or another environment."""
+    def pool(self, configurations: Tensor, chains: int) -> WindowPool:
+        """Windows of letters (n, *shape), each block with its own or another environment.
+
+        The other environment is that of the next chain at the same time, or of one chain half of
+        it later. So a null sees chains that are none, and a training part that knows the test.
+        """
         partners = None
         if self.shuffle_environments:
-            generator = self.generator(PARTNERS, stream)
-            partners = torch.randperm(len(configurations), generator=generator)
+            n = len(configurations)
+            partners = torch.arange(n).roll(-1 if chains > 1 else -(n // 2))
         if self._images is None:
             place = str(configurations.device)
             self._images = Images(self.placement, self.symmetry.group, place)
@@ -208,7 +231,7 @@ class WindowedData(pl.LightningDataModule):
 
     def _windows(self, part: int, windows: int) -> HeldOut:
         configurations, groups, chains = self.held_out(part)
-        v, e = self.pool(configurations, part).draw_each(windows, self.generator(part))
+        v, e = self.pool(configurations, chains).draw_each(windows, self.generator(part))
         groups = groups.repeat_interleave(len(v) // len(groups))
         return HeldOut(v, e, groups, chains, self.symmetry)
 

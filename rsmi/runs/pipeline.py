@@ -15,6 +15,7 @@ from rsmi.information import Outcome, Quantity
 from rsmi.lattice import Alphabet, Placement, Space, Window, place
 from rsmi.learning import (
     LearnedRule,
+    Refused,
     learn_rule,
     load_rule,
     rule_name,
@@ -70,11 +71,12 @@ class RunResult(Outcome):
         return found
 
     def check(self) -> None:
-        """Fail if a rule could not be iterated or found no fixed point.
+        """Fail if the learned value is refused, a rule could not be iterated or did not rest.
 
         Raises:
             RsmiError: The failure.
         """
+        self.learned.check()
         if self.failure is not None:
             raise self.failure
         verdicts = {name: flow.verdict for name, flow in self.flows.items()}
@@ -199,16 +201,19 @@ class Plan:
         task, text = self.task, f"Learning a rule for {self.window}"
         with watcher.stage("learning", text), _open(task, source) as samples:
             alphabet = space_of(samples).alphabet
-            learned = learn_rule(
-                samples,
-                self.window,
-                seed=task.seed,
-                beside=usual_rules(alphabet),
-                directory=directory,
-                progress=watcher.visible,
-                say=watcher.say,
-                **vars(task.learning),
-            )
+            try:
+                learned = learn_rule(
+                    samples,
+                    self.window,
+                    seed=task.seed,
+                    beside=usual_rules(alphabet),
+                    directory=directory,
+                    progress=watcher.visible,
+                    say=watcher.say,
+                    **vars(task.learning),
+                )
+            except Refused as refused:  # all else is found and written before `check` says so
+                learned = refused.found
             shown = _balanced(samples) if alphabet.size == 2 else None
         for note in learned.notes:
             watcher.say(note)
