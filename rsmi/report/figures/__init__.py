@@ -5,6 +5,7 @@ it. No global state of matplotlib is left changed, and matplotlib itself is impo
 a figure is drawn.
 """
 
+from rsmi.report.figures.bottleneck import bottleneck
 from rsmi.report.figures.exponents import Line, ScanRow, exponents
 from rsmi.report.figures.information import Bar, bars, information
 from rsmi.report.figures.layers import Depth, Path, depth, plane
@@ -22,6 +23,7 @@ __all__ = [
     "Path",
     "ScanRow",
     "bars",
+    "bottleneck",
     "depth",
     "exponents",
     "information",
