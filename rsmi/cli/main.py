@@ -20,6 +20,7 @@ COMMANDS = {
     "information": "information a rule keeps about the environment, from samples",
     "exponents": "critical exponents by Monte Carlo RG with a learned or classical rule",
     "layers": "what each layer of a network forgets, and studies of it",
+    "scaling": "T_c and exponents from several lattice sizes and temperatures",
     "exact": "exact information of rules on small windows, without samples",
     "verify": "recompute known exact values with the installed code",
     "info": "what a file holds: samples, a rule, weights, a result; and whether it is as written",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rsmi.learning.settings import Learning
     from rsmi.runs.pipeline import Plan, RunResult, plan, run
     from rsmi.runs.result import SCHEMA, Result, read_result, result_has_digest
-    from rsmi.runs.settings import Cut, Execution, Exponents, ExponentsTask, Information, Run
+    from rsmi.runs.settings import Cut, Exact, Execution, Exponents, ExponentsTask, Information, Run
     from rsmi.storage import SampleRecipe, Selection
 
 _HOMES = {
@@ -21,6 +21,7 @@ _HOMES = {
     "rsmi.runs.pipeline": ("Plan", "RunResult", "plan", "run"),
     "rsmi.runs.settings": (
         "Cut",
+        "Exact",
         "Execution",
         "Exponents",
         "ExponentsTask",
@@ -40,6 +41,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "SCHEMA",
     "Cut",
+    "Exact",
     "Execution",
     "Exponents",
     "ExponentsTask",

@@ -11,6 +11,7 @@ from rsmi.sampling.autocorrelation import (
 from rsmi.sampling.base import ChainSampler
 from rsmi.sampling.chains import measure_sweeps, observables, sample_blocks
 from rsmi.sampling.equilibration import EquilibrationReport, equilibrate
+from rsmi.sampling.families import System
 from rsmi.sampling.interface import Model, Sampler
 from rsmi.sampling.ising import CRITICAL_COUPLING, Ising
 from rsmi.sampling.metropolis import Metropolis
@@ -37,6 +38,7 @@ __all__ = [
     "Sampler",
     "Stream",
     "SwendsenWang",
+    "System",
     "Update",
     "Wolff",
     "autocorrelation_time",
