@@ -21,7 +21,7 @@ from rsmi.learning.data import WindowData
 from rsmi.learning.growth import PIECES, LearningCurve, grow
 from rsmi.learning.held_out import Bound, check_bound, held_out_bound, null_reason
 from rsmi.learning.joint import JointRSMI
-from rsmi.learning.learn import Learned, curve, fit_best, learn, make_trainer
+from rsmi.learning.learn import Learned, curve, fit_best, learn, learn_null, make_trainer
 from rsmi.learning.posterior import PosteriorRSMI
 from rsmi.learning.rsmi import RSMI, ceiling
 from rsmi.learning.rules import Rule, check_fit, measure_symmetry
@@ -84,20 +84,7 @@ class LearnedRule(Learned, Outcome):
 
     def quantities(self) -> list[Quantity]:
         """Value, ceiling and null of the rule, then all else."""
-        bits = ceiling(self.rule.n_symbols)
-        found = [
-            bounded("information.learned", self.bound, self.symmetry).about(
-                configurations=self.amounts
-            ),
-            Quantity("information.ceiling", bits, 0.0, "exact", "nats"),
-        ]
-        if self.null is not None:
-            parts = self.null.parts
-            found.append(
-                Quantity.of("information.learned.null", self.null.information, 0.0, **parts)
-            )
-        if self.learning_curve is not None:
-            found += self.learning_curve.quantities()
+        found = carried(self, self.symmetry, self.null, self.learning_curve)
         return _referred([*found, *_of_seeds(self.seeds), *self.beside])
 
     def check(self) -> None:
@@ -231,7 +218,7 @@ def learn_rule(
         check_memory_of_learning(settings, settings.hidden, session.placement, source.n)
         rules = _named(beside, session.placement, trust=False)
         learned, seeds = session.learn(say)
-        null = session.null(say) if settings.null else None
+        null = session.null(learned, say) if settings.null else None
         grown = session.grow(learned, say) if settings.curve else None
         further, notes = session.beside(learned, rules)
         found = LearnedRule(
@@ -319,7 +306,7 @@ class _Session:
         self.source, self.window, self.settings, self.seed = source, window, settings, seed
         self.directory, self.progress, self.network = directory, progress, network
         self.placement = place(window, space_of(source))
-        self.data = self._data(shuffle=False)
+        self.data = self._data()
         self.model: RSMI | None = None
 
     def learn(self, say: Callable[[str], None]) -> tuple[Learned, tuple[Estimate, ...]]:
@@ -371,16 +358,9 @@ class _Session:
         fit_best(model, choice, trainer)
         return curve(trainer)[-1].information
 
-    def null(self, say: Callable[[str], None]) -> Bound:
-        """The value on environments of other chains: of the frozen rule where one was chosen, of
-        the whole training with a posterior."""
-        data = self._data(shuffle=True)
-        if self.joint:
-            assert self.model is not None, "training comes first"
-            model, data = self.model.judge(), data.divided()[1]
-        else:
-            model = self._module(0)
-        bound = learn(model, data, self._trainer("null")).bound.rounded()
+    def null(self, learned: Learned, say: Callable[[str], None]) -> Bound:
+        """The value on environments of other chains."""
+        bound = learn_null(self._module(0), learned, self.data, self._trainer("null"))
         say(f"{bound.information} on environments of other chains; the true value is 0")
         return bound
 
@@ -495,11 +475,11 @@ class _Session:
         names = ("symbols", "symmetry", "point_group", "hidden", "learning_rate")
         return {name: getattr(s, name) for name in names} | {"seed": self.seed + further}
 
-    def _data(self, shuffle: bool) -> WindowData:
+    def _data(self) -> WindowData:
         s = self.settings
         return WindowData(
             self.source, self.window, s.batch_size, s.steps_per_epoch, s.configurations,
-            s.windows_per_configuration, self.seed, shuffle,
+            s.windows_per_configuration, self.seed,
         )  # fmt: skip
 
 
@@ -523,6 +503,25 @@ def _kept(directory: str | Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as scratch:
         yield Path(scratch)
+
+
+def carried(
+    learned: Learned,
+    symmetry: DataSymmetry,
+    null: Bound | None = None,
+    grown: LearningCurve | None = None,
+) -> list[Quantity]:
+    """What a learned value carries: its parts, the ceiling, the null and the learning curve."""
+    value = bounded("information.learned", learned.bound, symmetry)
+    bits = ceiling(learned.rule.n_symbols)
+    found = [
+        value.about(configurations=learned.amounts),
+        Quantity("information.ceiling", bits, 0.0, "exact", "nats"),
+    ]
+    if null is not None:
+        name = "information.learned.null"
+        found.append(Quantity.of(name, null.information, 0.0, **null.parts))
+    return found if grown is None else [*found, *grown.quantities()]
 
 
 def bounded(name: str, bound: Bound, symmetry: DataSymmetry) -> Quantity:

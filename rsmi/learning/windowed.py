@@ -123,6 +123,13 @@ class WindowedData(pl.LightningDataModule):
         other._turn = turn
         return other
 
+    def shuffled(self) -> Self:
+        """The same parts, each block beside the environment of another chain."""
+        self.setup("fit")
+        other = copy(self)
+        other.shuffle_environments = True
+        return other
+
     def divided(self) -> tuple[Self, Self]:
         """The same for the choice of a rule, and for what it is worth.
 
