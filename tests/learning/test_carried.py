@@ -88,9 +88,11 @@ def test_neither_rule_nor_first_predictor_saw_what_values_them(chains: int, reco
     assert parts_for(JointRSMI(WINDOW), data)[1].amounts() == amounts
 
 
-def test_pieces_of_a_learning_curve_share_nothing() -> None:
-    data = WindowData(coins(1, 400), WINDOW)
+@pytest.mark.parametrize(("chains", "records"), [(1, 401), (63, 5)])
+def test_pieces_of_a_learning_curve_are_alike_and_share_nothing(chains: int, records: int) -> None:
+    data = WindowData(coins(chains, records), WINDOW)
     pieces = [rows(piece._parts[0]) for piece in data.shared(8)]
+    assert len({len(piece) for piece in pieces}) == 1
     assert len(set.union(*pieces)) == sum(map(len, pieces))
     assert set.union(*pieces) < rows(data._parts[0])
 
