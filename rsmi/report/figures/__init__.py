@@ -7,7 +7,7 @@ a figure is drawn.
 
 from rsmi.report.figures.bottleneck import bottleneck
 from rsmi.report.figures.exponents import Line, ScanRow, exponents
-from rsmi.report.figures.information import Bar, bars, information
+from rsmi.report.figures.information import Bar, bars, information, learning_curve
 from rsmi.report.figures.layers import Depth, Path, depth, plane
 from rsmi.report.figures.levels import levels
 from rsmi.report.figures.rule import rule
@@ -27,6 +27,7 @@ __all__ = [
     "depth",
     "exponents",
     "information",
+    "learning_curve",
     "levels",
     "plane",
     "rule",
