@@ -15,6 +15,7 @@ from rsmi.errors import InputError, RsmiError, nearest, shortened
 
 COMMANDS = {
     "run": "the whole pipeline of a config: sample, learn, measure, exponents, report",
+    "scan": "any task at every point of a grid of its settings, with fits, one table and figure",
     "sample": "draw configurations into an HDF5 file",
     "fit": "train a rule with Lightning's own command line (LightningCLI)",
     "information": "information a rule keeps about the environment, from samples",

@@ -11,6 +11,7 @@ from rsmi.report.figures.information import Bar, bars, information, learning_cur
 from rsmi.report.figures.layers import Depth, Path, depth, plane
 from rsmi.report.figures.levels import levels
 from rsmi.report.figures.rule import rule
+from rsmi.report.figures.scan import Series, scan
 from rsmi.report.figures.style import save
 from rsmi.report.figures.training import Curve, training
 from rsmi.report.figures.values import values
@@ -22,6 +23,7 @@ __all__ = [
     "Line",
     "Path",
     "ScanRow",
+    "Series",
     "bars",
     "bottleneck",
     "depth",
@@ -32,6 +34,7 @@ __all__ = [
     "plane",
     "rule",
     "save",
+    "scan",
     "training",
     "values",
 ]
