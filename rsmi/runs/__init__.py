@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rsmi.learning.settings import Learning
+    from rsmi.runs.layers import Layers, measure_layers
     from rsmi.runs.pipeline import Plan, RunResult, plan, run
     from rsmi.runs.result import SCHEMA, Result, read_result, result_has_digest
     from rsmi.runs.settings import Cut, Exact, Execution, Exponents, ExponentsTask, Information, Run
@@ -19,6 +20,7 @@ _HOMES = {
     "rsmi.storage": ("SampleRecipe", "Selection"),
     "rsmi.runs.result": ("SCHEMA", "Result", "read_result", "result_has_digest"),
     "rsmi.runs.pipeline": ("Plan", "RunResult", "plan", "run"),
+    "rsmi.runs.layers": ("Layers", "measure_layers"),
     "rsmi.runs.settings": (
         "Cut",
         "Exact",
@@ -46,6 +48,7 @@ __all__ = [
     "Exponents",
     "ExponentsTask",
     "Information",
+    "Layers",
     "Learning",
     "Plan",
     "Result",
@@ -53,6 +56,7 @@ __all__ = [
     "RunResult",
     "SampleRecipe",
     "Selection",
+    "measure_layers",
     "plan",
     "read_result",
     "result_has_digest",
