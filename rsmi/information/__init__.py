@@ -1,6 +1,7 @@
 """Entropies and mutual information of tensors, each with its error and kind."""
 
 from rsmi.information.bootstrap import block_labels, block_sums, bootstrap_error
+from rsmi.information.bottleneck import Bottleneck, bottleneck
 from rsmi.information.contrastive import (
     contrastive_bound,
     infonce,
@@ -26,6 +27,7 @@ from rsmi.information.estimators import (
     range_bins,
     renyi_information,
 )
+from rsmi.information.fitting import CURVES, FEATURES, CurveFit, Feature, fit_curves, locate
 from rsmi.information.number import Estimate, Kind, format_with_error
 from rsmi.information.optimum import best_rule
 from rsmi.information.outcome import Outcome, Sheet, quantity_sheet
@@ -40,11 +42,16 @@ from rsmi.information.predictive import (
 from rsmi.information.quantity import Plain, Quantity
 
 __all__ = [
+    "CURVES",
     "ESTIMATORS",
+    "FEATURES",
+    "Bottleneck",
+    "CurveFit",
     "Estimate",
     "EstimateLine",
     "Estimates",
     "Estimator",
+    "Feature",
     "Kind",
     "Outcome",
     "Plain",
@@ -55,11 +62,13 @@ __all__ = [
     "block_labels",
     "block_sums",
     "bootstrap_error",
+    "bottleneck",
     "contrastive_bound",
     "counted_information",
     "entropy",
     "estimate",
     "estimator",
+    "fit_curves",
     "fixed_width_bins",
     "format_with_error",
     "gaussian_information",
@@ -68,6 +77,7 @@ __all__ = [
     "interpolated_bound",
     "kernel_density_information",
     "leave_one_out",
+    "locate",
     "mutual_information",
     "nearest_neighbour_information",
     "predictive_bound",

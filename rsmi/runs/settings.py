@@ -4,10 +4,11 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rsmi.lattice import Space, Window
 from rsmi.learning.settings import Learning, check_seed
+from rsmi.sampling.families import DEFAULT
 from rsmi.sampling.select import AUTO
 from rsmi.sampling.threads import cores
 from rsmi.storage import SampleRecipe, Selection
@@ -175,6 +176,58 @@ class ExponentsTask:
     reach: float = Exponents.reach
     blocks: int = Exponents.blocks
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A window of a model and the rules to be judged on it.
+
+    Args:
+        shape: Extents of the periodic lattice as the model counts them; of models of bonds and
+            sites [inf] is the infinite chain, [6,inf] the infinite cylinder, whose buffers are
+            full columns.
+        model: Any model; small lattices are solved by listing every configuration.
+        temperature: T in units of J; `critical` where it is known exactly, and the default where
+            the model has a temperature.
+        parameters: Parameters of the model, such as `states: 3` or `crystal_field: 1.966`.
+        block: Extents of the visible block, in cells; 2 along each axis without.
+        buffer: Width of the buffer.
+        disk: In place of the block, the radius of a disk, in units of the cell vectors.
+        ball: In place of the block, the radius of a ball, in bonds.
+        sites: In place of the block, sites by number.
+        at: Site in the middle of a disk or ball, or in whose cell the block begins.
+        environment: Width of the environment; all that lies beyond the buffer without.
+        rules: `plurality` (of two letters `majority`), `decimation`, `optimum` (the best rule), or
+            directories of trained rules; the first three by default.
+        symbols: Coarse symbols of the optimum; as many as the model has letters by default.
+        z2: `impose`, the default for bits of a two-valued model, restricts the optimum
+            to rules odd under flipping every spin; `allow` takes the best of all, `optimum_any`.
+        bottleneck: Put the rules, and the best ones of 2 to 16 symbols, beside the most that any
+            coarse variable of the same I(V:H) keeps: the information-bottleneck curve.
+    """
+
+    shape: tuple[int | Literal["inf"], ...]
+    model: str = DEFAULT
+    temperature: float | str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    block: tuple[int, ...] | None = None
+    buffer: int = 1
+    disk: float | None = None
+    ball: int | None = None
+    sites: tuple[int, ...] = ()
+    at: int = 0
+    environment: int | None = None
+    rules: tuple[str, ...] | None = None
+    symbols: int | None = None
+    z2: Literal["impose", "allow"] | None = None
+    bottleneck: bool = False
+
+    @property
+    def cut(self) -> Cut:
+        """How the window is cut out."""
+        return Cut(
+            self.block, self.buffer, self.environment, self.disk, self.ball, self.sites, self.at
+        )
 
 
 def to_plain(settings: Any) -> Any:

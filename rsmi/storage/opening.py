@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -21,7 +22,7 @@ from rsmi.storage.interface import Samples
 from rsmi.storage.journal import MAGIC
 from rsmi.storage.letters import Described, described
 from rsmi.storage.mcising import McisingSamples, is_mcising
-from rsmi.storage.selection import open_collection
+from rsmi.storage.selection import choices, open_collection
 
 _EXPECTED = "a sample file of rsmi, an HDF5 file of mcising, or a NumPy array (.npy, .npz)"
 
@@ -208,6 +209,28 @@ def opened(
     finally:
         if found is not source:
             found.close()
+
+
+def points_of(source: object) -> list[Any]:
+    """Every data set of a source that may hold several: lattices and temperatures side by side.
+
+    Args:
+        source: A path of a collection or of an `mcising` file, or a sequence of sources.
+
+    Returns:
+        Sources for `samples_of`, or, of a file, functions that open a part of it.
+
+    Raises:
+        InputError: Where it is neither.
+    """
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        if is_hdf5(path) and is_collection(path):
+            return [partial(open_collection, path, *choice) for choice in choices(path)]
+        return [source]
+    if isinstance(source, Sequence) or (isinstance(source, np.ndarray) and source.dtype == object):
+        return [part for each in source for part in points_of(each)]
+    return [source]
 
 
 def _said(
