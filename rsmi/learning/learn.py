@@ -309,12 +309,18 @@ class Finite(Callback):
             self._stop(trainer, f"the loss or its gradient is no number any more ({loss})")
 
     def _stop(self, trainer: pl.Trainer, reason: str) -> NoReturn:
+        failed = f"the training failed at step {trainer.global_step}: {reason}"
+        if not self._good:
+            raise AnalysisError(
+                f"{failed} before anything was learned; look for what is no number in a network of "
+                "your own, or in its weights"
+            )
         if trainer.is_global_zero:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             torch.save({"state_dict": self._good}, self._path)
         raise AnalysisError(
-            f"the training failed at step {trainer.global_step}: {reason}; the weights of step "
-            f"{self._step}, the last good ones, are in {self._path}; lower learning_rate"
+            f"{failed}; the weights of step {self._step}, the last good ones, are in {self._path}; "
+            "lower learning_rate"
         )
 
 

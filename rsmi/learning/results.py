@@ -180,7 +180,8 @@ def learn_rule(
             can.
         chains: Of an array, see `rsmi.storage.samples_of`.
         space: Of an array, likewise.
-        directory: Receives the log of the training and the best state; nothing is kept without.
+        directory: Receives the log of the training, the best state, and of a training that failed
+            the last good one; nothing is kept without.
         progress: Whether to show a progress bar.
         say: Is told what is done, in words.
         **options: Further fields of `rsmi.learning.Learning`.
@@ -502,7 +503,12 @@ def _kept(directory: str | Path | None) -> Iterator[Path]:
         yield Path(directory)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        yield Path(scratch)
+        try:
+            yield Path(scratch)
+        except AnalysisError as error:
+            if scratch not in str(error):
+                raise
+            raise AnalysisError(f"{error}; give a directory, else they are lost") from None
 
 
 def carried(
