@@ -16,7 +16,7 @@ from torch import nn
 from rsmi.errors import AnalysisError, InputError
 from rsmi.information import Estimate, Outcome, Quantity
 from rsmi.lattice import Placement, Space, Window, place
-from rsmi.learning.conditionals import ExactConditionals
+from rsmi.learning.conditionals import exact_beside
 from rsmi.learning.data import WindowData
 from rsmi.learning.growth import PIECES, LearningCurve, grow
 from rsmi.learning.held_out import Bound, check_bound, held_out_bound, null_reason
@@ -454,12 +454,12 @@ class _Session:
         self, held_out: HeldOut, rules: Mapping[str, Rule], learned: Rule | None = None
     ) -> tuple[list[Quantity], list[str]]:
         """Exact values at the environments of these windows, or why there are none."""
-        solved = ExactConditionals.of(self.source, self.placement, held_out)
+        solved = exact_beside(self.source, self.placement, held_out)
         if isinstance(solved, str):
             return [], [solved]
-        fraction = []
+        fraction: list[Quantity] = []
         if learned is not None and self.model is not None:
-            fraction = [solved.fraction(self.model, learned)]
+            fraction = solved.fraction(self.model, learned)
         imposed = self.settings.symmetry == "impose"
         return [*fraction, *solved.values(rules, self.settings.symbols, imposed)], []
 
