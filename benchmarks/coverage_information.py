@@ -74,6 +74,7 @@ def information() -> None:
         for pulls in covered("16 chains of 32", small_sets(directory, 60), directory):
             print(pulls, flush=True)
     bounds()
+    curves()
 
 
 def single_chains(directory: Path, n: int) -> Iterator[Path]:
@@ -283,3 +284,44 @@ def row(name: str, found: list[Valued]) -> str:
         f"{float(pulls.mean()):+.2f} | {float(error.mean()):.4f} | {float(off.std()):.4f} | "
         f"{loss:.4f} +- {doubt:.4f} | {refused} |"
     )
+
+
+GROWING: dict[str, Callable[[], System]] = {
+    "Ising, 256 configurations": lambda: spins(1.0, 64, 4, SwendsenWang),
+    "Potts-3 3x3, 1024 rows": lambda: enumerated("Potts-3 3x3", 1024),
+    "dimers 4x4, 1024 rows": lambda: enumerated("dimers 4x4", 1024),
+}
+
+
+def curves(n: int = 10) -> None:
+    """Print how the limits of learning curves stand to what the learned rules keep in truth."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    print("| learning curves | n | limit quoted | within 1, 2 errors | mean pull of all limits | "
+          "mean value - exact | mean limit - exact | mean gain |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|")
+    for name, make in GROWING.items():
+        system = make()
+        print(grown(name, [curve_of(system, seed) for seed in range(n)]), flush=True)
+
+
+def curve_of(system: System, seed: int) -> tuple[bool, float, float, float, float]:
+    """Whether a limit is quoted, its pull, and value, limit and gain beside the exact value."""
+    options = QUICK | system.options | {"null": False, "curve": True}
+    found = learn_rule(system.draw(seed), system.window, seed=seed, **options)
+    exact = system.exact(found.rule.table()).value
+    curve = found.learning_curve
+    assert curve is not None
+    limit, gain = curve.fit.limit, curve.fit.gain.value
+    error = float(np.hypot(limit.error, curve.statistical))
+    off = limit.value - exact
+    return not curve.fit.reason, off / error, found.information.value - exact, off, gain
+
+
+def grown(name: str, rows: list[tuple[bool, float, float, float, float]]) -> str:
+    """A line of the table."""
+    quoted = [row[1] for row in rows if row[0]]
+    inside = ", ".join(str(sum(abs(pull) < s for pull in quoted)) for s in (1, 2))
+    means = " | ".join(f"{np.mean([row[i] for row in rows]):+.4f}" for i in (2, 3, 4))
+    pull = np.mean([row[1] for row in rows])
+    return f"| {name} | {len(rows)} | {len(quoted)} | {inside} | {pull:+.2f} | {means} |"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import chi2
 from torch import Tensor, nn
 
 from rsmi.errors import AnalysisError, InputError
@@ -120,6 +121,19 @@ def test_the_best_rule_of_the_six_by_six_torus_breaks_the_symmetry() -> None:
     assert 0.9995 * best.value < exact < best.value + 1e-9
     assert abs(found.information.value - best.value) < 3 * found.information.error
     assert found.information.value - exact < SIGMAS * found.information.error
+
+
+def test_bounds_of_small_data_sets_cover_what_their_rules_keep() -> None:
+    """Sixteen data sets, each with a rule of its own; errors four times too small would fail."""
+    solved = exact_window((6, 6), CRITICAL_COUPLING, (2, 2), 1)
+    pulls = []
+    for seed in range(16):
+        kind = {"method": "joint", "restarts": 1} if seed % 2 else {}
+        found = learned(samples(64, 8, seed=10 + seed), null=False, learning_rate=2e-2, **kind)
+        exact = solved.rule(found.rule.table()).value
+        pulls.append((found.information.value - exact) / found.information.error)
+    squares, far = np.square(pulls).sum(), chi2.isf(1e-6, 16)
+    assert squares < far < 16 * squares
 
 
 def slow(side: int = 16, records: int = 1024) -> Tensor:
