@@ -44,6 +44,7 @@ from rsmi.learning.trainable import (
 if TYPE_CHECKING:
     from rsmi.learning.data import WindowData
     from rsmi.learning.ensemble import Ensemble, learn_ensemble
+    from rsmi.learning.growth import LearningCurve
     from rsmi.learning.joint import JointRSMI
     from rsmi.learning.learn import Learned, make_trainer
     from rsmi.learning.manifold import Degeneracy, degeneracy
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 _TRAINING = {
     "data": ("WindowData",),
+    "growth": ("LearningCurve",),
     "joint": ("JointRSMI",),
     "manifold": ("Degeneracy", "degeneracy"),
     "ensemble": ("Ensemble", "learn_ensemble"),
@@ -81,6 +83,7 @@ __all__ = [
     "Learned",
     "LearnedRule",
     "Learning",
+    "LearningCurve",
     "LinearRule",
     "LogitRule",
     "MLPRule",
