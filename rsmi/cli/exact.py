@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.learning import solve_rules
+from rsmi.report.bottleneck import write_trade_off
 from rsmi.runs.settings import Exact
 from rsmi.sampling.families import System
 
@@ -21,4 +22,11 @@ def main(arguments: Sequence[str]) -> None:
         found = solve_rules(
             system, window, task.rules, symbols=task.symbols, z2=task.z2, trust=execution.trust
         )
-    output.finish(found, seed=None)
+    if not task.bottleneck:
+        output.finish(found, seed=None)
+        return
+    with output.stage("bottleneck", "Following the bottleneck curve"):
+        curve = found.bottleneck()
+    result = output.finish(curve, seed=None)
+    if output.directory is not None:
+        output.say(write_trade_off(output.directory, curve, result))

@@ -1,6 +1,7 @@
 """Entropies and mutual information of tensors, each with its error and kind."""
 
 from rsmi.information.bootstrap import block_labels, block_sums, bootstrap_error
+from rsmi.information.bottleneck import Bottleneck, bottleneck
 from rsmi.information.contrastive import (
     contrastive_bound,
     infonce,
@@ -44,6 +45,7 @@ __all__ = [
     "CURVES",
     "ESTIMATORS",
     "FEATURES",
+    "Bottleneck",
     "CurveFit",
     "Estimate",
     "EstimateLine",
@@ -60,6 +62,7 @@ __all__ = [
     "block_labels",
     "block_sums",
     "bootstrap_error",
+    "bottleneck",
     "contrastive_bound",
     "counted_information",
     "entropy",

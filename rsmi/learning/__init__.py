@@ -19,7 +19,7 @@ from rsmi.learning.classical import (
     usual_rules,
 )
 from rsmi.learning.equivariance import Equivariance
-from rsmi.learning.exact import SolvedRules, solve_rules
+from rsmi.learning.exact import SolvedRules, TradeOff, solve_rules
 from rsmi.learning.rules import HardRule, Rule, TableRule, measure_symmetry, orientation
 from rsmi.learning.settings import Learning
 from rsmi.learning.store import (
@@ -92,6 +92,7 @@ __all__ = [
     "SolvedRules",
     "StreamingWindowData",
     "TableRule",
+    "TradeOff",
     "TrainableTable",
     "WindowData",
     "block_alone",

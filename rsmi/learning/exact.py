@@ -3,19 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from rsmi.information import Estimate, Outcome, Quantity
+from rsmi.information import Bottleneck, Estimate, Outcome, Quantity, Sheet, bottleneck
 from rsmi.information.assignments import Z2
+from rsmi.information.bottleneck import rate_of
 from rsmi.lattice import Alphabet, Placement, Window, place
 from rsmi.learning.classical import block_alone
-from rsmi.learning.rules import Rule, check_fit
+from rsmi.learning.rules import Rule, check_fit, check_symbols
 from rsmi.learning.settings import OPTIMA
 from rsmi.learning.store import load_rule, rules_by_name
 from rsmi.sampling.exact import WindowPosterior
 from rsmi.sampling.families import System
 from rsmi.storage import SampleRecipe
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Rules = Sequence[str | Path] | Mapping[str, "str | Path | Rule"]
 """Names or directories of rules, or rules by the names under which they are reported."""
@@ -56,6 +61,76 @@ class SolvedRules(Outcome):
                 quantity = quantity.about(z2=self.z2, symbols=self.tables[name].shape[1])
             found.append(quantity)
         return found
+
+    def bottleneck(self, most_symbols: int = 16, tolerance: float = 2e-3) -> "TradeOff":
+        """How much is lost by few symbols: these rules and the best ones of 2 ... symbols.
+
+        Args:
+            most_symbols: K of the largest of them; fewer where the block has fewer states.
+            tolerance: As for `rsmi.information.bottleneck`.
+
+        Raises:
+            InputError: For fewer than two symbols.
+        """
+        check_symbols(most_symbols)
+        solved = self.posterior
+        curve = bottleneck(solved.posterior, solved.weights, tolerance=tolerance)
+        states = int((curve.states > 0).sum())
+        found = {name: (self.tables[name], value) for name, value in self.values.items()}
+        for symbols in range(2, min(most_symbols, states) + 1):
+            found[f"best_of_{symbols}"] = solved.optimum(symbols, "allow")
+        kept = {name: value for name, (_, value) in found.items()}
+        rates = {name: rate_of(curve.states, table) for name, (table, _) in found.items()}
+        return TradeOff(curve, kept, rates)
+
+
+@dataclass(frozen=True, repr=False)
+class TradeOff(Outcome):
+    """What rules keep and what they take, beside the information-bottleneck curve.
+
+    Args:
+        curve: The most that coarse variables of given I(V:H) keep.
+        values: I(H:E) of rules by name, `best_of_K` for the best of K symbols.
+        rates: I(V:H) of each in nats; H(H) for a rule that draws nothing at random.
+    """
+
+    curve: Bottleneck
+    values: Mapping[str, Estimate]
+    rates: Mapping[str, float]
+
+    __repr__ = Outcome.__repr__
+
+    def quantities(self) -> list[Quantity]:
+        """The curve, then every rule with what no coarse variable of its I(V:H) exceeds."""
+        return self.curve.quantities() + [
+            Quantity.of(f"information.exact.{name}", value).about(
+                rate=self.rates[name], upper=self.curve.upper(self.rates[name])
+            )
+            for name, value in self.values.items()
+        ]
+
+    def plot(self) -> "Figure":
+        """The curve with every rule below it."""
+        at = {name: (self.rates[name], value.value) for name, value in self.values.items()}
+        return self.curve.plot(at)
+
+    def sheets(self) -> list[Sheet]:
+        """One row a rule: what it takes, what it keeps, and the curve there."""
+        columns = ["rule", "I(V:H)", "I(H:E)", "kind", "curve", "share of it"]
+        rows = []
+        for name, value in sorted(self.values.items(), key=lambda item: self.rates[item[0]]):
+            rate = self.rates[name]
+            sides = self.curve.lower(rate), self.curve.upper(rate)
+            between = "..".join(f"{side:.5f}" for side in sides)
+            share = f"{min(value.value / sides[1], 1):.1%}" if sides[1] > 0 else ""
+            cells = [name, f"{rate:.5f}", f"{value.value:.5f}", value.kind, between, share]
+            rows.append(cells)
+        said = (
+            f"nats; I(V:E) = {self.curve.full:.6f}, of I(V:H) = {self.curve.points[-1].rate:.5f}; "
+            "the curve is the most that any coarse variable of the same I(V:H) keeps, from what is "
+            "reached to what cannot be, and the share is of the latter"
+        )
+        return [Sheet("", columns, rows, said)]
 
 
 def solve_rules(

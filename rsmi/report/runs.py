@@ -83,6 +83,8 @@ def write_pictures(
         "information": lambda: _information(run),
         "training": lambda: _training(run),
     }
+    if found.learned.learning_curve is not None:
+        pictures["learning curve"] = lambda: _learning_curve(run)
     for rule in found.flows:
         pictures[f"exponents of '{rule}'"] = partial(_exponents, run, rule)
     drawn = [figure for name, make in pictures.items() if (figure := _tried(name, make, say))]
@@ -134,7 +136,19 @@ def _information(run: Drawn) -> Figure:
         "Mutual information with the environment beyond the buffer. Dots are lower bounds on "
         "configurations never trained on; diamonds use the exact p(v|e) of the Hamiltonian at "
         "sampled environments. The null repeats the training on environments of other "
-        "configurations.",
+        "chains.",
+    )
+
+
+def _learning_curve(run: Drawn) -> Figure:
+    figure = figures.learning_curve(run.quantities)
+    return Figure(
+        figures.save(figure, run.directory / "learning_curve.png"),
+        "What more configurations would give",
+        "The held-out value learned from parts of the training configurations and from all of "
+        "them, on the same test windows. The bars are the spread between parts of one size; the "
+        "limit and its band, with the error of the test part, stand only where the points "
+        "determine them.",
     )
 
 

@@ -202,6 +202,8 @@ class Exact:
         symbols: Coarse symbols of the optimum; as many as the model has letters by default.
         z2: `impose`, the default for bits of a two-valued model, restricts the optimum
             to rules odd under flipping every spin; `allow` takes the best of all, `optimum_any`.
+        bottleneck: Put the rules, and the best ones of 2 to 16 symbols, beside the most that any
+            coarse variable of the same I(V:H) keeps: the information-bottleneck curve.
     """
 
     shape: tuple[int | Literal["inf"], ...]
@@ -218,6 +220,7 @@ class Exact:
     rules: tuple[str, ...] | None = None
     symbols: int | None = None
     z2: Literal["impose", "allow"] | None = None
+    bottleneck: bool = False
 
     @property
     def cut(self) -> Cut:

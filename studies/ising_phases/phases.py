@@ -14,9 +14,8 @@ from torch import Tensor
 
 from rsmi.information import Estimate
 from rsmi.layers import Inputs, drawn_inputs, enumerated_inputs, sampled_inputs
-from rsmi.sampling import Ising
+from rsmi.sampling import Ising, System
 from rsmi.sampling.exact import kaufman
-from rsmi.sampling.families import System
 from studies.training import Labelled
 
 _CHAINS = 64

@@ -73,10 +73,50 @@ def test_a_best_rule_is_odd_only_where_the_letters_are_alike() -> None:
     assert torch.equal(odd.tables["optimum"], odd.tables["optimum"].flip(0, 1))
 
 
+@pytest.mark.parametrize(
+    ("system", "block", "known"),
+    [
+        (System((6, 6)), (2, 2), {2: 0.467434, 3: 0.516479}),
+        (System((3, "inf"), "potts", None, {"states": 3}), (2, 1), {}),
+        (System((4, 4), "dimers", "inf"), (1, 2), {}),
+    ],
+    ids=str,
+)
+def test_no_rule_lies_above_the_bottleneck_curve(
+    system: System, block: tuple[int, int], known: dict[int, float]
+) -> None:
+    solved = solve_rules(system, Window(block, 1, None), ["decimation"])
+    found = solved.bottleneck(most_symbols=4, tolerance=5e-3)
+    assert found.curve.gap < 8e-3
+    assert list(found.values) == ["decimation", *(f"best_of_{k}" for k in range(2, 5))]
+    for name, value in found.values.items():
+        assert value.value <= found.curve.upper(found.rates[name]) + 1e-9
+    for symbols, value in known.items():
+        assert found.values[f"best_of_{symbols}"].value == pytest.approx(value, abs=1e-6)
+    assert found.curve.full == pytest.approx(solved.posterior.full().value, abs=1e-9)
+    assert "share of it" in found.table()
+    assert found.plot().axes
+
+
+def test_the_command_draws_the_curve(rsmi: Rsmi, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    said = rsmi(
+        "exact", "--shape", "[inf]", "--temperature", "2", "--bottleneck", "true", "--out", out
+    )
+    assert said.code == 0, said.err
+    found = solve_rules(System(("inf",), temperature=2.0)).bottleneck()
+    assert found.quantities() == read_result(out).quantities()
+    assert found.table() in said.out
+    assert (out / "figures" / "bottleneck.png").is_file()
+    assert "The information-bottleneck curve" in (out / "report.html").read_text()
+
+
 def test_bad_input_is_named() -> None:
     with pytest.raises(InputError, match=r"a block of \[2, 3\] sites, the window with block"):
         solve_rules(System((6, 6)), rules={"other": majority((2, 3))})
     with pytest.raises(InputError, match=r"there is no rule .nearby.; expected majority"):
         solve_rules(System((6, 6)), rules=["nearby"])
+    with pytest.raises(InputError, match="a rule with 1 symbols; expected 2 to 16"):
+        solve_rules(System((6, 6)), rules=[]).bottleneck(1)
     with pytest.raises(InputError, match="finite extents"):
         solve_rules(System((4, "inf")), Window((2, 2), 1, 1))

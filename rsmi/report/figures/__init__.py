@@ -5,8 +5,9 @@ it. No global state of matplotlib is left changed, and matplotlib itself is impo
 a figure is drawn.
 """
 
+from rsmi.report.figures.bottleneck import bottleneck
 from rsmi.report.figures.exponents import Line, ScanRow, exponents
-from rsmi.report.figures.information import Bar, bars, information
+from rsmi.report.figures.information import Bar, bars, information, learning_curve
 from rsmi.report.figures.layers import Depth, Path, depth, plane
 from rsmi.report.figures.levels import levels
 from rsmi.report.figures.rule import rule
@@ -24,9 +25,11 @@ __all__ = [
     "ScanRow",
     "Series",
     "bars",
+    "bottleneck",
     "depth",
     "exponents",
     "information",
+    "learning_curve",
     "levels",
     "plane",
     "rule",
