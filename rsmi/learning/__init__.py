@@ -41,6 +41,7 @@ from rsmi.learning.trainable import (
 )
 
 if TYPE_CHECKING:
+    from rsmi.learning.boltzmann import Boltzmann, ProxyRule, learn_by_proxy
     from rsmi.learning.data import WindowData
     from rsmi.learning.ensemble import Ensemble, learn_ensemble
     from rsmi.learning.learn import Learned, make_trainer
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from rsmi.learning.streaming import StreamingWindowData
 
 _TRAINING = {
+    "boltzmann": ("Boltzmann", "ProxyRule", "learn_by_proxy"),
     "data": ("WindowData",),
     "manifold": ("Degeneracy", "degeneracy"),
     "ensemble": ("Ensemble", "learn_ensemble"),
@@ -69,6 +71,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "CLASSICAL",
+    "Boltzmann",
     "ConvRule",
     "Degeneracy",
     "Ensemble",
@@ -83,6 +86,7 @@ __all__ = [
     "MLPRule",
     "NetworkRule",
     "PosteriorRSMI",
+    "ProxyRule",
     "Rule",
     "RuleValues",
     "StreamingWindowData",
@@ -96,6 +100,7 @@ __all__ = [
     "degeneracy",
     "describe_rule",
     "electric_field",
+    "learn_by_proxy",
     "learn_ensemble",
     "learn_rule",
     "load_rule",
