@@ -269,7 +269,7 @@ def _train_rule(
 def _step(optimizer: torch.optim.Optimizer, loss: Tensor, step: int) -> None:
     if not bool(torch.isfinite(loss)):
         raise AnalysisError(
-            f"the training failed in step {step + 1}: the loss is {float(loss)}; lower "
+            f"the training failed in step {step + 1}: the loss is {loss.item()}; lower "
             "learning_rate"
         )
     optimizer.zero_grad()

@@ -407,7 +407,7 @@ def options_of(
 
 
 def windows_of(
-    source: Samples, window: Window, s: Learning, seed: int, shuffle: bool
+    source: Samples, window: Window, s: Learning, seed: int, shuffle: bool = False
 ) -> WindowData:
     """Windows of samples, whose symmetries are known and are those that the settings ask for.
 
