@@ -3,18 +3,20 @@
 python benchmarks/ensembles.py speed | manifolds | proxy
 """
 
+import math
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from measurement import SCRATCH, WORKERS, critical_samples
 
 from rsmi.lattice import Alphabet, Window
 from rsmi.lattice.alphabet import directions
 from rsmi.learning import Ensemble, learn_by_proxy, learn_ensemble, learn_rule, value_rules
-from rsmi.storage import SampleRecipe, generate
+from rsmi.storage import SampleRecipe, generate, open_samples
 
 ENSEMBLES = {
     "Ising, T_c, 4x4, buffer 2": ("ising", 0.0, (4, 4), 2, 200, {}),
@@ -74,18 +76,23 @@ def manifolds() -> None:
         told = found.degeneracy
         print(
             f"| {name} | {found.information} | {int(found.good.sum())} of {size} | {told.name} | "
-            f"{told.span.value:.2f} | {overlaps(found, block)} | {seconds:.0f} |"
+            f"{told.span.value:.2f} | {overlaps(found, path, block)} | {seconds:.0f} |"
         )
         print(f"    {told.reason}", flush=True)
 
 
-def overlaps(found: Ensemble, block: tuple[int, int]) -> str:
-    """How much of the good filters' responses lies in the span of known fields."""
-    responses = found.responses[found.good][..., 1].flatten(1)
-    shown = []
-    for name, fields in known_fields(found.placement.space.alphabet, block).items():
-        basis, _ = torch.linalg.qr(fields.double().T)
-        share = (responses @ basis).norm(dim=1) / responses.norm(dim=1)
+def overlaps(found: Ensemble, path: str, block: tuple[int, int]) -> str:
+    """Median correlation of the good filters' fields with the span of known ones."""
+    placement, shown = found.placement, []
+    with open_samples(path) as source:
+        v, _ = placement.cut(source.letters(0, 256))
+    letters = F.one_hot(v.flatten(0, 1).long(), placement.space.alphabet.size).flatten(1).double()
+    scale = math.sqrt(2)  # the two logits of a bit are opposite, and share the unit of variance
+    responses = scale * found.responses[found.good][..., 1].flatten(1)
+    for name, weights in known_fields(placement.space.alphabet, block).items():
+        covariance = (letters @ weights.double().T).T.cov().reshape(len(weights), -1)
+        along = responses @ weights.double().T
+        share = (along @ torch.linalg.inv(covariance) * along).sum(1).sqrt()
         shown.append(f"{name} {float(share.median()):.3f}")
     return ", ".join(shown)
 

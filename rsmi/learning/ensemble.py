@@ -62,7 +62,10 @@ class Ensemble(Outcome):
         best: Number of the member with the largest value on the validation part.
         good: (M,) bool, which members are worth as much as the best: within 3 errors of the
             difference on the same windows, or 2 %.
-        responses: (M, n_v, q, K) covariance of each letter on each site with each logit.
+        filters: (M, n_v, q, K) weights with which the letters of the sites make up the logits, of a
+            linear rule its own; letters that determine each other share theirs.
+        responses: (M, n_v, q, K) covariance of each letter on each site with each logit; the sum
+            with the weights of a field of unit variance is its correlation with the logit.
         vectors: (M, n_v q K) the same with the letters decorrelated, see `learn_ensemble`.
         degeneracy: The manifold that the good members form.
         placement: The window in the space of the configurations.
@@ -78,6 +81,7 @@ class Ensemble(Outcome):
     errors: Tensor
     best: int
     good: Tensor
+    filters: Tensor
     responses: Tensor
     vectors: Tensor
     degeneracy: Degeneracy
@@ -475,9 +479,9 @@ def _ensemble(
             "smaller buffer"
         )
     good = _good(sums, values, errors, best)
-    responses, vectors, symmetries = _compared(members, held_out.v, data)
+    filters, responses, vectors, symmetries = _compared(members, held_out.v, data)
     return Ensemble(
-        members, values, errors, best, good, responses, vectors,
+        members, values, errors, best, good, filters, responses, vectors,
         degeneracy(vectors[good], symmetries), data.placement, data.symmetry, data.order, None,
         seeds, seconds,
     )  # fmt: skip
@@ -530,8 +534,10 @@ def _influence(sums: Tensor) -> Tensor:
     return (added - sums[..., -1] * centre) / total[:, -1:]
 
 
-def _compared(members: Members, v: Tensor, data: WindowData) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Responses (M, n_v, q, K), vectors (M, n_v q K), and what symmetries do to these."""
+def _compared(
+    members: Members, v: Tensor, data: WindowData
+) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
+    """Filters, responses (M, n_v, q, K), vectors (M, n_v q K), what symmetries do to these."""
     q, moves = data.placement.space.alphabet.size, _moves(data)
     some = v[:: -(-len(v) * len(moves) // _COMPARED)]
     x = F.one_hot(some.long(), q).flatten(1)
@@ -551,7 +557,8 @@ def _compared(members: Members, v: Tensor, data: WindowData) -> tuple[Tensor, Te
     root = (axes[:, kept] * variance[kept].rsqrt()) @ axes[:, kept].T
     k = responses.shape[2]
     symmetries = [*_renamed(moves, k), *(torch.kron(g, torch.eye(k)) for g in _shifts(root, data))]
-    return responses.unflatten(1, (-1, q)), (root @ responses).flatten(1), symmetries
+    filters = (root @ root @ responses).unflatten(1, (-1, q))
+    return filters, responses.unflatten(1, (-1, q)), (root @ responses).flatten(1), symmetries
 
 
 def _shifts(root: Tensor, data: WindowData) -> list[Tensor]:

@@ -6,6 +6,7 @@ a figure is drawn.
 """
 
 from rsmi.report.figures.exponents import Line, ScanRow, exponents
+from rsmi.report.figures.filters import filters
 from rsmi.report.figures.information import Bar, bars, information
 from rsmi.report.figures.layers import Depth, Path, depth, plane
 from rsmi.report.figures.levels import levels
@@ -24,6 +25,7 @@ __all__ = [
     "bars",
     "depth",
     "exponents",
+    "filters",
     "information",
     "levels",
     "plane",
