@@ -11,7 +11,7 @@ from rsmi.information import best_rule, rule_information
 from rsmi.lattice import Window
 from rsmi.learning.data import WindowData
 from rsmi.learning.learn import Learned, learn, make_trainer
-from rsmi.learning.rsmi import PosteriorRSMI
+from rsmi.learning.posterior import PosteriorRSMI
 from rsmi.sampling import CRITICAL_COUPLING
 from rsmi.sampling.exact import ring_posterior
 

@@ -12,7 +12,7 @@ from measurement import Measurement, critical_samples
 from rsmi.lattice import Window
 from rsmi.learning.data import WindowData
 from rsmi.learning.learn import learn, make_trainer, quiet_lightning
-from rsmi.learning.rsmi import PosteriorRSMI
+from rsmi.learning.posterior import PosteriorRSMI
 from rsmi.learning.streaming import StreamingWindowData
 from rsmi.learning.windowed import Batch, WindowedData
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang

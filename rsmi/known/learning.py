@@ -61,7 +61,7 @@ def _check(
 
 def _train(shuffle: bool) -> tuple["RSMI", "HeldOut"]:
     """A posterior q(v|e), and windows it never saw."""
-    from rsmi.learning.rsmi import PosteriorRSMI
+    from rsmi.learning.posterior import PosteriorRSMI
 
     return _learn(lambda: PosteriorRSMI(_WINDOW, hidden=(64,), learning_rate=1e-2, seed=1), shuffle)
 
@@ -100,7 +100,7 @@ def _bound(trained: Callable[[], tuple["RSMI", "HeldOut"]], rule: str) -> Estima
 def _joint(rule: Literal["table", "linear"], bits: int) -> Estimate:
     """How far the bound of a jointly learned rule lies from what that rule keeps exactly."""
     from rsmi.learning.held_out import held_out_information
-    from rsmi.learning.rsmi import JointRSMI
+    from rsmi.learning.joint import JointRSMI
 
     model, held_out = _learn(
         lambda: JointRSMI(_WINDOW, 1 << bits, hidden=(64,), learning_rate=1e-2, seed=1, rule=rule),

@@ -19,6 +19,7 @@ from rsmi.learning.classical import (
     usual_rules,
 )
 from rsmi.learning.equivariance import Equivariance
+from rsmi.learning.exact import SolvedRules, TradeOff, solve_rules
 from rsmi.learning.rules import HardRule, Rule, TableRule, measure_symmetry, orientation
 from rsmi.learning.settings import Learning
 from rsmi.learning.store import (
@@ -44,20 +45,22 @@ if TYPE_CHECKING:
     from rsmi.learning.boltzmann import Boltzmann, ProxyRule, learn_by_proxy
     from rsmi.learning.data import WindowData
     from rsmi.learning.ensemble import Ensemble, learn_ensemble
+    from rsmi.learning.joint import JointRSMI
     from rsmi.learning.learn import Learned, make_trainer
     from rsmi.learning.manifold import Degeneracy, degeneracy
-    from rsmi.learning.results import LearnedRule, RuleValues, learn_rule, value_rules
-    from rsmi.learning.rsmi import JointRSMI, PosteriorRSMI
+    from rsmi.learning.posterior import PosteriorRSMI
+    from rsmi.learning.results import LearnedRule, Refused, RuleValues, learn_rule, value_rules
     from rsmi.learning.streaming import StreamingWindowData
 
 _TRAINING = {
     "boltzmann": ("Boltzmann", "ProxyRule", "learn_by_proxy"),
     "data": ("WindowData",),
+    "joint": ("JointRSMI",),
     "manifold": ("Degeneracy", "degeneracy"),
     "ensemble": ("Ensemble", "learn_ensemble"),
     "learn": ("Learned", "make_trainer"),
-    "results": ("LearnedRule", "RuleValues", "learn_rule", "value_rules"),
-    "rsmi": ("JointRSMI", "PosteriorRSMI"),
+    "posterior": ("PosteriorRSMI",),
+    "results": ("LearnedRule", "Refused", "RuleValues", "learn_rule", "value_rules"),
     "streaming": ("StreamingWindowData",),
 }
 
@@ -87,10 +90,13 @@ __all__ = [
     "NetworkRule",
     "PosteriorRSMI",
     "ProxyRule",
+    "Refused",
     "Rule",
     "RuleValues",
+    "SolvedRules",
     "StreamingWindowData",
     "TableRule",
+    "TradeOff",
     "TrainableTable",
     "WindowData",
     "block_alone",
@@ -115,6 +121,7 @@ __all__ = [
     "rule_name",
     "rules_by_name",
     "save_rule",
+    "solve_rules",
     "usual_rules",
     "value_rules",
 ]

@@ -1,33 +1,23 @@
-"""Lightning modules that learn a coarse-graining rule by maximising I(H:E)."""
+"""What the Lightning modules that learn a rule by maximising I(H:E) share."""
 
 import math
 from collections.abc import Sequence
-from copy import deepcopy
-from typing import Self, get_args
+from typing import get_args
 
 import pytorch_lightning as pl
 import torch
-import torch.distributed as dist
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from rsmi.errors import InputError, nearest
-from rsmi.information import best_rule, entropy, predictive_bound, predictive_sums
-from rsmi.information.assignments import Action
-from rsmi.lattice import Placement, Window, word_index, words
+from rsmi.information import predictive_bound, predictive_sums
+from rsmi.lattice import Placement, Window
 from rsmi.learning.equivariance import Use, block_symmetries, make_images, symbol_action
 from rsmi.learning.predictor import Predictor
 from rsmi.learning.rules import (
     MAX_SYMBOLS,
     Rule,
-    TableRule,
-    check_fit,
-    check_table_size,
-    most_probable,
-    orientation,
 )
-from rsmi.learning.settings import MAX_WORDS, OPTIMA, RuleKind, Symmetry
-from rsmi.learning.trainable import make_rule
+from rsmi.learning.settings import OPTIMA, Symmetry
 from rsmi.learning.windowed import WindowedData
 
 Batch = tuple[Tensor, Tensor]
@@ -78,8 +68,8 @@ class RSMI(pl.LightningModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        _check_choice("symmetry", symmetry, get_args(Symmetry))
-        _check_choice("point_group", point_group, get_args(Use))
+        check_choice("symmetry", symmetry, get_args(Symmetry))
+        check_choice("point_group", point_group, get_args(Use))
         if not 2 <= symbols <= MAX_SYMBOLS:
             raise InputError(f"symbols is {symbols}; expected 2 to {MAX_SYMBOLS}")
         self.window, self.symbols = window, symbols
@@ -120,6 +110,15 @@ class RSMI(pl.LightningModule):
 
     def settle(self, v: Tensor, e: Tensor) -> None:
         """Find the hard rule of the trained module, given held-out windows (n, n_v), (n, n_e)."""
+        raise NotImplementedError
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the predictor learns together with a rule, which another one has to value."""
+        return False
+
+    def judge(self) -> "RSMI":
+        """A fresh module whose predictor values the frozen hard rule."""
         raise NotImplementedError
 
     def predictions(self, rule: Rule | None, e: Tensor) -> Tensor:
@@ -227,231 +226,6 @@ class RSMI(pl.LightningModule):
         }
 
 
-class PosteriorRSMI(RSMI):
-    """Posterior first: learn q(v|e) once; every rule's bound and the best rule follow from it.
-
-    For blocks whose training windows make at most 1024 different words. The training loss is the
-    cross-entropy of the block's word, and validation measures the information of the whole block;
-    nothing is assumed of the rule, which is found once, from the trained posterior. The untrained
-    posterior is the frequency of each word. Words that never come share one value.
-
-    Raises:
-        InputError: In `build`, for more words.
-    """
-
-    target = "full"
-    words: Tensor
-    number: Tensor
-
-    def check_rule(self, data: WindowedData) -> None:
-        """Refuse a rule that cannot be; the best one is a table."""
-        super().check_rule(data)
-        space = data.placement.space
-        check_table_size(space.alphabet, data.placement.n_visible, self.symbols)
-
-    def _build(self, data: WindowedData) -> None:
-        found = data.frequent_words(MAX_WORDS)
-        alphabet, n_v = self.placement.space.alphabet, self.placement.n_visible
-        if found is None:
-            raise InputError(
-                f"posterior-first learning needs a block that shows at most {MAX_WORDS} different "
-                f"words; the {n_v} sites with {alphabet.size} letters of {self.window} show more; "
-                "use JointRSMI (method: joint)"
-            )
-        words, counts = found
-        number = word_index(words, alphabet.size)
-        self.register_buffer("words", words)
-        self.register_buffer("number", number)
-        n_words = alphabet.size**n_v
-        frequency = counts.double() + 0.5
-        if len(words) < n_words:
-            frequency = torch.cat([frequency, frequency.new_tensor([0.5])])
-        actions = self._moved(torch.tensor(alphabet.symmetries, dtype=torch.int8)[:, words.long()])
-        if self.imposes:
-            frequency = frequency[actions].mean(0)
-        start = (frequency / frequency.sum()).log()
-        self.predictor = self._predictor(len(frequency), actions if self.imposes else None, start)
-
-    def _moved(self, images: Tensor) -> Tensor:
-        """Numbers (G, S) of words (G, S, n_v); with the one for all others, which stay it."""
-        moved = self._state(images)
-        rest = self._others
-        return F.pad(moved, (0, 1), value=len(self.words)) if rest else moved
-
-    @property
-    def _others(self) -> int:
-        """How many words never came."""
-        return int(self.placement.space.alphabet.size**self.placement.n_visible) - len(self.words)
-
-    def _state(self, v: Tensor) -> Tensor:
-        """Numbers (...) of blocks (..., n_v) among the words that come; S for all others."""
-        index = word_index(v, self.placement.space.alphabet.size)
-        if not self._others:
-            return index
-        place = torch.searchsorted(self.number, index).clamp(max=len(self.number) - 1)
-        return torch.where(self.number[place] == index, place, len(self.number))
-
-    def log_posterior(self, e: Tensor) -> Tensor:
-        """ln q(v|e) of environments e (n, n_e): (n, S), words as in `words`, then all others."""
-        return self.predictor(e)
-
-    def predictions(self, rule: Rule | None, e: Tensor) -> Tensor:
-        """q(h|e) = sum over v of p(h|v) q(v|e)."""
-        posterior = self.predictor.members(e).double().exp()
-        if rule is None:
-            return posterior
-        check_fit(rule, self.placement)
-        p = rule.log_prob(self.words).double().exp()
-        if self._others:
-            p = torch.cat([p, p.new_full((1, rule.n_symbols), 1 / rule.n_symbols)])
-        return posterior @ p
-
-    def probabilities(self, rule: Rule | None, v: Tensor) -> Tensor:
-        """p(h|v) of blocks (n, n_v)."""
-        if rule is not None:
-            return super().probabilities(rule, v)
-        return F.one_hot(self._state(v), self.predictor.symbols.shape[1]).double()
-
-    def training_step(self, batch: Batch) -> Tensor:
-        """Cross-entropy of the block's word, in nats."""
-        v, e = batch
-        loss = F.nll_loss(self.log_posterior(e), self._state(v))
-        self.log("loss/training", loss, on_step=False, on_epoch=True, sync_dist=True)
-        return loss
-
-    def settle(self, v: Tensor, e: Tensor) -> None:
-        """Find the best hard rule of the posterior, at environments spread over those given."""
-        chosen = e[:: -(-len(e) // _RULE_WINDOWS)]
-        with torch.no_grad():
-            posterior = self.log_posterior(chosen).double().exp().cpu()[:, : len(self.words)]
-        posterior /= posterior.sum(1, keepdim=True)
-        images = make_images(self.placement, self.symbols, self._use, self.point_group)
-        action = Action(self._state(images(self.words)), images.symbols)
-        table, _ = best_rule(posterior, n_symbols=self.symbols, z2=action)
-        alphabet = self.placement.space.alphabet
-        if not self._names_given:
-            table = table[:, orientation(table, self.words, alphabet)]
-        rows = _extended(table, self.words, self.number, alphabet.size)
-        self._rule = TableRule(alphabet, rows, self.window.block)
-
-    def _validated(self, v: Tensor, e: Tensor) -> Batch:
-        return self.probabilities(None, v), self.log_posterior(e)
-
-
-class JointRSMI(RSMI):
-    """Rule and predictor trained together, for blocks and rules of any size.
-
-    In the last part of the training the rule is hard, so that the predictor learns the
-    conditional distribution of the very symbols that are reported.
-
-    Args:
-        window: As in `RSMI`.
-        symbols: As in `RSMI`.
-        symmetry: As in `RSMI`.
-        point_group: As in `RSMI`.
-        hidden: As in `RSMI`.
-        learning_rate: As in `RSMI`.
-        seed: As in `RSMI`.
-        rule: `table`, `linear`, `mlp`, `conv`, or a network that takes features
-            (n, n_v, d) and gives logits (n, K); or a rule that stays as it is, for which the
-            predictor alone is trained.
-    """
-
-    naming: Tensor
-
-    def __init__(
-        self,
-        window: Window,
-        symbols: int = 2,
-        symmetry: Symmetry = "impose",
-        point_group: Use = "allow",
-        hidden: Sequence[int] = (64, 64),
-        learning_rate: float = 4e-3,
-        seed: int = 0,
-        rule: RuleKind | nn.Module = "table",
-    ) -> None:
-        symbols = rule.n_symbols if isinstance(rule, Rule) else symbols
-        super().__init__(window, symbols, symmetry, point_group, hidden, learning_rate, seed)
-        if isinstance(rule, str):
-            _check_choice("rule", rule, get_args(RuleKind))
-        self._kind = [rule]  # in a list, so that a network is not taken for a part of this one
-
-    def _build(self, data: WindowedData) -> None:
-        kind, use = self._kind[0], self._use
-        if isinstance(kind, Rule):
-            check_fit(kind, self.placement)
-            self.filter: Rule = deepcopy(kind).requires_grad_(False)
-        else:
-            self.filter = make_rule(
-                kind, self.placement, self.symbols, symmetry=use, point_group=self.point_group,
-                seed=self.seed + 1,
-            )  # fmt: skip
-        v, _ = next(iter(data.val_dataloader()))
-        action = self.renamings(self.filter, v)
-        self.predictor = self._predictor(self.symbols, action)
-        self.register_buffer("naming", torch.arange(self.symbols))
-
-    @property
-    def fixed(self) -> bool:
-        """Whether the rule stays as it is."""
-        return isinstance(self._kind[0], Rule)
-
-    def train(self, mode: bool = True) -> Self:
-        """Train the predictor; a rule that stays as it is answers as it would without it."""
-        super().train(mode)
-        if self.fixed and hasattr(self, "filter"):
-            self.filter.eval()
-        return self
-
-    def settle(self, v: Tensor, e: Tensor) -> None:
-        """Harden the rule, and name its symbols anew for rule and predictor alike."""
-        alphabet, self._rule = self.placement.space.alphabet, self.filter
-        if self.fixed:
-            return
-        hard = self.filter.hardened()
-        if not self._names_given:
-            with torch.no_grad():
-                self.naming.copy_(orientation(hard.log_prob(v).exp(), v, alphabet))
-        self._rule = hard.renamed(self.naming.tolist())
-
-    def predictions(self, rule: Rule | None, e: Tensor) -> Tensor:
-        """q(h|e) of the jointly trained networks; they serve the rule learned with them.
-
-        Raises:
-            InputError: For another rule.
-        """
-        if rule is None or rule is not self._rule:
-            raise InputError(
-                "a jointly trained predictor knows the rule that was learned with it and no other; "
-                "value other rules with PosteriorRSMI (method: posterior)"
-            )
-        return self.predictor.members(e).double().exp()[..., self.naming]
-
-    def training_step(self, batch: Batch) -> Tensor:
-        """Minus the bound, with a soft rule first (its optimum is hard), then hard; nats."""
-        v, e = batch
-        soft = p = self.filter.log_prob(v).exp().to(torch.float32)
-        late = self.trainer.global_step >= _SOFT * self.trainer.estimated_stepping_batches
-        if late and not self.fixed:
-            p = most_probable(soft).detach()
-        spread = entropy(self._mean(p).clamp(min=_TINY))  # its slope at 0 is infinite
-        information = spread + (p * self.predictor(e)).sum(-1).mean()
-        self.log("information/training", information, on_step=False, on_epoch=True, sync_dist=True)
-        return 0 * soft.sum() - information  # every weight has a gradient, though it be 0
-
-    def _mean(self, p: Tensor) -> Tensor:
-        """Mean over the windows of all devices: an entropy of parts is not the whole's."""
-        if not (dist.is_available() and dist.is_initialized()):
-            return p.mean(0)
-        means = self.all_gather(p.mean(0), sync_grads=True)
-        assert isinstance(means, Tensor)
-        return means.mean(0)
-
-    def _validated(self, v: Tensor, e: Tensor) -> Batch:
-        p = self.filter.log_prob(v).double().exp()
-        return p if self.fixed else most_probable(p), self.predictor(e)
-
-
 def ceiling(symbols: int) -> float:
     """Largest information that so many symbols can keep, in nats.
 
@@ -459,28 +233,6 @@ def ceiling(symbols: int) -> float:
     1.386294
     """
     return math.log(symbols)
-
-
-def _extended(table: Tensor, known: Tensor, number: Tensor, q: int) -> Tensor:
-    """A rule for all words, those that never came being taken for the nearest that did.
-
-    Args:
-        table: (S, K) rule of the words that came.
-        known: (S, n_v) these words, and their numbers (S,).
-        number: See `known`.
-        q: Letters.
-    """
-    seen = F.one_hot(known.long(), q).flatten(1).float()
-    rows = []
-    for start in range(0, q ** known.shape[1], _CHUNK):
-        stop = min(start + _CHUNK, q ** known.shape[1])
-        others = F.one_hot(words(q, known.shape[1], start, stop), q).flatten(1).float()
-        alike = others @ seen.T
-        nearest_ones = (alike == alike.amax(1, keepdim=True)).double()
-        rows.append(most_probable(nearest_ones @ table / nearest_ones.sum(1, keepdim=True)))
-    found = torch.cat(rows)
-    found[number] = table
-    return found
 
 
 def _check_turns(data: WindowedData) -> None:
@@ -495,7 +247,8 @@ def _check_turns(data: WindowedData) -> None:
         )
 
 
-def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Raise InputError for a word that is none of the choices."""
     if value not in choices:
         raise InputError(
             f"{name} is {value!r}; {nearest(value, choices)}expected one of {', '.join(choices)}"

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from rsmi.information import Quantity
 from rsmi.learning import Degeneracy, Ensemble, LearnedRule, RuleValues
+from rsmi.learning.growth import LearningCurve
 from rsmi.report.drawing import draw
-from rsmi.report.figures import bars, filters, information
+from rsmi.report.figures import bars, filters, information, learning_curve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 @draw.register(RuleValues)
 def _figure(found: LearnedRule | RuleValues) -> "Figure":
     return information_figure(found.quantities())
+
+
+@draw.register(LearningCurve)
+def _grown(found: LearningCurve) -> "Figure":
+    return learning_curve(found.quantities())
 
 
 def information_figure(quantities: Sequence[Quantity]) -> "Figure":
@@ -45,8 +51,15 @@ def _ensemble(found: Ensemble) -> "Figure":
     space = found.placement.space
     chosen = _chosen(told) if len(block) == len(space.cells) <= 2 and space.sites == 1 else []
     rows = (1, *block)[-2:]
-    pictures = [_seen(found, weights[m]).reshape(*rows, -1) for m in chosen]
+    pictures = [_seen(found, w).reshape(*rows, -1) for w in _shown(told, weights, chosen)]
     return filters(told.coordinates, told.labels, pictures, chosen)
+
+
+def _shown(told: Degeneracy, weights: torch.Tensor, chosen: Sequence[int]) -> list[torch.Tensor]:
+    """The mean filters of the clusters of which members were chosen, else these members' own."""
+    if told.shape in ("orbit", "point"):
+        return [weights[told.labels == told.labels[m]].mean(0) for m in chosen]
+    return [weights[m] for m in chosen]
 
 
 def _chosen(told: Degeneracy) -> list[int]:

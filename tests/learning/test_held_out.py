@@ -22,8 +22,8 @@ from rsmi.learning.held_out import (
     symmetrised,
 )
 from rsmi.learning.learn import learn, make_trainer
+from rsmi.learning.posterior import PosteriorRSMI
 from rsmi.learning.predictor import MEMBERS, Predictor
-from rsmi.learning.rsmi import PosteriorRSMI
 from rsmi.learning.windowed import HeldOut
 from rsmi.sampling import CRITICAL_COUPLING, Ising, Metropolis, SwendsenWang
 

@@ -13,8 +13,10 @@ from rsmi.lattice import Window
 from rsmi.lattice.alphabet import SPIN
 from rsmi.learning.data import WindowData
 from rsmi.learning.held_out import held_out_information, held_out_sums
+from rsmi.learning.joint import JointRSMI
 from rsmi.learning.learn import Learned, learn, make_trainer
-from rsmi.learning.rsmi import RSMI, JointRSMI, PosteriorRSMI
+from rsmi.learning.posterior import PosteriorRSMI
+from rsmi.learning.rsmi import RSMI
 from rsmi.learning.rules import TableRule
 from rsmi.sampling.exact import exact_window
 
@@ -133,7 +135,7 @@ def test_new_names_of_symbols_change_no_bound(
     held_out = data.test_windows()
     found = {}
     for order in ([0, 1, 2, 3], [1, 0, 3, 2]):
-        monkeypatch.setattr("rsmi.learning.rsmi.orientation", lambda *_, o=order: torch.tensor(o))
+        monkeypatch.setattr("rsmi.learning.joint.orientation", lambda *_, o=order: torch.tensor(o))
         model.settle(held_out.v, held_out.e)
         found[order[0]] = held_out_sums(model, held_out, model.rule()).blocks.sum(0)
     torch.testing.assert_close(found[1][-2:], found[0][-2:])

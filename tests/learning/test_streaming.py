@@ -14,8 +14,8 @@ from rsmi.errors import InputError
 from rsmi.lattice import Window
 from rsmi.learning.data import WindowData
 from rsmi.learning.learn import learn, make_trainer
+from rsmi.learning.posterior import PosteriorRSMI
 from rsmi.learning.prefetch import Prefetch
-from rsmi.learning.rsmi import PosteriorRSMI
 from rsmi.learning.streaming import StreamingWindowData
 from rsmi.learning.windowed import TEST, VALIDATION
 from rsmi.sampling import Ising, SwendsenWang
