@@ -42,6 +42,7 @@ from rsmi.learning.trainable import (
 )
 
 if TYPE_CHECKING:
+    from rsmi.learning.boltzmann import Boltzmann, ProxyRule, learn_by_proxy
     from rsmi.learning.data import WindowData
     from rsmi.learning.ensemble import Ensemble, learn_ensemble
     from rsmi.learning.growth import LearningCurve
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from rsmi.learning.streaming import StreamingWindowData
 
 _TRAINING = {
+    "boltzmann": ("Boltzmann", "ProxyRule", "learn_by_proxy"),
     "data": ("WindowData",),
     "growth": ("LearningCurve",),
     "joint": ("JointRSMI",),
@@ -74,6 +76,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "CLASSICAL",
+    "Boltzmann",
     "ConvRule",
     "Degeneracy",
     "Ensemble",
@@ -89,6 +92,7 @@ __all__ = [
     "MLPRule",
     "NetworkRule",
     "PosteriorRSMI",
+    "ProxyRule",
     "Refused",
     "Rule",
     "RuleValues",
@@ -105,6 +109,7 @@ __all__ = [
     "degeneracy",
     "describe_rule",
     "electric_field",
+    "learn_by_proxy",
     "learn_ensemble",
     "learn_rule",
     "load_rule",
