@@ -97,6 +97,11 @@ GLOSSARY = {
     "layers.claim.late_labels.<unit>": Entry(
         "&minus;&Delta;H(Y|T)", "fall of the last hidden layers in training, quantised"
     ),
+    "fit.<name>.<curve>.delta_aic": Entry("&Delta;AIC", "distance from the best model's criterion"),
+    "fit.<name>.<curve>.<parameter>": Entry("", "parameter of a curve through a column"),
+    "fit.<name>.<feature>": Entry("", "where a column has its feature"),
+    "scan.points": Entry("", "points of the scan"),
+    "scan.failed": Entry("", "points and fits that failed"),
     "rule.equivariance": Entry("", "share of blocks for which the rule commutes with the symmetry"),
     "sampling.energy": Entry("&lang;E&rang;/N", "energy per site"),
     "sampling.magnetisation": Entry("&lang;|M|&rang;/N", "absolute magnetisation per site"),
@@ -113,6 +118,9 @@ estimator, `<name>` of a layer, `<unit>` for a kind of network. `docs/results.md
 _PATTERNS = (
     (r"^information\.estimate\..+\.null$", "information.estimate.<estimator>.null"),
     (r"^information\.estimate\..+$", "information.estimate.<estimator>"),
+    (r"^fit\.[^.]+\.[^.]+\.delta_aic$", "fit.<name>.<curve>.delta_aic"),
+    (r"^fit\.[^.]+\.[^.]+\.[^.]+$", "fit.<name>.<curve>.<parameter>"),
+    (r"^fit\.[^.]+\.[^.]+$", "fit.<name>.<feature>"),
     (r"^information\.exact\.[^.]+$", "information.exact.<rule>"),
     (r"^information\.learned\.curve\.\d+$", "information.learned.curve.<n>"),
     (r"^information\.learned\.seed\.\d+$", "information.learned.seed.<number>"),
