@@ -8,9 +8,8 @@ from typing import Any, Literal
 
 import yaml
 
-from rsmi.cli.output import Output
+from rsmi.cli.output import Output, default_out
 from rsmi.cli.parsing import parse
-from rsmi.cli.run import default_out
 from rsmi.cli.sample import Job
 from rsmi.report.runs import write_scan
 from rsmi.runs.grid import COMMANDS, Task, check_grid, fitting

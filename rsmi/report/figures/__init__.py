@@ -7,6 +7,7 @@ a figure is drawn.
 
 from rsmi.report.figures.bottleneck import bottleneck
 from rsmi.report.figures.exponents import Line, ScanRow, exponents
+from rsmi.report.figures.filters import filters
 from rsmi.report.figures.information import Bar, bars, information, learning_curve
 from rsmi.report.figures.layers import Depth, Path, depth, plane
 from rsmi.report.figures.levels import levels
@@ -29,6 +30,7 @@ __all__ = [
     "bottleneck",
     "depth",
     "exponents",
+    "filters",
     "information",
     "learning_curve",
     "levels",
