@@ -93,6 +93,16 @@ GLOSSARY = {
     "layers.claim.late_labels.<unit>": Entry(
         "&minus;&Delta;H(Y|T)", "fall of the last hidden layers in training, quantised"
     ),
+    "information.ensemble.best": Entry("I(H:E)", "best rule of an ensemble by validation"),
+    "information.ensemble.good": Entry("", "share of an ensemble that is worth as much"),
+    "information.ensemble.null": Entry(
+        "I<sub>null</sub>", "best rule, trained beside environments of other configurations"
+    ),
+    "information.scan.member": Entry("I(H:E)", "each rule of an ensemble"),
+    "information.proxy": Entry("A", "proxy of 2018, above that of a rule that ignores its block"),
+    "degeneracy.dimension": Entry("d", "dimension of the manifold of good rules"),
+    "degeneracy.span": Entry("", "axes that the good rules use"),
+    "degeneracy.clusters": Entry("n", "clusters that the good rules form"),
     "rule.equivariance": Entry("", "share of blocks for which the rule commutes with the symmetry"),
     "sampling.energy": Entry("&lang;E&rang;/N", "energy per site"),
     "sampling.magnetisation": Entry("&lang;|M|&rang;/N", "absolute magnetisation per site"),
