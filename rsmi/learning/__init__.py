@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from rsmi.learning.boltzmann import Boltzmann, ProxyRule, learn_by_proxy
     from rsmi.learning.data import WindowData
     from rsmi.learning.ensemble import Ensemble, learn_ensemble
+    from rsmi.learning.growth import LearningCurve
     from rsmi.learning.joint import JointRSMI
     from rsmi.learning.learn import Learned, make_trainer
     from rsmi.learning.manifold import Degeneracy, degeneracy
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 _TRAINING = {
     "boltzmann": ("Boltzmann", "ProxyRule", "learn_by_proxy"),
     "data": ("WindowData",),
+    "growth": ("LearningCurve",),
     "joint": ("JointRSMI",),
     "manifold": ("Degeneracy", "degeneracy"),
     "ensemble": ("Ensemble", "learn_ensemble"),
@@ -84,6 +86,7 @@ __all__ = [
     "Learned",
     "LearnedRule",
     "Learning",
+    "LearningCurve",
     "LinearRule",
     "LogitRule",
     "MLPRule",

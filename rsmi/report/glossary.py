@@ -103,6 +103,11 @@ GLOSSARY = {
     "degeneracy.dimension": Entry("d", "dimension of the manifold of good rules"),
     "degeneracy.span": Entry("", "axes that the good rules use"),
     "degeneracy.clusters": Entry("n", "clusters that the good rules form"),
+    "fit.<name>.<curve>.delta_aic": Entry("&Delta;AIC", "distance from the best model's criterion"),
+    "fit.<name>.<curve>.<parameter>": Entry("", "parameter of a curve through a column"),
+    "fit.<name>.<feature>": Entry("", "where a column has its feature"),
+    "scan.points": Entry("", "points of the scan"),
+    "scan.failed": Entry("", "points and fits that failed"),
     "rule.equivariance": Entry("", "share of blocks for which the rule commutes with the symmetry"),
     "sampling.energy": Entry("&lang;E&rang;/N", "energy per site"),
     "sampling.magnetisation": Entry("&lang;|M|&rang;/N", "absolute magnetisation per site"),
@@ -117,6 +122,9 @@ GLOSSARY = {
 `<unit>` for a kind of network. `docs/results.md` says more."""
 
 _PATTERNS = (
+    (r"^fit\.[^.]+\.[^.]+\.delta_aic$", "fit.<name>.<curve>.delta_aic"),
+    (r"^fit\.[^.]+\.[^.]+\.[^.]+$", "fit.<name>.<curve>.<parameter>"),
+    (r"^fit\.[^.]+\.[^.]+$", "fit.<name>.<feature>"),
     (r"^information\.exact\.[^.]+$", "information.exact.<rule>"),
     (r"^information\.learned\.curve\.\d+$", "information.learned.curve.<n>"),
     (r"^information\.learned\.seed\.\d+$", "information.learned.seed.<number>"),

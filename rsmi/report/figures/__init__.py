@@ -12,7 +12,7 @@ from rsmi.report.figures.information import Bar, bars, information, learning_cur
 from rsmi.report.figures.layers import Depth, Path, depth, plane
 from rsmi.report.figures.levels import levels
 from rsmi.report.figures.rule import rule
-from rsmi.report.figures.scan import Series, scan
+from rsmi.report.figures.scan import Mark, Series, scan
 from rsmi.report.figures.style import save
 from rsmi.report.figures.training import Curve, training
 from rsmi.report.figures.values import values
@@ -22,6 +22,7 @@ __all__ = [
     "Curve",
     "Depth",
     "Line",
+    "Mark",
     "Path",
     "ScanRow",
     "Series",
