@@ -32,15 +32,21 @@ class Output:
         settings: Its resolved settings, as plain values.
         directory: Where results go; None to print only.
         resume: Whether to go on in a directory that the same settings began.
+        grows: Whether other settings of the same command may go on there too.
 
     Raises:
         InputError: If the directory holds anything else.
     """
 
     def __init__(
-        self, command: str, settings: Any, directory: str | Path | None, resume: bool = False
+        self,
+        command: str,
+        settings: Any,
+        directory: str | Path | None,
+        resume: bool = False,
+        grows: bool = False,
     ) -> None:
-        self.command = command
+        self.command, self._grows = command, grows
         self.settings = to_plain(settings)
         self.directory = None if directory is None else Path(directory)
         self.timings: dict[str, float] = {}
@@ -114,7 +120,9 @@ class Output:
         if directory.exists() and not directory.is_dir():
             raise InputError(f"{directory} is a file; give --out the name of a directory")
         # A part file is all that a run leaves that was killed before it said what it is.
-        if directory.exists() and any(p.suffix != ".part" for p in directory.iterdir()):
+        ours = resume and self._grows and _is_of(self.command, config)
+        used = directory.exists() and any(p.suffix != ".part" for p in directory.iterdir())
+        if used and not ours:
             _check_same(directory, config, text, resume)
             return
         try:
@@ -134,6 +142,11 @@ def default_out(arguments: Sequence[str]) -> str:
     if arguments and not arguments[0].startswith("-"):
         return str(Path("runs") / Path(arguments[0]).stem)
     raise InputError("no output directory; give --out DIR, or a config file as first argument")
+
+
+def _is_of(command: str, config: Path) -> bool:
+    """Whether a directory was begun by a command, with whatever settings."""
+    return config.is_file() and config.read_text().startswith(f"command: {command}\n")
 
 
 def _check_same(directory: Path, config: Path, text: str, resume: bool) -> None:

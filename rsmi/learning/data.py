@@ -135,7 +135,13 @@ class WindowData(WindowedData):
         """
         self.setup()
         training, *others = self._parts
-        parts = self._split(training, [1 / pieces] * pieces)
+        chains, records = training.chains, training.n // training.chains
+        if chains >= max(3, pieces):
+            chains -= chains % pieces
+        else:
+            records -= (records - self._gap * (pieces - 1)) % pieces
+        whole = Subset(training, range(chains), range(records))
+        parts = self._split(whole, [1 / pieces] * pieces)
         return [self._of(part, *others) for part in parts]
 
     def amounts(self) -> dict[str, int]:
@@ -151,9 +157,14 @@ class WindowData(WindowedData):
 
     def _split(self, samples: Samples, shares: Sequence[float]) -> tuple[Subset, ...]:
         """Parts that have forgotten each other."""
+        return split(samples, shares, self._gap)
+
+    @property
+    def _gap(self) -> int:
+        """Records between parts of the same chains."""
         time = self.order.time
         memory = math.ceil(LENGTH_OF_BLOCK * time) if math.isfinite(time) else 0
-        return split(samples, shares, max(_LEAST_GAP, memory))
+        return max(_LEAST_GAP, memory)
 
     def _of(self, *parts: Subset) -> Self:
         other = copy(self)

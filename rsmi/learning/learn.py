@@ -129,6 +129,22 @@ def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
     return Learned(judge.rule(), bound, points, seconds, model.target, judge, amounts)
 
 
+def learn_null(model: RSMI, learned: Learned, data: WindowedData, trainer: pl.Trainer) -> Bound:
+    """Learn once more, each block beside the environment of another chain; the true value is 0.
+
+    Args:
+        model: A fresh module like the one that learned. Where it would choose a rule, the rule that
+            was learned is valued instead: one that is learned from nothing may keep nothing.
+        learned: What it learned.
+        data: What it learned from.
+        trainer: As for `learn`.
+    """
+    shuffled = data.shuffled()
+    if model.chooses:
+        model, shuffled = learned.judge.judge(), shuffled.divided()[1]
+    return learn(model, shuffled, trainer).bound.rounded()
+
+
 def parts_for(model: RSMI, data: WindowedData) -> tuple[WindowedData, WindowedData]:
     """The data on which a module is trained, and those on which its rule is valued."""
     data.setup("fit")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Self
@@ -17,15 +18,17 @@ from rsmi.lattice import Placement, Space, Window, place, word_index
 from rsmi.learning.prefetch import Prefetch
 from rsmi.learning.symmetry import DataSymmetry
 from rsmi.learning.windows import Images, WindowPool
+from rsmi.sampling.order import LEAST_BLOCKS
 
 Batch = tuple[Tensor, Tensor]
 
 TRAINING, VALIDATION, TEST = range(3)
 """Parts of the configurations, and streams of random numbers."""
 
-COUNTING = 4
-"""A stream more."""
+RENAMING, COUNTING = 3, 4
+"""Further streams."""
 
+_AT_ONCE = 256  # configurations whose letters are renamed at once
 _AHEAD = 64  # batches drawn before they are asked for
 _COUNTED = 1 << 17  # windows whose words are counted
 _STRETCHES, _PER_CHAIN = 64, 16  # least number of labels, in all and of each of few chains
@@ -94,6 +97,7 @@ class WindowedData(pl.LightningDataModule):
         self._ahead: Prefetch[Batch] | None = None
         self._images: Images | None = None
         self._words: dict[int, tuple[Tensor, Tensor] | None] = {}
+        self._turn = 0
         at_least_one(
             batch_size=batch_size,
             steps_per_epoch=steps_per_epoch,
@@ -111,6 +115,20 @@ class WindowedData(pl.LightningDataModule):
     def training_pool(self, epoch: int) -> WindowPool:
         """The configurations that training windows of an epoch are drawn from."""
         raise NotImplementedError
+
+    def turned(self, turn: int) -> Self:
+        """The same parts with other training windows, as another seed would draw them."""
+        self.setup("fit")
+        other = copy(self)
+        other._turn = turn
+        return other
+
+    def shuffled(self) -> Self:
+        """The same parts, each block beside the environment of another chain."""
+        self.setup("fit")
+        other = copy(self)
+        other.shuffle_environments = True
+        return other
 
     def divided(self) -> tuple[Self, Self]:
         """The same for the choice of a rule, and for what it is worth.
@@ -149,7 +167,7 @@ class WindowedData(pl.LightningDataModule):
 
     def generator(self, *stream: int) -> torch.Generator:
         """Random numbers that depend on the seed and the purpose alone."""
-        number = self.seed
+        number = self.seed + (self._turn if stream[0] == TRAINING else 0)
         for part in stream:
             number = (number * 1_000_003 + part + 1) % (1 << 63)
         return torch.Generator().manual_seed(number)
@@ -208,11 +226,26 @@ class WindowedData(pl.LightningDataModule):
         partners = None
         if self.shuffle_environments:
             n = len(configurations)
+            if chains < LEAST_BLOCKS:
+                configurations = self._renamed(configurations)
             partners = torch.arange(n).roll(-1 if chains > 1 else -(n // 2))
         if self._images is None:
             place = str(configurations.device)
             self._images = Images(self.placement, self.symmetry.group, place)
         return WindowPool(self._images, configurations, partners)
+
+    def _renamed(self, configurations: Tensor) -> Tensor:
+        """Each with its letters renamed at random, as the data allow.
+
+        Few chains stay long in their phases, and would be alike by chance.
+        """
+        letters = torch.tensor(self.symmetry.letters, dtype=torch.int8).to(configurations.device)
+        chosen = torch.randint(
+            len(letters), (len(configurations), 1), generator=self.generator(RENAMING)
+        ).to(configurations.device)
+        flat = configurations.flatten(1)
+        parts = zip(chosen.split(_AT_ONCE), flat.split(_AT_ONCE), strict=True)
+        return torch.cat([letters[g, part.long()] for g, part in parts]).view_as(configurations)
 
     def _share(self, batch: Batch) -> Batch:
         """The part of a batch that is this process's, where several devices train together.

@@ -17,6 +17,7 @@ from rsmi.sampling.ising import CRITICAL_COUPLING, Ising
 from rsmi.sampling.metropolis import Metropolis
 from rsmi.sampling.multispin import Multispin
 from rsmi.sampling.order import Order, OrderReport, order_report
+from rsmi.sampling.percolation import Percolation
 from rsmi.sampling.random import Stream, check_seed, fill_uint64, philox4x32
 from rsmi.sampling.registry import find_update, registry
 from rsmi.sampling.select import Update
@@ -35,6 +36,7 @@ __all__ = [
     "Multispin",
     "Order",
     "OrderReport",
+    "Percolation",
     "Sampler",
     "Stream",
     "SwendsenWang",

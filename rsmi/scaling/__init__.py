@@ -2,11 +2,14 @@
 
 from rsmi.scaling.analysis import ScalingResult, finite_size_scaling
 from rsmi.scaling.fits import ScalingFit, fit_amplitude, fit_transition
-from rsmi.scaling.points import Point, measure_point
+from rsmi.scaling.percolation import PercolationResult, percolation
+from rsmi.scaling.points import Observed, Point, measure_point
 from rsmi.scaling.reweighting import Histograms
 
 __all__ = [
     "Histograms",
+    "Observed",
+    "PercolationResult",
     "Point",
     "ScalingFit",
     "ScalingResult",
@@ -14,4 +17,5 @@ __all__ = [
     "fit_amplitude",
     "fit_transition",
     "measure_point",
+    "percolation",
 ]

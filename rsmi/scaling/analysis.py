@@ -45,7 +45,7 @@ class ScalingResult(Outcome):
         """T_c, nu, beta/nu and gamma/nu, crossings, then every point."""
         exact = self._exact()
         final = [
-            Quantity.of(f"scaling.{name}", value, exact.get(name), **self._about(fit))
+            Quantity.of(f"scaling.{name}", value, exact.get(name), **fit.about())
             for name, value, fit in self._final()
         ]
         crossed = [
@@ -65,17 +65,11 @@ class ScalingResult(Outcome):
         beta, gamma = self.order.power, self.susceptibility.power
         minus = Estimate(-beta.value, beta.error, "estimate", "1", beta.n)
         return [
-            ("T_c", self.transition.temperature, self.transition),
+            ("T_c", self.transition.critical, self.transition),
             ("nu", self.transition.nu, self.transition),
             ("beta_over_nu", minus, self.order),
             ("gamma_over_nu", gamma, self.susceptibility),
         ]
-
-    def _about(self, fit: ScalingFit) -> dict[str, Any]:
-        return {
-            "chi_squared": fit.chi_squared, "freedom": fit.freedom, "chance": fit.chance,
-            "sizes": list(fit.sizes), "corrected": fit.corrected,
-        }  # fmt: skip
 
     def _exact(self) -> dict[str, float]:
         if self.known is None:

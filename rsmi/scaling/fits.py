@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +13,11 @@ from scipy.optimize import least_squares
 from scipy.stats import chi2
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.information import Estimate
-from rsmi.scaling.points import Point
+from rsmi.information import Estimate, Plain
+from rsmi.scaling.points import Observed
 
 Array = NDArray[np.float64]
+P = TypeVar("P", bound=Observed)
 
 _ORDERS = (2, 3, 4, 5)
 _WIDTHS = (1.0, 0.7, 0.5, 0.35)  # shares of the widest window of the scaling variable
@@ -46,6 +48,7 @@ class ScalingFit:
         freedom: Its degrees of freedom.
         sizes: The sizes it holds.
         corrected: Share of the weight that fits with a correction have.
+        unit: Of T_c.
 
     Source: Binder (1981), Z. Phys. B 43, 119; the average: Jay and Neil (2021), arXiv:2008.01069.
     """
@@ -57,11 +60,19 @@ class ScalingFit:
     freedom: int
     sizes: tuple[float, ...]
     corrected: float
+    unit: str
+
+    def about(self) -> dict[str, Plain]:
+        """What to know of the fit, for the context of a quantity."""
+        return {
+            "chi_squared": self.chi_squared, "freedom": self.freedom, "chance": self.chance,
+            "sizes": list(self.sizes), "corrected": self.corrected,
+        }  # fmt: skip
 
     @property
-    def temperature(self) -> Estimate:
-        """T_c in units of J."""
-        return self._estimate(0, "J")
+    def critical(self) -> Estimate:
+        """T_c in units of J, or p_c."""
+        return self._estimate(0, self.unit)
 
     @property
     def nu(self) -> Estimate:
@@ -84,7 +95,7 @@ class ScalingFit:
         return float(chi2.sf(self.chi_squared, self.freedom))
 
 
-def fit_transition(points: Sequence[Point]) -> ScalingFit:
+def fit_transition(points: Sequence[Observed]) -> ScalingFit:
     """Collapse Binder cumulant and correlation length of all sizes: T_c and nu.
 
     Args:
@@ -95,13 +106,13 @@ def fit_transition(points: Sequence[Point]) -> ScalingFit:
         AnalysisError: Where no fit describes the data.
     """
     _check(points)
-    data = _Data.of(points, lambda means, point: point.cumulant_and_length(means))
-    return _collapse(data, _begin(data))
+    data = _Data.of(points, lambda means, point: point.ratios(means))
+    return _collapse(data, _begin(data), points[0].unit)
 
 
 def fit_amplitude(
-    points: Sequence[Point],
-    amplitude: Callable[[Array, Point], Array],
+    points: Sequence[P],
+    amplitude: Callable[[Array, P], Array],
     transition: ScalingFit,
 ) -> ScalingFit:
     """Collapse an amplitude of all sizes at a known transition: its power of L.
@@ -114,13 +125,19 @@ def fit_amplitude(
     Raises:
         AnalysisError: Where no fit describes the data.
     """
-    data = _Data.of(points, lambda means, point: np.log(amplitude(means, point))[..., None])
-    return _collapse(data, transition.parameters[:2], transition)
+
+    def logarithm(means: Array, point: P) -> Array:
+        return np.log(amplitude(means, point))[..., None]
+
+    data = _Data.of(points, logarithm)
+    return _collapse(data, transition.parameters[:2], transition.unit, transition)
 
 
-def _collapse(data: "_Data", begun: Array, transition: ScalingFit | None = None) -> ScalingFit:
+def _collapse(
+    data: "_Data", begun: Array, unit: str, transition: ScalingFit | None = None
+) -> ScalingFit:
     fits = (choice.fit(begun) for choice in _choices(data, begun, transition))
-    return _averaged([fit for fit in fits if fit is not None], len(data.sizes))
+    return _averaged([fit for fit in fits if fit is not None], len(data.sizes), unit)
 
 
 @dataclass(frozen=True)
@@ -133,10 +150,10 @@ class _Data:
     whiteners: Array
 
     @classmethod
-    def of(cls, points: Sequence[Point], observed: Callable[[Array, Point], Array]) -> "_Data":
+    def of(cls, points: Sequence[P], observed: Callable[[Array, P], Array]) -> "_Data":
         found = [_whitened(point, observed) for point in points]
         sizes = np.array([point.size for point in points])
-        temperatures = np.array([point.temperature for point in points])
+        temperatures = np.array([point.parameter for point in points])
         return cls(sizes, temperatures, *map(np.array, zip(*found, strict=True)))
 
     def where(self, kept: NDArray[np.bool_]) -> "_Data":
@@ -148,7 +165,7 @@ class _Data:
         return np.asarray((self.temperatures / critical - 1) * self.sizes**inverse_nu)
 
 
-def _whitened(point: Point, observed: Callable[[Array, Point], Array]) -> tuple[Array, Array]:
+def _whitened(point: P, observed: Callable[[Array, P], Array]) -> tuple[Array, Array]:
     """What is observed, and the inverse root of its covariance.
 
     The inverse of a measured covariance is too large by a factor: Hartlap, Simon and Schneider
@@ -158,9 +175,8 @@ def _whitened(point: Point, observed: Callable[[Array, Point], Array]) -> tuple[
     spread = (point.blocks - 1) / (point.blocks - len(values) - 2)
     if (np.diag(covariance) <= (_STILL * values) ** 2).any():
         raise AnalysisError(
-            f"cumulant and correlation length of {'x'.join(map(str, point.cells))} at temperature "
-            f"{point.temperature:g} do not fluctuate, so they have no error; leave this "
-            "temperature out, or draw longer chains"
+            f"what {'x'.join(map(str, point.cells))} shows at {point.parameter:g} does not "
+            "fluctuate, so it has no error; leave this temperature out, or draw longer chains"
         )
     return values, np.asarray(np.linalg.inv(np.linalg.cholesky(covariance * spread)))
 
@@ -304,16 +320,17 @@ def _begin(data: _Data) -> Array:
     choice = _Choice(data, _ORDERS[1], corrected=False, total=n)
     fits = [fit for y in _STARTS if (fit := choice.fit(np.array([middle, y]))) is not None]
     if not fits:
-        raise AnalysisError(f"{n} points do not decide a scaling function; draw more temperatures")
+        raise AnalysisError(f"{n} points do not decide a scaling function; give more of them")
     return min(fits, key=lambda fit: fit.chi_squared).parameters[:2]
 
 
-def _averaged(found: Sequence[_Fit], n_points: int) -> ScalingFit:
+def _averaged(found: Sequence[_Fit], n_points: int, unit: str) -> ScalingFit:
     """The average over the fits, and the spread between them beside their errors."""
     sound = [fit for fit in found if np.isfinite(fit.covariance).all()]
     if not sound:
         raise AnalysisError(
-            f"{n_points} points do not decide a scaling function; draw more sizes or temperatures"
+            f"{n_points} points do not decide a scaling function; give more sizes, or more values "
+            "between them"
         )
     best = min(sound, key=lambda fit: fit.score)
     freedom = best.n_data - best.n_parameters
@@ -333,15 +350,15 @@ def _averaged(found: Sequence[_Fit], n_points: int) -> ScalingFit:
     between = np.einsum("i,ia,ib->ab", weights, values - mean, values - mean)
     corrected = float(weights @ np.array([fit.corrected for fit in sound]))
     return ScalingFit(
-        mean, within + between, n_points, best.chi_squared, freedom, best.sizes, corrected
+        mean, within + between, n_points, best.chi_squared, freedom, best.sizes, corrected, unit
     )
 
 
-def _check(points: Sequence[Point]) -> None:
+def _check(points: Sequence[Observed]) -> None:
     """Refuse what cannot collapse whatever its values."""
     temperatures: dict[tuple[int, ...], set[float]] = {}
     for point in points:
-        temperatures.setdefault(point.cells, set()).add(point.temperature)
+        temperatures.setdefault(point.cells, set()).add(point.parameter)
     few = [cells for cells, own in temperatures.items() if len(own) < 3]
     if len(temperatures) < 3 or few:
         short = f"; {'x'.join(map(str, few[0]))} has fewer than 3 temperatures" if few else ""

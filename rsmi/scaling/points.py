@@ -1,9 +1,11 @@
 """One lattice at one temperature: moments of its order parameter, by independent blocks."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -29,29 +31,28 @@ MOMENTS = ("magnetisation", "m2", "m4", "f")
 
 
 @dataclass(frozen=True)
-class Point:
-    r"""Moments of one lattice at one temperature.
+class Observed(ABC):
+    """Averages of one lattice at one value of the parameter that drives the transition.
 
     Args:
         cells: Extents of the torus.
         sites: N, sites of the lattice.
-        temperature: T in units of J.
-        series: (n, 4) of every configuration: |m|, m^2, m^4 and |m(k)|^2, the mean over the axes of
-            the smallest wave vector along each.
-        energies: (n,) total energies in units of J; None where they are not known.
+        parameter: Temperature in units of J, or occupation probability.
+        series: (n, k) what every configuration shows.
         labels: (n,) which independent block each configuration belongs to.
-        memory: tau_int of |m| in records.
-        exact_energy: Energy per site in units of J where it is known in closed form.
     """
 
     cells: tuple[int, ...]
     sites: int
-    temperature: float
+    parameter: float
     series: Array
-    energies: Array | None
     labels: NDArray[np.int64]
-    memory: Estimate
-    exact_energy: float | None = None
+
+    unit: ClassVar[str] = "1"
+
+    @abstractmethod
+    def ratios(self, means: Array) -> Array:
+        """What all sizes share at the transition, (..., 2), from means (..., columns)."""
 
     @property
     def size(self) -> float:
@@ -68,13 +69,10 @@ class Point:
         """Number of independent blocks."""
         return int(self.labels.max()) + 1
 
-    @cached_property
+    @property
     def columns(self) -> Array:
-        """(n, 4 or 6): `series`, then e and e^2 of the energy per site where it is known."""
-        if self.energies is None:
-            return self.series
-        e = self.energies / self.sites
-        return np.column_stack([self.series, e, e**2])
+        """(n, columns) that are averaged."""
+        return self.series
 
     @cached_property
     def without(self) -> Array:
@@ -83,7 +81,7 @@ class Point:
         rest = sums.sum(0) - sums
         return np.asarray(rest[:, :-1] / rest[:, -1:])
 
-    def jackknife(self, function: "Callable[[Array], Array]") -> tuple[Array, Array]:
+    def jackknife(self, function: Callable[[Array], Array]) -> tuple[Array, Array]:
         """Values of functions of the means, and their covariance.
 
         Args:
@@ -98,6 +96,46 @@ class Point:
         count = len(replicas)
         return values, np.asarray((count - 1) / count * spread.T @ spread)
 
+
+@dataclass(frozen=True)
+class Point(Observed):
+    """Moments of one lattice at one temperature.
+
+    Args:
+        cells: Extents of the torus.
+        sites: N, sites of the lattice.
+        parameter: T in units of J.
+        series: (n, 4) of every configuration: |m|, m^2, m^4 and |m(k)|^2, the mean over the axes of
+            the smallest wave vector along each.
+        labels: (n,) which independent block each configuration belongs to.
+        energies: (n,) total energies in units of J; None where they are not known.
+        memory: tau_int of |m| in records.
+        exact_energy: Energy per site in units of J where it is known in closed form.
+    """
+
+    unit: ClassVar[str] = "J"
+
+    energies: Array | None
+    memory: Estimate
+    exact_energy: float | None = None
+
+    @property
+    def temperature(self) -> float:
+        """T in units of J."""
+        return self.parameter
+
+    @cached_property
+    def columns(self) -> Array:
+        """(n, 4 or 6): `series`, then e and e^2 of the energy per site where it is known."""
+        if self.energies is None:
+            return self.series
+        e = self.energies / self.sites
+        return np.column_stack([self.series, e, e**2])
+
+    def ratios(self, means: Array) -> Array:
+        """U4 and xi_2 / L."""
+        return np.stack([cumulant(means), length_ratio(means, self)], -1)
+
     def estimates(self) -> dict[str, Estimate]:
         """What is quoted of the point by itself, per site, in units of J and k_B."""
         known = self.energies is not None
@@ -109,10 +147,6 @@ class Point:
                 QUOTED, values.tolist(), np.diag(covariance).tolist(), units, strict=False
             )
         }
-
-    def cumulant_and_length(self, means: Array) -> Array:
-        """U4 and xi_2 / L from means (..., columns): (..., 2)."""
-        return np.stack([cumulant(means), length_ratio(means, self)], -1)
 
 
 QUOTED = (
@@ -185,7 +219,7 @@ def measure_point(samples: Samples, temperature: float | None = None) -> Point:
         )
     memory = _memory(series[:, 0].reshape(-1, samples.chains).T, samples)
     energies, exact = _energies(samples), _exact_energy(samples)
-    return Point(space.cells, space.n_sites, at, series, energies, labels, memory, exact)
+    return Point(space.cells, space.n_sites, at, series, labels, energies, memory, exact)
 
 
 def _temperature(samples: Samples, given: float | None) -> float:

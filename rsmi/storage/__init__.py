@@ -5,13 +5,13 @@ from rsmi.storage.generator import Generator, write_samples
 from rsmi.storage.grid import SampleGrid
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.interface import Samples
-from rsmi.storage.opening import Selection, open_samples, opened, points_of, samples_of
+from rsmi.storage.opening import Selection, open_arrays, open_samples, opened, points_of, samples_of
 from rsmi.storage.recipe import SampleRecipe
 from rsmi.storage.shards import sample_grid
 from rsmi.storage.source import check_lattice, check_source
 from rsmi.storage.stream import Subset, iterate, split
 from rsmi.storage.summary import Summary, describe, describe_grid
-from rsmi.storage.tasks import Cluster
+from rsmi.storage.tasks import Cluster, Job
 from rsmi.storage.verification import FileReport, verify
 from rsmi.storage.writer import SampleWriter
 
@@ -19,6 +19,7 @@ __all__ = [
     "Cluster",
     "FileReport",
     "Generator",
+    "Job",
     "SampleGrid",
     "SampleHeader",
     "SampleRecipe",
@@ -33,6 +34,7 @@ __all__ = [
     "describe_grid",
     "generate",
     "iterate",
+    "open_arrays",
     "open_samples",
     "opened",
     "points_of",

@@ -37,4 +37,4 @@ def _point(size: int, t: float, nu: float, generator: np.random.Generator) -> Po
     own = generator.normal(0, NOISE / 3, (BLOCKS, 4))
     series = means * (1 + shared + own)
     memory = Estimate(0.5, 0.0, "estimate", "records")
-    return Point((size, size), size**2, t, series, None, np.arange(BLOCKS), memory)
+    return Point((size, size), size**2, t, series, np.arange(BLOCKS), None, memory)

@@ -27,7 +27,7 @@ def found(synthetic: Family) -> Array:
 def _fitted(points: list[Point]) -> list[tuple[float, float]]:
     transition = fit_transition(points)
     order = fit_amplitude(points, lambda means, point: means[..., 0], transition)
-    return [(e.value, e.error) for e in (transition.temperature, transition.nu, order.power)]
+    return [(e.value, e.error) for e in (transition.critical, transition.nu, order.power)]
 
 
 def _chance(found: Array, truth: Sequence[float]) -> float:
@@ -53,7 +53,7 @@ def test_a_wrong_exponent_would_be_noticed(found: Array) -> None:
 def test_two_transitions_do_not_collapse(synthetic: Family) -> None:
     small = synthetic(0, sizes=(12, 16, 24))
     large = [
-        Point(p.cells, p.sites, p.temperature + 0.05, p.series, None, p.labels, p.memory)
+        Point(p.cells, p.sites, p.temperature + 0.05, p.series, p.labels, None, p.memory)
         for p in synthetic(1, sizes=(32, 48))
     ]
     with pytest.raises(AnalysisError, match="do not collapse"):
@@ -71,7 +71,7 @@ def test_too_few_sizes_and_temperatures_are_refused(synthetic: Family) -> None:
 def test_lattices_of_different_proportions_are_refused(synthetic: Family) -> None:
     points = synthetic(0)
     odd = [
-        Point((12, 24), 288, p.temperature, p.series, None, p.labels, p.memory)
+        Point((12, 24), 288, p.temperature, p.series, p.labels, None, p.memory)
         for p in points[: len(TEMPERATURES)]
     ]
     with pytest.raises(InputError, match="different proportions"):
@@ -81,6 +81,6 @@ def test_lattices_of_different_proportions_are_refused(synthetic: Family) -> Non
 def test_points_that_never_change_are_named(synthetic: Family) -> None:
     first, *rest = synthetic(0)
     still = np.tile(first.series.mean(0), (len(first.series), 1))
-    frozen = Point(first.cells, first.sites, 1.9, still, None, first.labels, first.memory)
-    with pytest.raises(AnalysisError, match=r"12x12 at temperature 1\.9 do not fluctuate"):
+    frozen = Point(first.cells, first.sites, 1.9, still, first.labels, None, first.memory)
+    with pytest.raises(AnalysisError, match=r"what 12x12 shows at 1\.9 does not fluctuate"):
         fit_transition([frozen, *rest])

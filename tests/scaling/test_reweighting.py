@@ -28,7 +28,7 @@ def _point(levels: tuple[np.ndarray, np.ndarray], t: float, seed: int, n: int = 
     )
     series = np.stack([m**k for k in (1, 2, 4, 2)], 1)[drawn]
     memory = Estimate(0.5, 0.0, "estimate", "records")
-    return Point((4, 4), 16, t, series, energy[drawn], np.arange(n) % 64, memory)
+    return Point((4, 4), 16, t, series, np.arange(n) % 64, energy[drawn], memory)
 
 
 def _exact(levels: tuple[np.ndarray, np.ndarray], t: float) -> np.ndarray:
@@ -72,16 +72,16 @@ def test_temperatures_without_common_energies_are_refused(
     levels: tuple[np.ndarray, np.ndarray],
 ) -> None:
     far = _point(levels, 3.0, 0)
-    cold = Point(far.cells, 16, 0.1, far.series, np.full(1600, -32.0) - 1e-3 * far.labels,
-                 far.labels, far.memory)  # fmt: skip
-    hot = Point(far.cells, 16, 9.0, far.series, np.full(1600, 8.0) + 1e-3 * far.labels,
-                far.labels, far.memory)  # fmt: skip
+    cold = Point(far.cells, 16, 0.1, far.series, far.labels,
+                 np.full(1600, -32.0) - 1e-3 * far.labels, far.memory)  # fmt: skip
+    hot = Point(far.cells, 16, 9.0, far.series, far.labels,
+                np.full(1600, 8.0) + 1e-3 * far.labels, far.memory)  # fmt: skip
     with pytest.raises(AnalysisError, match=r"temperatures 0\.1 and 9 of 4x4 do not overlap"):
         Histograms((cold, hot))
 
 
 def test_points_without_energies_are_refused(levels: tuple[np.ndarray, np.ndarray]) -> None:
     known = _point(levels, 2.0, 0)
-    unknown = Point(known.cells, 16, 2.0, known.series, None, known.labels, known.memory)
+    unknown = Point(known.cells, 16, 2.0, known.series, known.labels, None, known.memory)
     with pytest.raises(InputError, match="needs the energy of every configuration"):
         Histograms((unknown,))

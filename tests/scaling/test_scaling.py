@@ -58,7 +58,7 @@ def test_energies_agree_with_their_exact_values(found: ScalingResult) -> None:
 
 
 def test_small_lattices_see_the_transition(found: ScalingResult) -> None:
-    assert abs(found.transition.temperature.value - 2.269) < 0.15
+    assert abs(found.transition.critical.value - 2.269) < 0.15
     assert {name for name, *_ in found.crossings} <= {"cumulant", "length_ratio"}
     assert found._repr_html_()
     assert found.plot().axes

@@ -50,18 +50,18 @@ class EstimateLine:
         far = {"lower": null.value, "upper": -null.value}.get(null.kind, abs(null.value))
         if far <= _SIGMAS * null.error:
             return None
-        return f"refused: its null {format_with_error(null.value, null.error)} is not 0"
+        return f"its null {format_with_error(null.value, null.error)} is not 0"
 
     @property
-    def remark(self) -> str:
-        """Why the value is refused, or what it is limited by; empty for nothing of the kind."""
+    def remark(self) -> tuple[str, str]:
+        """One word for what is wrong with the value or limits it, and the reason; empty ones."""
         if self.refused:
-            return self.refused
+            return "refused", self.refused
         if self.value.kind == "lower" and self.value.value < -_SIGMAS * self.value.error:
-            return "below 0: nothing was learned"
+            return "failed", "below 0, so nothing was learned"
         if self.ceiling is not None and self.value.value > _NEAR * self.ceiling:
-            return "at its ceiling: the truth may be larger"
-        return ""
+            return "ceiling", "near the most that it can say here; the truth may be larger"
+        return "", ""
 
     def cells(self) -> list[str]:
         """The line of a table."""
@@ -74,7 +74,7 @@ class EstimateLine:
             "" if null is None else format_with_error(null.value, null.error),
             "yes" if self.estimator.held_out else "no",
             str(value.n),
-            self.remark,
+            self.remark[0],
         ]
 
     def quantities(self) -> list[Quantity]:
@@ -84,7 +84,7 @@ class EstimateLine:
             "held_out": self.estimator.held_out,
             "comparable": self.estimator.comparable,
             "ceiling": self.ceiling,
-            "remark": self.remark,
+            "remark": ": ".join(filter(None, self.remark)),
             "seconds": round(self.seconds, 3),
         }
         found = [Quantity.of(name, self.value, **context)]
@@ -126,7 +126,13 @@ class Estimates(Outcome):
         if apart:
             rows += [["of another quantity, not to be compared"], *apart]
         title = f"I(X;Y) in nats from {self.rows} pairs"
-        return [Sheet(title, _COLUMNS, rows, _CAPTION)]
+        remarks = [
+            f"{line.estimator.name}: {word}: {reason}"
+            for line in self.lines
+            for word, reason in [line.remark]
+            if word
+        ]
+        return [Sheet(title, _COLUMNS, rows, "\n".join([*remarks, _CAPTION]))]
 
 
 def estimate(
