@@ -117,11 +117,13 @@ def compute(seeds: int) -> None:
 
 
 def averaged(found: Found, task: str, name: str) -> Estimate | None:
-    """Mean over the seeds, with the error of the mean as the seeds scatter."""
-    values = [one["value"] for key, one in found.items() if key[:2] == (task, name)]
-    if len(values) < 2:
+    """Mean over the seeds, with the error of the mean as the seeds scatter; or a single value."""
+    own = [one for key, one in found.items() if key[:2] == (task, name)]
+    values = [one["value"] for one in own]
+    if not own:
         return None
-    return Estimate(fmean(values), stdev(values) / math.sqrt(len(values)), "estimate", "1")
+    error = stdev(values) / math.sqrt(len(own)) if len(own) > 1 else own[0]["error"]
+    return Estimate(fmean(values), error, "estimate", "1")
 
 
 def table(found: Found, tasks: Sequence[Task], names: Sequence[str]) -> list[str]:
