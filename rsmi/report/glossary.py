@@ -97,6 +97,16 @@ GLOSSARY = {
     "layers.claim.late_labels.<unit>": Entry(
         "&minus;&Delta;H(Y|T)", "fall of the last hidden layers in training, quantised"
     ),
+    "information.ensemble.best": Entry("I(H:E)", "best rule of an ensemble by validation"),
+    "information.ensemble.good": Entry("", "share of an ensemble that is worth as much"),
+    "information.ensemble.null": Entry(
+        "I<sub>null</sub>", "best rule, trained beside environments of other configurations"
+    ),
+    "information.scan.member": Entry("I(H:E)", "each rule of an ensemble"),
+    "information.proxy": Entry("A", "proxy of 2018, above that of a rule that ignores its block"),
+    "degeneracy.dimension": Entry("d", "dimension of the manifold of good rules"),
+    "degeneracy.span": Entry("", "axes that the good rules use"),
+    "degeneracy.clusters": Entry("n", "clusters that the good rules form"),
     "fit.<name>.<curve>.delta_aic": Entry("&Delta;AIC", "distance from the best model's criterion"),
     "fit.<name>.<curve>.<parameter>": Entry("", "parameter of a curve through a column"),
     "fit.<name>.<feature>": Entry("", "where a column has its feature"),
