@@ -190,8 +190,8 @@ def page(found: Found) -> str:
         f"`python benchmarks/estimators.py {len(seeds)}`, {datetime.date.today()}, one of 2 shared "
         f"cores (AMD EPYC), torch {torch.__version__}: {ROWS} rows, seeds "
         f"{', '.join(map(str, seeds))}, each another draw and another training, nats.\n",
-        "Cells are means over the seeds with the error of the mean as the seeds scatter, or where one "
-        "seed was run its value with the error that it states itself; the first table counts in "
+        "Cells are means over the seeds with the error of the mean as the seeds scatter; where one "
+        "seed was run, its value with the error that it states itself; the first table counts in "
         "those, and says how many values there are. A trained estimator learns from "
         f"{round(0.55 * ROWS)} rows and reports {round(0.3 * ROWS)} others. "
         "Tasks: `rsmi.known.known_tasks()`.\n",
