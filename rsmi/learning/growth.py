@@ -139,13 +139,13 @@ def grow(
 def fit_growth(amounts: Sequence[Amount]) -> Fit:
     """Fit a learning curve, see `Fit`.
 
-    The variance of a value by the choice of its configurations is taken to fall as 1/n, with a
-    factor from the spread of all subsets.
+    What a predictor loses falls as 1/n, and so does the scatter of that; the standard deviation of
+    a value by the choice of its configurations is taken as s/n, with s from all subsets.
 
     >>> values = [(n, 0.46 - 2 / n) for n in (100, 200, 400, 800)]
     >>> points = [Amount(n, (value - 1e-5, value + 1e-5)) for n, value in values]
     >>> print(fit_growth(points).limit)
-    0.460003(10) nats
+    0.460000(12) nats
     """
     n = torch.tensor([point.n for point in amounts], dtype=torch.float64)
     values = torch.tensor([point.mean for point in amounts], dtype=torch.float64)
@@ -198,9 +198,11 @@ def _grown(scaled: Tensor) -> Tensor:
 
 def _errors(amounts: Sequence[Amount]) -> Tensor:
     """Standard errors of the means by the choice of configurations, with the spread of all."""
-    squares = sum(point.n * sum((v - point.mean) ** 2 for v in point.values) for point in amounts)
+    squares = sum(
+        point.n**2 * sum((v - point.mean) ** 2 for v in point.values) for point in amounts
+    )
     freedom = sum(len(point.values) - 1 for point in amounts)
     # The factor widens the errors as Student's t does, since few subsets tell the spread.
     variance = squares / max(freedom - 2, 1)
-    counts = torch.tensor([point.n * len(point.values) for point in amounts], dtype=torch.float64)
-    return (variance / counts).sqrt().clamp(min=_TINY)
+    counts = [point.n**2 * len(point.values) for point in amounts]
+    return (variance / torch.tensor(counts, dtype=torch.float64)).sqrt().clamp(min=_TINY)
