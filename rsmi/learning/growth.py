@@ -174,15 +174,27 @@ def fit_growth(amounts: Sequence[Amount]) -> Fit:
     rise = Estimate(
         float(values[-1] - values[0]), math.hypot(float(errors[0]), float(errors[-1])), "estimate"
     )
-    reason = _undetermined(amounts[0].n, amounts[-1].n, rise, gain)
+    flat = (values - (values / errors**2).sum() / (1 / errors**2).sum()) / errors
+    seen = float(flat.square().sum() - residual.min()) ** 0.5
+    span = f"from {amounts[0].n} to {amounts[-1].n} training configurations"
+    reason = _undetermined(f"{span} the held-out value rises by {rise}", seen, rise, gain)
     return Fit(averaged(one, none), Estimate(power, spread, "estimate", "1"), gain, doubled, reason)
 
 
-def _undetermined(least: int, most: int, rise: Estimate, gain: Estimate) -> str:
-    """Why points do not determine a limit; empty where they do."""
-    span = f"from {least} to {most} training configurations the held-out value rises by {rise}"
-    if rise.value < _SEEN * rise.error:
-        return f"{span}, not beyond three errors: no limit is fitted, none would lie much higher"
+def _undetermined(span: str, seen: float, rise: Estimate, gain: Estimate) -> str:
+    """Why points do not determine a limit; empty where they do.
+
+    Args:
+        span: What was measured, in words.
+        seen: By how many errors a growth describes the points better than none.
+        rise: From the fewest configurations to all.
+        gain: What endless ones would add.
+    """
+    if rise.value <= 0 or seen < _SEEN:
+        return (
+            f"{span}; that it grows is seen by {seen:.1f} errors of the scatter between trainings, "
+            f"fewer than three, so no limit is fitted; endless ones might add {gain}"
+        )
     if gain.error > rise.value:
         return (
             f"{span}, and endless ones would add {gain}, known worse than that: no limit is "
