@@ -11,6 +11,7 @@ import yaml
 from rsmi.cli.output import Output, default_out
 from rsmi.cli.parsing import parse
 from rsmi.cli.sample import Job
+from rsmi.errors import InputError
 from rsmi.report.runs import write_scan
 from rsmi.runs.grid import COMMANDS, Task, check_grid, fitting
 from rsmi.runs.scanning import Scan, scan
@@ -57,8 +58,9 @@ class ScanTask:
 
 def main(arguments: Sequence[str]) -> None:
     """Parse, scan, write."""
-    task, execution = parse("scan", ScanTask, arguments, DESCRIPTION, sampling=True, rules=True)
-    task = replace(task, grid=_dotted(task.grid), zip=_dotted(task.zip))
+    words, own = _parted(arguments)
+    task, execution = parse("scan", ScanTask, words, DESCRIPTION, sampling=True, rules=True)
+    task = _overridden(task, own)
     asked = asked_of(task)
     count = len(asked.points())
     execution = replace(execution, out=execution.out or default_out(arguments))
@@ -85,17 +87,43 @@ def asked_of(task: ScanTask) -> Scan:
     return Scan(base, task.grid, task.zip, task.columns, fits, task.figure)
 
 
-def _dotted(grid: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A grid by dotted path, whether it was written so or nested; what comes later counts.
+_GROUPS = ("base", "grid", "zip")
+"""Keys whose own keys are settings of the task, by dotted path."""
 
-    >>> _dotted({"window.buffer": [0, 1], "seed": [1], "window": {"buffer": [2]}})
-    {'window.buffer': [2], 'seed': [1]}
+
+def _parted(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Arguments that the parser knows, and those that set a single setting of the task.
+
+    >>> _parted(["a.yaml", "--grid.window.buffer", "[1,2]", "--base.seed=3", "--resume"])
+    (['a.yaml', '--resume'], {'grid.window.buffer': '[1,2]', 'base.seed': '3'})
     """
-    found: dict[str, Any] = {}
-    for key, values in grid.items():
-        inner = isinstance(values, Mapping)
-        found |= _dotted(values, f"{prefix}{key}.") if inner else {f"{prefix}{key}": values}
-    return found
+    words, kept, own = list(arguments), [], {}
+    while words:
+        word = words.pop(0)
+        name, joined, value = word.partition("=")
+        if name.startswith(tuple(f"--{group}." for group in _GROUPS)):
+            own[name[2:]] = value if joined else words.pop(0) if words else ""
+        else:
+            kept.append(word)
+    return kept, own
+
+
+def _overridden(task: ScanTask, own: Mapping[str, str]) -> ScanTask:
+    """A config with single settings of its task changed.
+
+    Raises:
+        InputError: For a value that is no YAML.
+    """
+    groups: dict[str, dict[str, Any]] = {name: dict(getattr(task, name)) for name in _GROUPS}
+    for name, text in own.items():
+        group, _, key = name.partition(".")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise InputError(f"--{name} is {text}; expected a value as YAML writes it") from None
+        inner = _with(groups[group], key.split("."), value) if group == "base" else {key: value}
+        groups[group] |= inner
+    return replace(task, base=groups["base"], grid=groups["grid"], zip=groups["zip"])
 
 
 def _base(task: ScanTask) -> Task:

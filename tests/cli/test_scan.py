@@ -130,16 +130,20 @@ def test_single_keys_are_overridden_by_dotted_options(
 ) -> None:
     config.write_text(
         "task: run\nbase: {data: mine.npy, exponents: {rules: []}}\n"
-        "grid: {window.buffer: [1, 2], learning.max_epochs: [1]}\n"
+        "grid: {window.buffer: [1, 2], learning.max_epochs: [1], learning.hidden: [[8]]}\n"
     )
     said = rsmi(
         "scan", config, "--out", tmp_path / "out", "--grid.window.buffer", "[3]",
-        "--grid.learning.max_epochs=[4, 5]", "--base.seed", "7", "--processes", "1",
+        "--grid.learning.max_epochs=[4, 5]", "--grid.learning.hidden", "[[16]]",
+        "--base.seed", "7", "--base.learning.patience=3", "--processes", "1",
     )  # fmt: skip
     assert said.code == 1
     assert "mine.npy" in said.err
     kept = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
-    assert kept["grid"] == {"window.buffer": [3], "learning.max_epochs": [4, 5]}
+    assert kept["grid"] == {
+        "window.buffer": [3], "learning.max_epochs": [4, 5], "learning.hidden": [[16]]
+    }  # fmt: skip
     points = [path.name for path in (tmp_path / "out" / "points").iterdir()]
     settings = yaml.safe_load((tmp_path / "out" / "points" / points[0] / "config.yaml").read_text())
-    assert settings["seed"] == 7
+    assert (settings["seed"], settings["learning"]["patience"]) == (7, 3)
+    assert "--grid.seed is [1; expected a value" in rsmi("scan", config, "--grid.seed", "[1").err
