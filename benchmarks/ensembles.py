@@ -19,10 +19,10 @@ from rsmi.learning import Ensemble, learn_by_proxy, learn_ensemble, learn_rule, 
 from rsmi.storage import SampleRecipe, generate, open_samples
 
 ENSEMBLES = {
-    "Ising, T_c, 4x4, buffer 2": ("ising", 0.0, (4, 4), 2, 200, {}),
-    "dimers, T = inf, 4x4, buffer 2": ("dimers", float("inf"), (4, 4), 2, 300, {"max_epochs": 40}),
-    "dimers, T = 1, 4x4, buffer 2": ("dimers", 1.0, (4, 4), 2, 300, {"max_epochs": 40}),
-    "dimers, T = 0.5, 4x4, buffer 1": ("dimers", 0.5, (4, 4), 1, 300, {"max_epochs": 20}),
+    "Ising, T_c, 4x4, buffer 2": ("ising", 0.0, (4, 4), 2, 100, {}),
+    "dimers, T = inf, 4x4, buffer 2": ("dimers", float("inf"), (4, 4), 2, 100, {"max_epochs": 40}),
+    "dimers, T = 1, 4x4, buffer 2": ("dimers", 1.0, (4, 4), 2, 100, {"max_epochs": 40}),
+    "dimers, T = 0.5, 4x4, buffer 1": ("dimers", 0.5, (4, 4), 1, 150, {"max_epochs": 20}),
 }
 
 
@@ -85,8 +85,9 @@ def overlaps(found: Ensemble, path: str, block: tuple[int, int]) -> str:
     """Median correlation of the good filters' fields with the span of known ones."""
     placement, shown = found.placement, []
     with open_samples(path) as source:
-        v, _ = placement.cut(source.letters(0, 256))
-    letters = F.one_hot(v.flatten(0, 1).long(), placement.space.alphabet.size).flatten(1).double()
+        v, _ = placement.cut(source.letters(0, 8192))
+    v = v[:, ::128].flatten(0, 1).long()
+    letters = F.one_hot(v, placement.space.alphabet.size).flatten(1).double()
     scale = math.sqrt(2)  # the two logits of a bit are opposite, and share the unit of variance
     responses = scale * found.responses[found.good][..., 1].flatten(1)
     for name, weights in known_fields(placement.space.alphabet, block).items():
