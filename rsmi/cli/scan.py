@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 import yaml
 
+from rsmi.cli.main import COMMANDS as KNOWN
 from rsmi.cli.output import Output, default_out
 from rsmi.cli.parsing import parse
 from rsmi.cli.sample import Job
-from rsmi.errors import InputError
+from rsmi.errors import InputError, nearest
 from rsmi.report.runs import write_scan
-from rsmi.runs.grid import COMMANDS, Task, check_grid, fitting
+from rsmi.runs.grid import COMMANDS, Command, Task, check_grid, fitting, nested
 from rsmi.runs.scanning import Scan, scan
 from rsmi.runs.settings import to_plain
 from rsmi.runs.table import Axes, Fit
@@ -26,12 +27,19 @@ DESCRIPTION = (
 )
 
 
+_Setting = bool | str | int | float | list | dict | None  # type: ignore[type-arg]
+"""No `Any`: in its place the parser would make an object of everything that names a class."""
+_NO_TASKS = ("scan", "verify", "info")
+"""Commands that leave no result of settings."""
+
+
 @dataclass(frozen=True)
 class ScanTask:
     """A task and the settings that vary.
 
     Args:
-        task: The command of the task.
+        task: The command of the task: `run`, `information`, `exact`, `exponents`, `sample`, or any
+            other that leaves a result, such as `fit`, in a process of its own.
         base: Its settings, as its own config has them.
         grid: A list of values for each setting to vary, by dotted path such as `window.buffer`.
         zip: Settings that vary together: lists of equal length.
@@ -44,12 +52,12 @@ class ScanTask:
         job: What each job may use.
     """
 
-    task: Literal["run", "information", "exact", "exponents", "sample"]
-    base: dict[str, Any] = field(default_factory=dict)
-    grid: dict[str, Any] = field(default_factory=dict)
-    zip: dict[str, Any] = field(default_factory=dict)
+    task: str
+    base: dict[str, _Setting] = field(default_factory=dict)
+    grid: dict[str, list] = field(default_factory=dict)  # type: ignore[type-arg]
+    zip: dict[str, list] = field(default_factory=dict)  # type: ignore[type-arg]
     columns: tuple[str, ...] = ()
-    fits: dict[str, Any] = field(default_factory=dict)
+    fits: dict[str, dict] = field(default_factory=dict)  # type: ignore[type-arg]
     figure: Axes = field(default_factory=Axes)
     processes: int = field(default_factory=cores)
     cluster: Literal["slurm", "local", "debug"] | None = None
@@ -81,7 +89,12 @@ def main(arguments: Sequence[str]) -> None:
 
 def asked_of(task: ScanTask) -> Scan:
     """The scan that a config describes."""
-    check_grid(COMMANDS[task.task], task.grid, task.zip)
+    known = [name for name in KNOWN if name not in _NO_TASKS]
+    if task.task not in known:
+        raise InputError(
+            f"task is {task.task!r}; {nearest(task.task, known)}expected one of {', '.join(known)}"
+        )
+    check_grid(COMMANDS.get(task.task, Command), task.grid, task.zip)
     fits = {name: fitting(Fit, fit, f"fits.{name}") for name, fit in task.fits.items()}
     base = _base(task)
     return Scan(base, task.grid, task.zip, task.columns, fits, task.figure)
@@ -121,7 +134,7 @@ def _overridden(task: ScanTask, own: Mapping[str, str]) -> ScanTask:
             value = yaml.safe_load(text)
         except yaml.YAMLError:
             raise InputError(f"--{name} is {text}; expected a value as YAML writes it") from None
-        inner = _with(groups[group], key.split("."), value) if group == "base" else {key: value}
+        inner = nested(groups[group], key.split("."), value) if group == "base" else {key: value}
         groups[group] |= inner
     return replace(task, base=groups["base"], grid=groups["grid"], zip=groups["zip"])
 
@@ -131,22 +144,12 @@ def _base(task: ScanTask) -> Task:
     first = {key: values[0] for key, values in {**task.zip, **task.grid}.items()}
     settings = to_plain(task.base)
     for key, value in first.items():
-        settings = _with(settings, key.split("."), value)
+        settings = nested(settings, key.split("."), value)
+    if task.task not in COMMANDS:
+        return Command(task.task, settings)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "base.yaml"
         path.write_text(yaml.safe_dump(settings))
         found: Task
         found, _ = parse(task.task, COMMANDS[task.task], [str(path)], DESCRIPTION)
     return found
-
-
-def _with(settings: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
-    """Nested settings with one of them set.
-
-    >>> _with({"window": {"block": [2, 2]}}, ["window", "buffer"], 1)
-    {'window': {'block': [2, 2], 'buffer': 1}}
-    """
-    name, *rest = path
-    inner = settings.get(name)
-    inner = inner if isinstance(inner, Mapping) else {}
-    return {**settings, name: _with(inner, rest, value) if rest else value}

@@ -147,3 +147,26 @@ def test_single_keys_are_overridden_by_dotted_options(
     settings = yaml.safe_load((tmp_path / "out" / "points" / points[0] / "config.yaml").read_text())
     assert (settings["seed"], settings["learning"]["patience"]) == (7, 3)
     assert "--grid.seed is [1; expected a value" in rsmi("scan", config, "--grid.seed", "[1").err
+
+
+def test_any_command_that_leaves_a_result_can_be_scanned(
+    rsmi: Rsmi, samples: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "fit.yaml"
+    path.write_text(
+        "task: fit\n"
+        "base:\n"
+        "  model: {class_path: PosteriorRSMI, init_args: {hidden: [16]}}\n"
+        f"  data: {{path: {samples}, window: {{block: [2, 2], buffer: 1}}, steps_per_epoch: 5,\n"
+        "         windows_per_configuration: 8}\n"
+        "  trainer: {max_epochs: 1, enable_progress_bar: false}\n"
+        "grid: {model.init_args.symmetry: [impose, imposed]}\n"
+        "columns: [information.learned]\n"
+    )
+    said = rsmi("scan", path, "--out", tmp_path / "out", "--processes", "1")
+    assert said.code == 1
+    assert "symmetry" in said.err
+    assert "1 of 2 points and 0 fits failed, such as symmetry=imposed-" in said.err
+    rows = list(csv.DictReader((tmp_path / "out" / "table.csv").read_text().splitlines()))
+    assert float(rows[0]["information.learned"]) > 0
+    assert rows[1]["information.learned"] == ""
