@@ -259,6 +259,9 @@ def _settle(job: Job, watcher: Unwatched) -> str | None:
         found, failure = carry_out(
             job.task, replace(job.execution, out=str(folder)), watcher, job.drawn
         )
+    except RsmiError as reason:
+        write_whole(folder / REASON, f"{reason}\n".encode())
+        raise
     finally:
         write_whole(folder / LOG, "\n".join([*watcher.lines, ""]).encode())
     if failure is None:
