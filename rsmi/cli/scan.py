@@ -58,6 +58,7 @@ class ScanTask:
 def main(arguments: Sequence[str]) -> None:
     """Parse, scan, write."""
     task, execution = parse("scan", ScanTask, arguments, DESCRIPTION, sampling=True, rules=True)
+    task = replace(task, grid=_dotted(task.grid), zip=_dotted(task.zip))
     asked = asked_of(task)
     count = len(asked.points())
     execution = replace(execution, out=execution.out or default_out(arguments))
@@ -82,6 +83,19 @@ def asked_of(task: ScanTask) -> Scan:
     fits = {name: fitting(Fit, fit, f"fits.{name}") for name, fit in task.fits.items()}
     base = _base(task)
     return Scan(base, task.grid, task.zip, task.columns, fits, task.figure)
+
+
+def _dotted(grid: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A grid by dotted path, whether it was written so or nested; what comes later counts.
+
+    >>> _dotted({"window.buffer": [0, 1], "seed": [1], "window": {"buffer": [2]}})
+    {'window.buffer': [2], 'seed': [1]}
+    """
+    found: dict[str, Any] = {}
+    for key, values in grid.items():
+        inner = isinstance(values, Mapping)
+        found |= _dotted(values, f"{prefix}{key}.") if inner else {f"{prefix}{key}": values}
+    return found
 
 
 def _base(task: ScanTask) -> Task:

@@ -46,6 +46,10 @@ GLOSSARY = {
     "information.bottleneck.scan.kept": Entry("I(H:E)", "one point of the bottleneck curve"),
     "information.majority": Entry("I(H:E)", "majority rule, ties random, from samples"),
     "information.decimation": Entry("I(H:E)", "decimation, from samples"),
+    "information.estimate.<estimator>": Entry("I(X;Y)", "paired rows, by the named estimator"),
+    "information.estimate.<estimator>.null": Entry(
+        "I<sub>null</sub>", "the same estimator on permuted pairs; the true value is 0"
+    ),
     "information.ceiling": Entry("H(H)", "entropy of the coarse variable, an upper limit"),
     "exponents.fixed_point": Entry("", "1: nothing speaks against a fixed point; 0: refused"),
     "exponents.y_t": Entry("y<sub>t</sub>", "thermal exponent"),
@@ -118,10 +122,12 @@ GLOSSARY = {
         "&tau;<sub>|M|</sub>", "integrated autocorrelation time of the absolute magnetisation"
     ),
 }
-"""Every documented name; `<rule>` stands for the name of a rule, `<name>` for that of a layer,
-`<unit>` for a kind of network. `docs/results.md` says more."""
+"""Every documented name; `<rule>` stands for the name of a rule, `<estimator>` of an
+estimator, `<name>` of a layer, `<unit>` for a kind of network. `docs/results.md` says more."""
 
 _PATTERNS = (
+    (r"^information\.estimate\..+\.null$", "information.estimate.<estimator>.null"),
+    (r"^information\.estimate\..+$", "information.estimate.<estimator>"),
     (r"^fit\.[^.]+\.[^.]+\.delta_aic$", "fit.<name>.<curve>.delta_aic"),
     (r"^fit\.[^.]+\.[^.]+\.[^.]+$", "fit.<name>.<curve>.<parameter>"),
     (r"^fit\.[^.]+\.[^.]+$", "fit.<name>.<feature>"),

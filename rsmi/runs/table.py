@@ -397,6 +397,8 @@ def _columns(fit: Fit, points: Sequence[PointResult]) -> tuple[Numbers, Numbers,
     found: dict[str, dict[float, Quantity]] = {}
     for one in points:
         x, y = one.point.number(fit.x), one.find(fit.y)
+        if x is None and fit.between is not None:
+            continue
         if x is None:
             raise InputError(f"{fit.x} is {one.point.choice[fit.x]!r}, which is no number")
         inside = fit.between is None or fit.between[0] <= x <= fit.between[1]

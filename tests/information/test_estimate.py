@@ -452,6 +452,10 @@ def test_bad_chains_and_blocks_are_named():
     refused("chains and blocks were given", x, y, chains=4, blocks=np.zeros(400, dtype=int))
     refused(r"blocks has shape \[3\] and dtype int64; expected \(400,\)", x, y, blocks=[0, 1, 2])
     refused("2 independent chains or blocks; .* at least 3", x, y, "infonce", chains=2)
+    uneven = np.minimum(np.arange(400), 2)
+    refused(
+        "1 rows are left to learn from, .* blocks of about equal size", x, y, "nwj", blocks=uneven
+    )
 
 
 def test_columns_that_determine_each_other_have_no_density():
