@@ -72,6 +72,7 @@ class WindowData(WindowedData):
         self.path, self.select = path, select
         self.configurations = configurations
         self._parts: tuple[Subset, ...] = ()
+        self._stretch: tuple[int, Tensor] | None = None
 
     def setup(self, stage: str | None = None) -> None:
         """Open the file, divide it, and test which symmetries the training part has."""
@@ -111,7 +112,10 @@ class WindowData(WindowedData):
         part = self._parts[TRAINING]
         count = min(self.configurations, part.n)
         start = int(torch.randint(part.n - count + 1, (1,), generator=self.generator(0, epoch)))
-        return self.pool(part.letters(start, start + count), epoch)
+        if self._stretch is None or self._stretch[0] != start:
+            self._stretch = None  # two at once would take twice the memory
+            self._stretch = start, part.letters(start, start + count)
+        return self.pool(self._stretch[1], epoch)
 
     def held_out(self, part: int) -> tuple[Tensor, Tensor, int]:
         """Records spread evenly over a part, about `configurations` of them."""

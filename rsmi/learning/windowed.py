@@ -90,6 +90,7 @@ class WindowedData(pl.LightningDataModule):
         self._ahead: Prefetch[Batch] | None = None
         self._images: Images | None = None
         self._words: dict[int, tuple[Tensor, Tensor] | None] = {}
+        self._cut: dict[tuple[int, int], HeldOut] = {}
         at_least_one(
             batch_size=batch_size,
             steps_per_epoch=steps_per_epoch,
@@ -147,6 +148,7 @@ class WindowedData(pl.LightningDataModule):
         """Take the windows as they are, neither turned nor with other letters."""
         self.symmetry = replace(self.symmetry, group=self.symmetry.group[:1], declared=False)
         self._images = None
+        self._cut.clear()
 
     def frequent_words(self, most: int) -> tuple[Tensor, Tensor] | None:
         """The words that blocks of training windows make.
@@ -207,10 +209,13 @@ class WindowedData(pl.LightningDataModule):
             self._ahead = None
 
     def _windows(self, part: int, windows: int) -> HeldOut:
-        configurations, groups, chains = self.held_out(part)
-        v, e = self.pool(configurations, part).draw_each(windows, self.generator(part))
-        groups = groups.repeat_interleave(len(v) // len(groups))
-        return HeldOut(v, e, groups, chains, self.symmetry)
+        """The same ones whenever they are asked for, cut once."""
+        if (part, windows) not in self._cut:
+            configurations, groups, chains = self.held_out(part)
+            v, e = self.pool(configurations, part).draw_each(windows, self.generator(part))
+            groups = groups.repeat_interleave(len(v) // len(groups))
+            self._cut[part, windows] = HeldOut(v, e, groups, chains, self.symmetry)
+        return self._cut[part, windows]
 
 
 def stretches(n: int, chains: int) -> Tensor:
