@@ -19,11 +19,12 @@ from rsmi.learning.windows import Images, WindowPool
 
 Batch = tuple[Tensor, Tensor]
 
-TRAINING, VALIDATION, TEST, PARTNERS, COUNTING = range(5)
+TRAINING, VALIDATION, TEST, PARTNERS, COUNTING, BEGINNING = range(6)
 """Streams of random numbers."""
 
 _AHEAD = 64  # batches drawn before they are asked for
 _COUNTED = 1 << 17  # windows whose words are counted
+_PARTS, _IN_PART = 64, 1024  # windows for what is known in closed form
 _STRETCHES, _PER_CHAIN = 64, 16  # least number of labels, in all and of each of few chains
 
 
@@ -149,6 +150,12 @@ class WindowedData(pl.LightningDataModule):
         self.symmetry = replace(self.symmetry, group=self.symmetry.group[:1], declared=False)
         self._images = None
         self._cut.clear()
+
+    def some_windows(self) -> Batch:
+        """Training windows in all their images, 65536 of them."""
+        pool, generator = self.training_pool(0), self.generator(BEGINNING)
+        v, e = zip(*(pool.draw(_IN_PART, generator) for _ in range(_PARTS)), strict=True)
+        return torch.cat(v), torch.cat(e)
 
     def frequent_words(self, most: int) -> tuple[Tensor, Tensor] | None:
         """The words that blocks of training windows make.
