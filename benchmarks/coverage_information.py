@@ -1,7 +1,8 @@
 """How often the error of a held-out information covers its truth, over many small samples.
 
 The truth of the statistical error is the bound that the same predictor has on a large independent
-sample; that of the whole error is the mean of these bounds over all trainings.
+sample; that of the whole error is the mean of these bounds over all trainings. Bounds of learned
+rules are held to what these rules keep in truth, so the loss of the predictor counts as well.
 """
 
 import tempfile
@@ -9,22 +10,26 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from coverage_rules import SYSTEMS
 from torch import Tensor
 
-from rsmi.lattice import Window
-from rsmi.learning import majority
+from rsmi.information import Estimate
+from rsmi.lattice import Window, place
+from rsmi.learning import Refused, learn_rule, majority
 from rsmi.learning.data import WindowData
 from rsmi.learning.held_out import held_out_bound, held_out_information
-from rsmi.learning.joint import JointRSMI
 from rsmi.learning.learn import learn, make_trainer
 from rsmi.learning.posterior import PosteriorRSMI
 from rsmi.learning.windowed import HeldOut
 from rsmi.sampling import CRITICAL_COUPLING, Ising, Metropolis, Sampler, SwendsenWang
 from rsmi.sampling.exact import exact_window
-from rsmi.storage import SampleRecipe, generate
+from rsmi.sampling.exact.window import enumerated_window
+from rsmi.sampling.families import find_family
+from rsmi.storage import SampleRecipe, Samples, generate, samples_of
 
 SHAPE = (16, 16)
 WINDOW = Window((2, 2), 1)
@@ -68,8 +73,7 @@ def information() -> None:
             print(pulls, flush=True)
         for pulls in covered("16 chains of 32", small_sets(directory, 60), directory):
             print(pulls, flush=True)
-        for pulls in joint(directory, range(10)):
-            print(pulls, flush=True)
+    bounds()
 
 
 def single_chains(directory: Path, n: int) -> Iterator[Path]:
@@ -145,36 +149,138 @@ def trained(path: Path, seed: int, directory: Path) -> tuple[PosteriorRSMI, Held
     return model, data.test_windows()
 
 
-def joint(directory: Path, seeds: range) -> list[Pulls]:
-    """Jointly learned rules against what they keep exactly on the enumerated 6 x 6 torus."""
-    path = directory / "six.h5"
-    recipe = SampleRecipe(
-        shape=(6, 6), temperature="critical", chains=64, records=200, seed=3, thin=5,
-        equilibration=100,
-    )  # fmt: skip
-    generate(recipe, path)
-    solved = exact_window((6, 6), CRITICAL_COUPLING, WINDOW.block, WINDOW.buffer)
-    table = []
-    for kind in ("table", "linear"):
-        for bits in (1, 2):
-            rows = [one_joint(path, seed, kind, bits, directory, solved.rule) for seed in seeds]
-            value, error, exact = torch.tensor(rows, dtype=torch.float64).T
-            name = f"joint {kind}, {bits} bit, exact value of its rule"
-            pulls = (value - exact) / error
-            table.append(Pulls(name, pulls, float(error.mean()), float((value - exact).std())))
-    return table
+@dataclass(frozen=True)
+class System:
+    """Small systems whose rules have exact values, and how they are learned from.
+
+    Args:
+        draw: Samples of a seed.
+        exact: Information of a rule's table, in nats.
+        window: Block, buffer and environment.
+        options: Of `learn_rule`.
+    """
+
+    draw: Callable[[int], Samples]
+    exact: Callable[[Tensor], Estimate]
+    window: Window
+    options: dict[str, Any]
 
 
-def one_joint(
-    path: Path, seed: int, kind: str, bits: int, directory: Path, exact: Callable[[Tensor], object]
-) -> tuple[float, float, float]:
-    """Bound, error and exact information of one jointly learned rule."""
-    model = JointRSMI(WINDOW, 1 << bits, hidden=(32,), learning_rate=2e-2, seed=seed, rule=kind)
-    data = WindowData(
-        str(path), WINDOW, batch_size=1024, steps_per_epoch=60, windows_per_configuration=8,
-        seed=seed,
-    )  # fmt: skip
-    trainer = make_trainer(directory / "joint", 4, 4, "cpu", progress=False)
-    learned = learn(model, data, trainer)
-    value = learned.information
-    return value.value, value.error, exact(learned.rule.table()).value
+def spins(
+    factor: float, chains: int, records: int, update: type[Sampler], **options: Any
+) -> System:
+    """Ising spins on 6 x 6 at so many critical temperatures."""
+    coupling = CRITICAL_COUPLING / factor
+    thin = 6 if update is SwendsenWang else 2
+
+    def draw(seed: int) -> Samples:
+        sampler = update(Ising((6, 6), coupling), 1000 + seed)
+        rows = drawn(sampler, chains, records, thin)
+        return samples_of(rows.numpy(), chains=chains, space="spins on square [6, 6]")
+
+    solved = exact_window((6, 6), coupling, WINDOW.block, WINDOW.buffer)
+    return System(draw, solved.rule, WINDOW, options)
+
+
+def enumerated(name: str, rows: int, **options: Any) -> System:
+    """Rows drawn from the list of all configurations of a system of the table of rules."""
+    model, shape, temperature, parameters, window, symbols = SYSTEMS[name]
+    family = find_family(model)
+    built = family.built(shape, temperature, parameters)
+    letters, chances = family.enumerate(built)
+    space = family.space(built)
+    solved = enumerated_window(letters, chances, place(window, space))
+
+    def draw(seed: int) -> Samples:
+        generator = torch.Generator().manual_seed(seed)
+        chosen = torch.multinomial(chances, rows, replacement=True, generator=generator)
+        return samples_of(letters[chosen], chains=rows, space=space)
+
+    return System(draw, solved.rule, window, {"symbols": symbols, **options})
+
+
+JOINT: dict[str, Any] = {"method": "joint", "rule": "linear", "restarts": 1}
+SMALL: dict[str, Callable[[], System]] = {
+    "Ising, posterior": lambda: spins(1.0, 64, 8, SwendsenWang),
+    "Ising, joint, linear": lambda: spins(1.0, 64, 8, SwendsenWang, **JOINT),
+    "Ising, joint, two bits": lambda: spins(1.0, 64, 8, SwendsenWang, **JOINT, symbols=4),
+    "Ising, T = .8 T_c": lambda: spins(0.8, 64, 8, SwendsenWang),
+    "Ising, T = 1.2 T_c": lambda: spins(1.2, 64, 8, SwendsenWang),
+    "Ising, 4 Metropolis chains": lambda: spins(1.0, 4, 1500, Metropolis),
+    "Ising, 4 Metropolis chains, joint": lambda: spins(1.0, 4, 1500, Metropolis, **JOINT),
+    "Ising, any rule": lambda: spins(1.0, 64, 8, SwendsenWang, symmetry="allow"),
+    "dimers 4x4": lambda: enumerated("dimers 4x4", 512),
+    "Potts-3 3x3": lambda: enumerated("Potts-3 3x3", 512),
+    "Potts-3 3x3, joint": lambda: enumerated("Potts-3 3x3", 512, **JOINT),
+    "Blume-Capel 3x3": lambda: enumerated("Blume-Capel 3x3", 512),
+}
+QUICK: dict[str, Any] = {
+    "hidden": (32,),
+    "max_epochs": 6,
+    "steps_per_epoch": 25,
+    "batch_size": 512,
+    "learning_rate": 1e-2,
+    "windows_per_configuration": 36,
+}
+
+
+@dataclass(frozen=True)
+class Valued:
+    """One small data set.
+
+    Args:
+        value: The held-out bound, in nats.
+        error: Its error.
+        exact: What the learned rule keeps in truth.
+        null: The null, and its error.
+        refused: Whether the null was refused.
+    """
+
+    value: float
+    error: float
+    exact: float
+    null: tuple[float, float]
+    refused: bool
+
+
+def bounds(n: int = 60) -> None:
+    """Print how often bounds of learned rules cover the exact values of these rules."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    print("| small data sets | n | 1 sigma | 2 sigma | mean pull | error | scatter | loss | nulls "
+          "refused |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name, make in SMALL.items():
+        system = make()
+        found = [valued(system, seed) for seed in range(n)]
+        print(row(name, found), flush=True)
+
+
+def valued(system: System, seed: int) -> Valued:
+    """Learn from one data set, also where the null is refused."""
+    options = QUICK | system.options
+    try:
+        found = learn_rule(system.draw(seed), system.window, seed=seed, **options)
+        refused = False
+    except Refused as reason:
+        found, refused = reason.found, True
+    assert found.null is not None
+    null = found.null.information
+    exact = system.exact(found.rule.table()).value
+    value = found.information
+    return Valued(value.value, value.error, exact, (null.value, null.error), refused)
+
+
+def row(name: str, found: list[Valued]) -> str:
+    """A line of the table; the loss is how far the bound lies below the exact value on average."""
+    columns = [(one.value, one.error, one.exact) for one in found]
+    value, error, exact = torch.tensor(columns, dtype=torch.float64).T
+    pulls, off = (value - exact) / error, value - exact
+    inside = [100 * float((pulls.abs() < s).double().mean()) for s in (1, 2)]
+    refused = sum(one.refused for one in found)
+    loss, doubt = -float(off.mean()), float(off.std()) / len(found) ** 0.5
+    return (
+        f"| {name} | {len(found)} | {inside[0]:.0f} % | {inside[1]:.0f} % | "
+        f"{float(pulls.mean()):+.2f} | {float(error.mean()):.4f} | {float(off.std()):.4f} | "
+        f"{loss:.4f} +- {doubt:.4f} | {refused} |"
+    )

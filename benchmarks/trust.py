@@ -1,6 +1,6 @@
 """Print the coverage tables of docs/trust.md: how often stated errors and refusals are right.
 
-python benchmarks/trust.py [exponents] [letters] [information] [layers] [sources] [rules]
+python benchmarks/trust.py [exponents] [letters] [information] [layers] [sources] [rules] [scaling]
 
 All of them take some hours of one core.
 """
@@ -11,6 +11,7 @@ from coverage_exponents import exponents, letters
 from coverage_information import information
 from coverage_layers import layers
 from coverage_rules import rules
+from coverage_scaling import scaling
 from coverage_sources import sources
 
 TABLES = {
@@ -20,6 +21,7 @@ TABLES = {
     "layers": layers,
     "sources": sources,
     "rules": rules,
+    "scaling": scaling,
 }
 
 

@@ -34,6 +34,7 @@ _HOMES = {
     "rsmi.learning.rsmi": ("JointRSMI", "PosteriorRSMI"),
     "rsmi.renormalization": ("coarse_grain", "coarse_samples", "renormalise"),
     "rsmi.layers": ("analyse_layers",),
+    "rsmi.runs": ("Run", "Scan", "run", "scan"),
     "rsmi.known": ("check",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -1,6 +1,8 @@
 """How long work says that it goes on, and to whom."""
 
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
@@ -18,6 +20,10 @@ def silent(done: int, total: int, what: str = "", /) -> None:
 class Watcher(Protocol):
     """Who is told what a piece of work does, such as the terminal of a command."""
 
+    @property
+    def visible(self) -> bool:
+        """Whether anybody sees a bar."""
+
     def stage(self, name: str, text: str, /) -> AbstractContextManager[None]:
         """Announces a stage by its text, and measures how long it takes under its name."""
 
@@ -26,3 +32,30 @@ class Watcher(Protocol):
 
     def say(self, text: object, /) -> None:
         """One line for the person who watches."""
+
+
+class Unwatched:
+    """The watcher of work that nobody watches: it keeps what was said, and how long stages took."""
+
+    visible = False
+
+    def __init__(self) -> None:
+        self.timings: dict[str, float] = {}
+        self.lines: list[str] = []
+
+    @contextmanager
+    def stage(self, name: str, text: str, /) -> Iterator[None]:
+        """Measures how long a stage takes."""
+        self.say(text)
+        start = time.perf_counter()
+        yield
+        self.timings[name] = time.perf_counter() - start
+
+    @contextmanager
+    def counting(self, what: str, /) -> Iterator[Progress]:
+        """Counts for nobody."""
+        yield silent
+
+    def say(self, text: object, /) -> None:
+        """Keeps a line."""
+        self.lines.append(str(text))

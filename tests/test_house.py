@@ -80,7 +80,7 @@ def test_every_model_has_a_dataset() -> None:
 def test_every_config_parses(path: Path) -> None:
     """A config is accepted by its command (the first word of its name, `run` by default)."""
     from rsmi.cli.parsing import parse
-    from rsmi.cli.settings import Run
+    from rsmi.runs.settings import Run
 
     if path.stem.startswith(("fit", "layers", "samples")):
         assert isinstance(yaml.safe_load(path.read_text()), dict)

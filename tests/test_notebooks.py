@@ -12,7 +12,7 @@ import pytest
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "docs" / "notebooks").glob("*.md"))
 ROOMS = (
     "known", "lattice", "information", "layers", "learning", "renormalization", "report",
-    "sampling", "storage",
+    "runs", "sampling", "storage",
 )  # fmt: skip
 FACES = {"rsmi", *(f"rsmi.{room}" for room in ROOMS), "torch", "numpy", "matplotlib.pyplot"}
 MOST_LINES = 25

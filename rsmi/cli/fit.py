@@ -5,6 +5,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +21,30 @@ from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 from rsmi.cli.configs import options_of, with_config
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import Explaining
-from rsmi.errors import InputError
+from rsmi.errors import AnalysisError, InputError
 from rsmi.lattice import place
 from rsmi.learning import save_rule
 from rsmi.learning.data import WindowData
+from rsmi.learning.growth import LearningCurve, grow
+from rsmi.learning.held_out import Bound, null_reason
 from rsmi.learning.joint import JointRSMI
 from rsmi.learning.learn import (
     TRAINER_DEFAULTS,
+    Learned,
+    alike,
     learn,
+    learn_null,
+    parts_for,
     quiet_lightning,
     train,
     training_callbacks,
 )
 from rsmi.learning.posterior import PosteriorRSMI
 from rsmi.learning.predictor import MEMBERS
-from rsmi.learning.results import bounded
+from rsmi.learning.results import carried
 from rsmi.learning.rsmi import RSMI
 from rsmi.learning.settings import check_memory_of_learning
-from rsmi.report.result import RULE_NAME
+from rsmi.runs.result import RULE_NAME
 from rsmi.storage import check_lattice
 from rsmi.storage.interface import space_of
 
@@ -68,6 +75,14 @@ class FitCLI(LightningCLI):
         parser.link_arguments("data.window", "model.init_args.window")
         parser.link_arguments("seed_everything", "model.init_args.seed", compute_fn=int)
         parser.add_argument("--out", type=str, required=True, help="directory for the results")
+        parser.add_argument(
+            "--null", type=bool, default=True,
+            help="train once more with blocks beside environments of other chains; must give 0",
+        )  # fmt: skip
+        parser.add_argument(
+            "--curve", type=bool, default=False,
+            help="train again on an eighth, a quarter and a half of the training configurations",
+        )  # fmt: skip
         parser.add_argument("--patience", type=int, default=6, help="early stopping, in epochs")
         parser.add_argument(
             "--resume", action="store_true", help="begin an interrupted training of --out again"
@@ -124,22 +139,44 @@ def _lead(cli: FitCLI) -> None:
     output = Output("fit", settings, cli.config["out"], resume)
     try:
         with output.stage("learning", "Learning a rule"):
+            fresh = deepcopy(cli.model)
             learned = learn(cli.model, cli.datamodule, cli.trainer)
             output.say(cli.datamodule.order)
             output.say(f"symmetries used: {cli.datamodule.symmetry}")
+            null, grown = _further(cli, fresh, learned)
     except BaseException:
         if cli.trainer.strategy.launcher is not None:
             cli.trainer.strategy.launcher.kill(signal.SIGKILL)  # they would wait for this one
         raise
     save_rule(learned.rule, Path(cli.config["out"]) / RULE_NAME, {"config": output.settings})
-    quantities = [bounded("information.learned", learned.bound, cli.datamodule.symmetry)]
+    quantities = carried(learned, cli.datamodule.symmetry, null, grown)
     output.finish(quantities, cli.config["seed_everything"])
+    if grown is not None:
+        output.say(grown)
+    if null is not None and (reason := null_reason(null.information)):
+        raise AnalysisError(f"{reason}; all that was found is in {cli.config['out']}")
+
+
+def _further(
+    cli: FitCLI, fresh: RSMI, learned: Learned
+) -> tuple[Bound | None, LearningCurve | None]:
+    """The null and the learning curve, as far as they were asked for."""
+    null = grown = None
+    if cli.config["null"] and not cli.datamodule.shuffle_environments:
+        null = learn_null(deepcopy(fresh), learned, cli.datamodule, alike(cli.trainer, "null"))
+    if cli.config["curve"]:
+        grown = grow(
+            lambda data, name: learn(deepcopy(fresh), data, alike(cli.trainer, name)),
+            cli.datamodule,
+            learned,
+        )
+    return null, grown
 
 
 def _follow(cli: FitCLI) -> None:
     """Learn with the process that leads, which alone writes and speaks, and ends this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    train(cli.model, cli.datamodule, cli.trainer)
+    train(cli.model, parts_for(cli.model, cli.datamodule)[0], cli.trainer)
 
 
 def _check_devices(cli: FitCLI) -> None:

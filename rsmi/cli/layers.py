@@ -17,13 +17,17 @@ from rsmi.cli.parsing import parse
 from rsmi.errors import InputError, nearest
 from rsmi.layers import (
     Estimators,
+    Inputs,
     Options,
     Training,
     analyse_layers,
     build_network,
+    drawn_inputs,
+    enumerated_inputs,
 )
 from rsmi.report import write_report
 from rsmi.report.layers import layer_figures
+from rsmi.sampling import System
 from rsmi.storage import Selection
 
 DESCRIPTION = (
@@ -45,6 +49,9 @@ class Layers:
         data: Inputs: `.npz` or HDF5 with `x` and optionally labels `y` and probabilities `p`,
             `.npy`, or a file of configurations. With labels: rows that the network was not
             trained on.
+        system: In place of data, a model on a lattice, whose configurations have a known entropy.
+        draw: Configurations of the system to draw, a multiple of 64; every one that there is, with
+            its probability, without.
         select: Which of its samples, where it holds several or their axes do not say the lattice.
         init_args: Arguments of the class, by name.
         weights: Checkpoint of the network: safetensors, a state dict, or one of Lightning.
@@ -71,11 +78,13 @@ class Layers:
         keep: Raw rows kept, at most, for certified values of samples, estimators and noise.
         batch_size: Rows per forward pass, at most.
         accelerator: `cuda` or `cpu`.
-        seed: Of fresh weights and of noise.
+        seed: Of fresh weights, of noise, and of drawn configurations.
     """
 
     model: str
-    data: str
+    data: str | None = None
+    system: System | None = None
+    draw: int | None = None
     select: Selection = field(default_factory=Selection)
     init_args: dict[str, Any] = field(default_factory=dict)
     weights: str | None = None
@@ -98,6 +107,21 @@ class Layers:
     batch_size: int = 1024
     accelerator: Literal["cpu", "cuda"] = "cpu"
     seed: int = 0
+
+    def rows(self) -> Inputs | str:
+        """Inputs of the network, or the path of a file of them."""
+        if (self.data is None) == (self.system is None):
+            raise InputError(
+                "give either `data` (a file of inputs) or `system` (a model on a lattice), not "
+                f"{'both' if self.data else 'neither'}"
+            )
+        if self.system is None:
+            if self.draw is not None:
+                raise InputError("draw is a number of configurations of `system`; leave it out")
+            return str(self.data)
+        if self.draw is None:
+            return enumerated_inputs(self.system)
+        return drawn_inputs(self.system, self.draw, self.seed)
 
     def options(self) -> Options:
         """How to measure."""
@@ -125,7 +149,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     task, execution = parse("layers", Layers, arguments, DESCRIPTION)
     torch.set_num_threads(execution.workers)
-    options = task.options()
+    options, rows = task.options(), task.rows()
     network = build_network(
         task.model,
         task.init_args,
@@ -142,7 +166,7 @@ def main(arguments: Sequence[str]) -> None:
     ):
         report = analyse_layers(
             network,
-            task.data,
+            rows,
             layers=task.layers,
             labels=task.labels,
             kind=task.inputs,

@@ -15,13 +15,17 @@ from rsmi.errors import InputError, RsmiError, nearest, shortened
 
 COMMANDS = {
     "run": "the whole pipeline of a config: sample, learn, measure, exponents, report",
+    "scan": "any task at every point of a grid of its settings, with fits, one table and figure",
     "sample": "draw configurations into an HDF5 file",
     "fit": "train a rule with Lightning's own command line (LightningCLI)",
     "information": "information a rule keeps about the environment, from samples",
     "exponents": "critical exponents by Monte Carlo RG with a learned or classical rule",
     "layers": "what each layer of a network forgets, and studies of it",
+    "scaling": "T_c and exponents from several lattice sizes and temperatures",
+    "percolation": "p_c and exponents of percolation by clusters, on any lattice",
     "exact": "exact information of rules on small windows, without samples",
     "verify": "recompute known exact values with the installed code",
+    "estimate": "mutual information of paired rows x and y by any estimator, beside its null",
     "info": "what a file holds: samples, a rule, weights, a result; and whether it is as written",
 }
 

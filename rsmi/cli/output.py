@@ -1,11 +1,10 @@
 """What every command does with its output directory and its result."""
 
-import dataclasses
 import os
 import platform
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,21 +18,10 @@ from rsmi.errors import InputError
 from rsmi.information import Outcome, Quantity
 from rsmi.progress import Progress
 from rsmi.report import Result
-from rsmi.report.files import write_whole
-from rsmi.report.result import CONFIG_NAME
+from rsmi.runs.files import write_whole
+from rsmi.runs.result import CONFIG_NAME
+from rsmi.runs.settings import to_plain
 from rsmi.sampling.threads import cores
-
-
-def to_plain(settings: Any) -> Any:
-    """Dataclasses, tuples and paths as what YAML and JSON can hold."""
-    if dataclasses.is_dataclass(settings) and not isinstance(settings, type):
-        fields = dataclasses.fields(settings)
-        return {field.name: to_plain(getattr(settings, field.name)) for field in fields}
-    if isinstance(settings, Mapping):
-        return {str(key): to_plain(value) for key, value in settings.items()}
-    if isinstance(settings, list | tuple):
-        return [to_plain(value) for value in settings]
-    return str(settings) if isinstance(settings, Path) else settings
 
 
 class Output:
@@ -44,21 +32,32 @@ class Output:
         settings: Its resolved settings, as plain values.
         directory: Where results go; None to print only.
         resume: Whether to go on in a directory that the same settings began.
+        grows: Whether other settings of the same command may go on there too.
 
     Raises:
         InputError: If the directory holds anything else.
     """
 
     def __init__(
-        self, command: str, settings: Any, directory: str | Path | None, resume: bool = False
+        self,
+        command: str,
+        settings: Any,
+        directory: str | Path | None,
+        resume: bool = False,
+        grows: bool = False,
     ) -> None:
-        self.command = command
+        self.command, self._grows = command, grows
         self.settings = to_plain(settings)
         self.directory = None if directory is None else Path(directory)
         self.timings: dict[str, float] = {}
         self.console = Console(stderr=True, highlight=False)
         if self.directory is not None:
             self._claim(self.directory, resume)
+
+    @property
+    def visible(self) -> bool:
+        """Whether anybody sees a bar."""
+        return self.console.is_terminal
 
     @contextmanager
     def stage(self, name: str, text: str) -> Iterator[None]:
@@ -121,7 +120,9 @@ class Output:
         if directory.exists() and not directory.is_dir():
             raise InputError(f"{directory} is a file; give --out the name of a directory")
         # A part file is all that a run leaves that was killed before it said what it is.
-        if directory.exists() and any(p.suffix != ".part" for p in directory.iterdir()):
+        ours = resume and self._grows and _is_of(self.command, config)
+        used = directory.exists() and any(p.suffix != ".part" for p in directory.iterdir())
+        if used and not ours:
             _check_same(directory, config, text, resume)
             return
         try:
@@ -130,6 +131,11 @@ class Output:
             raise InputError(
                 f"{directory} cannot be written to ({error.strerror}); choose another --out"
             ) from None
+
+
+def _is_of(command: str, config: Path) -> bool:
+    """Whether a directory was begun by a command, with whatever settings."""
+    return config.is_file() and config.read_text().startswith(f"command: {command}\n")
 
 
 def _check_same(directory: Path, config: Path, text: str, resume: bool) -> None:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
@@ -10,27 +9,9 @@ from jsonargparse import ArgumentParser, Namespace
 from rsmi.cli.configs import Option, options_of, with_config
 from rsmi.errors import InputError, closest, nearest
 from rsmi.learning.settings import RENAMED
+from rsmi.runs.settings import Execution
 from rsmi.sampling.select import AUTO, check_device
 from rsmi.sampling.threads import cores
-
-
-@dataclass(frozen=True)
-class Execution:
-    """How a command is carried out; it changes no number.
-
-    Args:
-        out: Directory for everything the command leaves behind.
-        resume: Whether to go on with an interrupted run.
-        workers: Threads for sampling and measuring.
-        device: Where samples are drawn.
-        trust: Whether code of a rule's own network may run.
-    """
-
-    out: str | None
-    resume: bool
-    workers: int
-    device: str = AUTO
-    trust: bool = False
 
 
 class Explaining(ArgumentParser):

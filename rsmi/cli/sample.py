@@ -9,24 +9,22 @@ from typing import Any, Literal, get_type_hints
 import yaml
 
 from rsmi.cli.configs import Option, config_of, given
-from rsmi.cli.output import Output, to_plain
-from rsmi.cli.parsing import Execution, parse
+from rsmi.cli.output import Output
+from rsmi.cli.parsing import parse
 from rsmi.errors import InputError
-from rsmi.report.result import SAMPLES_NAME
+from rsmi.runs.result import SAMPLES_NAME
+from rsmi.runs.settings import Execution, to_plain
+from rsmi.runs.steps import draw
 from rsmi.storage import (
     Cluster,
     SampleGrid,
     SampleRecipe,
     describe,
     describe_grid,
-    generate,
     open_samples,
     sample_grid,
 )
-from rsmi.storage.generation import Drawing
 from rsmi.storage.grid import GRID
-from rsmi.storage.hdf5 import Hdf5Samples
-from rsmi.storage.room import in_bytes
 
 DESCRIPTION = (
     "Draw configurations from a recipe; equal recipes give equal bytes. A recipe with the key "
@@ -61,7 +59,7 @@ def main(arguments: Sequence[str]) -> None:
     if execution.out is None:
         raise InputError("no output directory; give --out DIR")
     output = Output("sample", recipe, execution.out, execution.resume)
-    path = draw(recipe, execution, output)
+    path = draw(recipe, Path(execution.out) / SAMPLES_NAME, execution, output)
     with open_samples(path) as samples:
         found = describe(samples)
     output.finish(found, recipe.seed)
@@ -71,27 +69,6 @@ def names_a_grid(arguments: Sequence[str]) -> bool:
     """Whether one of the arguments is a grid, or the path of one."""
     keys = {name.partition(".")[0] for name in given(arguments)}
     return not keys.isdisjoint(OF_A_GRID) or GRID in config_of(arguments)
-
-
-def draw(recipe: SampleRecipe, execution: Execution, output: Output) -> Path:
-    """Write `samples.h5` into the output directory, with a progress bar."""
-    path = Path(str(execution.out)) / SAMPLES_NAME
-    total = recipe.chains * recipe.records
-    size = " x ".join(map(str, recipe.shape))
-    with (
-        output.stage("sampling", f"Sampling {total} configurations of {recipe.model} {size}"),
-        output.counting("configurations") as progress,
-    ):
-        drawing = Drawing.of(recipe)
-        drawing.check_room(path)
-        memory, disk = in_bytes(drawing.memory), in_bytes(drawing.disk)
-        output.say(f"about {memory} of memory and {disk} of disk are needed")
-        generate(recipe, path, execution.workers, execution.resume, progress, execution.device)
-    with Hdf5Samples(path) as samples:
-        facts = samples.attributes
-    output.say(facts["equilibration_report"])
-    output.say(f"drawn by {recipe.update}, method {facts['method']} on {facts['device']}")
-    return path
 
 
 @dataclass(frozen=True)

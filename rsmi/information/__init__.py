@@ -1,17 +1,34 @@
 """Entropies and mutual information of tensors, each with its error and kind."""
 
 from rsmi.information.bootstrap import block_labels, block_sums, bootstrap_error
-from rsmi.information.contrastive import infonce, infonce_ceiling, leave_one_out
+from rsmi.information.bottleneck import Bottleneck, bottleneck
+from rsmi.information.contrastive import (
+    contrastive_bound,
+    infonce,
+    infonce_ceiling,
+    interpolated_bound,
+    leave_one_out,
+    smile_value,
+)
 from rsmi.information.discrete import entropy, mutual_information, rule_information
-from rsmi.information.estimate import Estimate, Kind, format_with_error
 from rsmi.information.estimators import (
+    ESTIMATORS,
+    EstimateLine,
+    Estimates,
+    Estimator,
     binned_information,
+    counted_information,
+    estimate,
+    estimator,
     fixed_width_bins,
+    gaussian_information,
     kernel_density_information,
     nearest_neighbour_information,
     range_bins,
     renyi_information,
 )
+from rsmi.information.fitting import CURVES, FEATURES, CurveFit, Feature, fit_curves, locate
+from rsmi.information.number import Estimate, Kind, format_with_error
 from rsmi.information.optimum import best_rule
 from rsmi.information.outcome import Outcome, Sheet, quantity_sheet
 from rsmi.information.predictive import (
@@ -25,7 +42,16 @@ from rsmi.information.predictive import (
 from rsmi.information.quantity import Plain, Quantity
 
 __all__ = [
+    "CURVES",
+    "ESTIMATORS",
+    "FEATURES",
+    "Bottleneck",
+    "CurveFit",
     "Estimate",
+    "EstimateLine",
+    "Estimates",
+    "Estimator",
+    "Feature",
     "Kind",
     "Outcome",
     "Plain",
@@ -36,13 +62,22 @@ __all__ = [
     "block_labels",
     "block_sums",
     "bootstrap_error",
+    "bottleneck",
+    "contrastive_bound",
+    "counted_information",
     "entropy",
+    "estimate",
+    "estimator",
+    "fit_curves",
     "fixed_width_bins",
     "format_with_error",
+    "gaussian_information",
     "infonce",
     "infonce_ceiling",
+    "interpolated_bound",
     "kernel_density_information",
     "leave_one_out",
+    "locate",
     "mutual_information",
     "nearest_neighbour_information",
     "predictive_bound",
@@ -55,4 +90,5 @@ __all__ = [
     "rule_information",
     "rule_prediction",
     "sampled_information",
+    "smile_value",
 ]

@@ -66,6 +66,16 @@ class Action:
             )
         return cls.flip(n_states, n_symbols)
 
+    def among(self, some: Tensor) -> "Action | None":
+        """The same on some of the states (V,), which it maps to each other.
+
+        None where these are all, fewer than two, or go to others.
+        """
+        if bool(some.all()) or int(some.sum()) < 2 or not bool(some[self.states[:, some]].all()):
+            return None
+        number = some.cumsum(0) - 1
+        return Action(number[self.states[:, some]], self.symbols)
+
     @property
     def n_symbols(self) -> int:
         """K."""

@@ -25,6 +25,16 @@ def merge_equal(posterior: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     return _merge(posterior, weights, _cells(posterior.sqrt(), _EXACT_WIDTH))
 
 
+def equal_rows(rows: Tensor) -> Tensor:
+    """Which rows (n, k) are the same distribution: labels (n,) from 0 on.
+
+    >>> labels = equal_rows(torch.tensor([[0.5, 0.5], [0.1, 0.9], [0.5, 0.5]]))
+    >>> (labels == labels[0]).tolist()
+    [True, False, True]
+    """
+    return torch.unique(_cells(rows.double().sqrt(), _EXACT_WIDTH), return_inverse=True)[1]
+
+
 def merge_similar(posterior: Tensor, weights: Tensor, bins: int) -> tuple[Tensor, Tensor]:
     """Merge environments until at most `bins` are left.
 

@@ -6,8 +6,8 @@ from torch import Tensor
 from rsmi.information.ascent import ascend
 from rsmi.information.assignments import Z2, Action
 from rsmi.information.discrete import check_posterior, rule_information
-from rsmi.information.estimate import Estimate
 from rsmi.information.merging import merge_equal, merge_similar
+from rsmi.information.number import Estimate
 
 _EXHAUSTIVE = 1 << 16  # most rules that are all tried
 _STAGES = (256, 4096)  # merged environments on which rules are tried first

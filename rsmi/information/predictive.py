@@ -6,7 +6,7 @@ from torch import Tensor
 from rsmi.errors import InputError
 from rsmi.information.bootstrap import block_sums, bootstrap_error
 from rsmi.information.discrete import check_posterior, entropy
-from rsmi.information.estimate import Estimate, Kind
+from rsmi.information.number import Estimate, Kind
 
 
 def predictive_information(

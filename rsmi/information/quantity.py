@@ -8,7 +8,7 @@ from os import PathLike, fspath
 from typing import Any, Self
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.information.estimate import Estimate, Kind, format_with_error
+from rsmi.information.number import Estimate, Kind, format_with_error
 
 Plain = Any
 """None, bool, int, float, str, or lists and dicts (with text keys) of these."""

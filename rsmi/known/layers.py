@@ -27,8 +27,8 @@ from rsmi.layers import (
     LayerReport,
     Options,
     analyse_layers,
-    enumerated_dimers,
-    enumerated_ising,
+    drawn_inputs,
+    enumerated_inputs,
     finite_inputs,
     folding_entropy,
     folding_entropy_1d,
@@ -36,12 +36,12 @@ from rsmi.layers import (
     integrated_entropy,
     noisy_information,
     rg_network,
-    sampled_ising,
     untrained,
     without_ties,
 )
 from rsmi.learning import block_alone, named_rule
-from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
+from rsmi.sampling import CRITICAL_COUPLING, Sampler
+from rsmi.sampling.families import System
 from rsmi.sampling.mazes import PERCOLATION_THRESHOLD, solve
 
 _MAPS = "closed form for uniformly random maps"
@@ -220,14 +220,14 @@ def _lattices() -> list[Check]:
 def _enumerated_ising(rule: str) -> Estimate:
     """What an RG layer forgets of all configurations."""
     network = rg_network(without_ties(named_rule(rule, block_alone((2, 2))).table()), (2, 2), 2)
-    report = analyse_layers(network, enumerated_ising((4, 4), CRITICAL_COUPLING))
+    report = analyse_layers(network, enumerated_inputs(System((4, 4))))
     return _bits(report["0"].interval("H(X|T)"))
 
 
 def _sampled_ising() -> Interval:
     """The same of samples."""
     table = without_ties(named_rule("majority", block_alone((2, 2))).table())
-    inputs = sampled_ising((6, 6), CRITICAL_COUPLING, 32768, seed=5)
+    inputs = drawn_inputs(System((6, 6)), 32768, seed=5)
     return analyse_layers(rg_network(table, (2, 2), 1), inputs)["0"].interval("H(X|T)")
 
 
@@ -271,14 +271,16 @@ def _input_entropies() -> list[Check]:
 
 
 def _coverings() -> Estimate:
-    return _bits(enumerated_dimers((4, 4)).entropy or math.nan)
+    return _bits(enumerated_inputs(System((4, 4), "dimers", "inf")).entropy or math.nan)
 
 
 def _integrated() -> Estimate:
     """Entropy from energies that are integrated over the coupling."""
 
-    def update(k: float) -> SwendsenWang:
-        return SwendsenWang(Ising((8, 8), k), seed=round(1e9 * k))
+    square = System((8, 8))
+
+    def update(k: float) -> Sampler:
+        return square.heated(k).engine(seed=round(1e9 * k)).sampler
 
     return _bits(integrated_entropy(update, CRITICAL_COUPLING, 64 * math.log(2), intervals=8))
 

@@ -23,20 +23,11 @@ from rsmi.layers.inputs import (
 from rsmi.layers.interval import Interval, Value
 from rsmi.layers.models import Autoregressive, Training
 from rsmi.layers.noisy import linear_gaussian_information, noisy_information
-from rsmi.layers.physics import (
-    dimer_entropy,
-    enumerated_dimers,
-    enumerated_ising,
-    far_block_labels,
-    integrated_entropy,
-    ising_entropy,
-    sampled_dimers,
-    sampled_ising,
-)
+from rsmi.layers.physics import drawn_inputs, enumerated_inputs, integrated_entropy
 from rsmi.layers.probe import Probe
 from rsmi.layers.reading import inputs_of, sampled_inputs
 from rsmi.layers.report import Finding, LayerReport, LayerRow, value_text
-from rsmi.layers.rg import RGLayer, coarse_ising_distribution, rg_network, without_ties
+from rsmi.layers.rg import RGLayer, rg_network, without_ties
 from rsmi.layers.selection import select_layers
 from rsmi.layers.setting import Setting
 
@@ -68,22 +59,18 @@ __all__ = [
     "activation_ranges",
     "analyse_layers",
     "build_network",
-    "coarse_ising_distribution",
     "collect",
     "conditional_bound",
     "conditional_entropy_bounds",
-    "dimer_entropy",
+    "drawn_inputs",
     "entropy_bound",
-    "enumerated_dimers",
-    "enumerated_ising",
-    "far_block_labels",
+    "enumerated_inputs",
     "finite_inputs",
     "folding_entropy",
     "folding_entropy_1d",
     "independent_labels",
     "inputs_of",
     "integrated_entropy",
-    "ising_entropy",
     "linear_gaussian_information",
     "load_weights",
     "loader_inputs",
@@ -92,9 +79,7 @@ __all__ = [
     "over_seeds",
     "quantise",
     "rg_network",
-    "sampled_dimers",
     "sampled_inputs",
-    "sampled_ising",
     "scale_sweep",
     "scale_verdict",
     "select_layers",

@@ -18,7 +18,7 @@ from rsmi.information import (
     range_bins,
     renyi_information,
 )
-from rsmi.information.estimators import MAX_COLUMNS
+from rsmi.information.estimators.density import MAX_COLUMNS
 from rsmi.layers.counting import Labels, Weights, count, dense_labels, row_ids
 
 PAIRS = 2000  # rows for estimators that take N^2 time

@@ -1,4 +1,4 @@
-"""Inputs from physics whose entropies are known: enumerated, or sampled."""
+"""Inputs from physics whose entropies are known: every configuration of a model, or some drawn."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,41 +10,114 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.information import Estimate
-from rsmi.lattice import state_index, states
 from rsmi.layers.inputs import Inputs, finite_inputs
 from rsmi.layers.reading import sampled_inputs
-from rsmi.sampling import Ising, SwendsenWang, measure_sweeps, sample_blocks
+from rsmi.sampling import equilibrate, measure_sweeps, sample_blocks
 from rsmi.sampling.autocorrelation import mean_estimate
-from rsmi.sampling.dimers import Dimers, Worm, coverings, log_torus_coverings
-from rsmi.sampling.exact import kaufman
+from rsmi.sampling.families import System
 from rsmi.sampling.interface import Sampler
 
+_MOST_NUMBERS = 1 << 27
+_CHAINS = 64
 
-def ising_entropy(shape: Sequence[int], coupling: float) -> Estimate:
-    r"""Entropy of a square Ising torus, :math:`H = \ln Z + K \langle E \rangle`, in nats.
+
+def enumerated_inputs(
+    systems: System | Sequence[System], labels: Sequence[int] | None = None
+) -> Inputs:
+    """All configurations of a small lattice with their probabilities.
+
+    Args:
+        systems: Any model; several on the same lattice, such as one model at several temperatures,
+            are mixed in equal parts, and the label says which one a configuration came from.
+        labels: One label per system instead, such as 1 for the ordered phase and 0 for the other.
+
+    Returns:
+        A finite set: entropies of layers are exact. Configurations are what a sample file of the
+        model holds, float32 (n, *shape) of +1 and -1: spins, or planes of bonds or bits.
 
     Raises:
-        InputError: For another dimension than two; use `integrated_entropy`.
+        InputError: For a lattice with too many configurations to list, systems of different
+            lattices, or labels that do not pair.
 
-    >>> round(ising_entropy((4, 4), 0.44068679350977).value, 5)
+    >>> round(enumerated_inputs(System((4, 4))).entropy.value, 5)
     4.48272
-    """
-    if len(shape) != 2:
-        raise InputError(
-            f"a lattice of shape {list(shape)}; the closed form is for two dimensions: use "
-            "integrated_entropy"
-        )
-    exact = kaufman((shape[0], shape[1]), coupling)
-    return Estimate(exact.log_partition + coupling * exact.energy * math.prod(shape), 0.0, "exact")
-
-
-def dimer_entropy(shape: tuple[int, int]) -> Estimate:
-    """Entropy of free dimers on a square torus: ln of the number of coverings, in nats.
-
-    >>> round(math.exp(dimer_entropy((4, 4)).value))
+    >>> round(math.exp(enumerated_inputs(System((4, 4), "dimers", "inf")).entropy.value))
     272
     """
-    return Estimate(log_torus_coverings(*shape), 0.0, "exact")
+    several = [systems] if isinstance(systems, System) else list(systems)
+    given = list(range(len(several))) if labels is None else list(labels)
+    if len(given) != len(several) or not several:
+        raise InputError(f"{len(given)} labels for {len(several)} systems; expected one each")
+    x, p = zip(*(system.law() for system in several), strict=True)
+    _check_together(x)
+    y = torch.tensor(given).repeat_interleave(torch.tensor([len(part) for part in x]))
+    return finite_inputs(
+        torch.cat(x).float(), y if len(several) > 1 else None, torch.cat(p) / len(several)
+    )
+
+
+def _check_together(x: Sequence[Tensor]) -> None:
+    """Refuse configurations that do not fit beside each other, or into memory."""
+    shapes = list(dict.fromkeys(part.shape[1:] for part in x))
+    if len(shapes) > 1:
+        found = " and ".join(str(list(shape)) for shape in shapes)
+        raise InputError(f"systems have configurations of the shapes {found}; expected one shape")
+    numbers = sum(map(torch.numel, x))
+    if numbers > _MOST_NUMBERS:
+        raise InputError(
+            f"all configurations are {numbers} numbers, {4e-9 * numbers:.2g} GB; at most "
+            f"{_MOST_NUMBERS} are listed: take a smaller lattice, or drawn_inputs"
+        )
+
+
+def drawn_inputs(system: System, n: int, seed: int = 0) -> Inputs:
+    """Configurations drawn by the default update of a model, with their entropy.
+
+    Args:
+        system: Any model on a finite lattice.
+        n: Number of configurations, a multiple of 64 (the chains).
+        seed: Of the sampler.
+
+    Returns:
+        Samples of a discrete X with known H(X): exact where there is a closed form or all
+        configurations can be listed, else integrated from measured energies, with an error.
+        Configurations are float32 (n, *shape), as in `enumerated_inputs`.
+
+    Raises:
+        InputError: For a number that is no multiple of 64.
+        AnalysisError: Where the chains do not come to equilibrium.
+
+    >>> found = drawn_inputs(System((4, 4), "potts", 2.0, {"states": 3}), 64)
+    >>> found.kind, found.chains, next(found.stream(64)).x.shape
+    ('discrete', 64, torch.Size([64, 2, 4, 4]))
+    """
+    if n < _CHAINS or n % _CHAINS:
+        raise InputError(f"{n} configurations; expected a multiple of {_CHAINS}")
+    engine = system.engine(seed)
+    entropy = _entropy(system, seed)
+    state, first, thin = engine.sampler.initial(_CHAINS), 0, 1
+    if not engine.independent:
+        report = equilibrate(engine.sampler, state)
+        first, thin = report.discarded, report.thin
+    x, _ = next(sample_blocks(engine.sampler, state, first, thin, n // _CHAINS))
+    stored = system.family.encode(system.built, x)
+    return sampled_inputs(stored.float(), entropy=entropy, chains=_CHAINS)
+
+
+def _entropy(system: System, seed: int) -> Estimate:
+    """Exact where it is known, else integrated from infinite temperature downwards."""
+    try:
+        return system.entropy()
+    except InputError:
+        if not system.family.has_temperature:
+            raise
+
+    def update(k: float) -> Sampler:
+        # Other random numbers at every coupling, and others than those of the samples.
+        own = (seed + 1 + round(k * 2**40)) % 2**63
+        return system.heated(k).engine(own).sampler
+
+    return integrated_entropy(update, system.coupling, system.heated(0.0).entropy().value)
 
 
 def integrated_entropy(
@@ -80,10 +153,10 @@ def integrated_entropy(
     Raises:
         InputError: For a coupling that is not positive or an odd number of intervals.
 
-    >>> from rsmi.sampling import Ising, SwendsenWang
-    >>> make = lambda k: SwendsenWang(Ising((4, 4), k), seed=round(1e9 * k))
+    >>> square = System((4, 4), temperature=5.0)
+    >>> make = lambda k: square.heated(k).engine(seed=round(1e9 * k)).sampler
     >>> found = integrated_entropy(make, 0.2, 16 * math.log(2), intervals=4, sweeps=64)
-    >>> abs(found.deviation(ising_entropy((4, 4), 0.2).value)) < 4
+    >>> abs(found.deviation(square.entropy().value)) < 4
     True
     """
     if not (math.isfinite(coupling) and coupling > 0) or intervals < 2 or intervals % 2:
@@ -142,200 +215,3 @@ def _energy(sampler: Sampler, chains: int, sweeps: int) -> Estimate:
     dropped = max(sweeps // 4, 1)
     sampler.advance(state, 0, dropped)
     return mean_estimate(measure_sweeps(sampler, state, dropped, sweeps)[0])
-
-
-_MAX_SPINS = 20
-
-
-def enumerated_ising(
-    shape: Sequence[int], couplings: float | Sequence[float], labels: Sequence[int] | None = None
-) -> Inputs:
-    """All configurations of a small Ising torus with their Boltzmann weights.
-
-    Args:
-        shape: Extents, at most 20 sites in all.
-        couplings: K = J/T; several are mixed in equal parts, and the label says which one a
-            configuration came from.
-        labels: One label per coupling instead, such as 1 for the ordered phase and 0 for the
-            other.
-
-    Returns:
-        A finite set: entropies of layers are exact. Spins are float32 (n, *shape).
-
-    Raises:
-        InputError: For a lattice that is too large to enumerate, or labels that do not pair.
-
-    >>> round(enumerated_ising((4, 4), 0.44068679350977).entropy.value, 5)
-    4.48272
-    """
-    x, energy = _spins(tuple(shape))
-    return _mixed(x, energy, _list(couplings), labels)
-
-
-def enumerated_dimers(
-    shape: tuple[int, int],
-    temperatures: float | Sequence[float] = math.inf,
-    labels: Sequence[int] | None = None,
-) -> Inputs:
-    """All dimer coverings of a small square torus with their Boltzmann weights.
-
-    Args:
-        shape: Rows and columns, both even, at most 40 sites; 6 x 6 has 90 176 coverings.
-        temperatures: T in units of the attraction of parallel dimers, infinite for free ones;
-            several are mixed as in `enumerated_ising`.
-        labels: As in `enumerated_ising`.
-
-    Returns:
-        A finite set; bonds are float32 (n, 2, *shape), 1 where a dimer lies and -1 elsewhere.
-
-    Raises:
-        InputError: For a lattice that is too large or labels that do not pair.
-
-    >>> round(math.exp(enumerated_dimers((4, 4)).entropy.value))
-    272
-    """
-    model = Dimers(shape)
-    x = coverings(model.geometry)
-    couplings = [Dimers(shape, t).coupling for t in _list(temperatures)]
-    return _mixed(x.float(), model.energy(x).double(), couplings, labels)
-
-
-def boltzmann(shape: tuple[int, ...], couplings: Sequence[float]) -> tuple[Tensor, Tensor]:
-    """All spin configurations (2**N, *shape) float32 and their probabilities (couplings, 2**N).
-
-    Raises:
-        InputError: For more than 20 sites.
-    """
-    x, energy = _spins(shape)
-    return x, _weights(energy, couplings)
-
-
-def far_block_labels(x: Tensor, block: Sequence[int]) -> Tensor:
-    """State of the block farthest from the first site, as a label for I(T;E).
-
-    Args:
-        x: (n, *shape) spins.
-        block: Its extents; it begins half way along each axis.
-
-    Returns:
-        (n,) int64.
-
-    >>> far_block_labels(torch.ones(1, 4, 4), (2, 2)).tolist()
-    [15]
-    """
-    for axis, width in enumerate(block, start=1):
-        x = x.narrow(axis, x.shape[axis] // 2, width)
-    return state_index(x.flatten(1))
-
-
-def _spins(shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """All configurations, float32, and their energies, float64."""
-    sites = math.prod(shape)
-    if sites > _MAX_SPINS:
-        raise InputError(
-            f"a lattice of shape {list(shape)} has {sites} sites; at most {_MAX_SPINS} can be "
-            "enumerated: use sampled_ising"
-        )
-    x = states(sites).reshape(-1, *shape)
-    return x.float(), Ising(shape, 0.0).energy(x).double()
-
-
-def _weights(energy: Tensor, couplings: Sequence[float]) -> Tensor:
-    return torch.stack([torch.softmax(-k * energy, 0) for k in couplings])
-
-
-def _mixed(
-    x: Tensor, energy: Tensor, couplings: list[float], labels: Sequence[int] | None
-) -> Inputs:
-    """Equal parts of several couplings; the label says which."""
-    given = list(range(len(couplings))) if labels is None else list(labels)
-    if len(given) != len(couplings) or not couplings:
-        raise InputError(f"{len(given)} labels for {len(couplings)} couplings; expected one each")
-    p = _weights(energy, couplings).flatten() / len(couplings)
-    y = torch.tensor(given).repeat_interleave(len(x)) if len(couplings) > 1 else None
-    return finite_inputs(x.repeat(len(couplings), *[1] * (x.dim() - 1)), y, p)
-
-
-def _list(values: float | Sequence[float]) -> list[float]:
-    return [float(values)] if isinstance(values, float | int) else list(values)
-
-
-_CHAINS = 64
-_THIN = 4
-
-
-def sampled_ising(shape: tuple[int, ...], coupling: float, n: int, seed: int = 0) -> Inputs:
-    """Samples of an Ising torus (Swendsen-Wang) with its entropy.
-
-    Args:
-        shape: Extents.
-        coupling: K = J/T > 0.
-        n: Number of configurations, a multiple of 64 (the chains).
-        seed: Of the sampler.
-
-    Returns:
-        Samples of a discrete X with known H(X): exact in two dimensions, else integrated from
-        measured energies, with an error. Spins are float32 (n, *shape).
-
-    Raises:
-        InputError: For a number that is no multiple of 64.
-    """
-
-    def update(k: float) -> SwendsenWang:
-        return SwendsenWang(Ising(shape, k), _seed(seed, k))
-
-    _check(n)
-    if len(shape) == 2:
-        entropy = ising_entropy(shape, coupling)
-    else:
-        entropy = integrated_entropy(update, coupling, math.prod(shape) * math.log(2))
-    sampler = SwendsenWang(Ising(shape, coupling), seed)
-    return _sampled(sampler, entropy, n, 20 * max(shape))
-
-
-def sampled_dimers(
-    shape: tuple[int, int], n: int, temperature: float = math.inf, seed: int = 0
-) -> Inputs:
-    """Samples of dimers on a square torus (worms) with their entropy.
-
-    Args:
-        shape: Rows and columns, both even.
-        n: Number of configurations, a multiple of 64 (the chains).
-        temperature: In units of the attraction of parallel dimers; infinite for free ones.
-        seed: Of the sampler.
-
-    Returns:
-        Samples of a discrete X with known H(X): exact for free dimers, else integrated from
-        measured energies, with an error. Bonds are float32 (n, 2, *shape).
-
-    Raises:
-        InputError: For a number that is no multiple of 64.
-    """
-
-    def update(k: float) -> Worm:
-        return Worm(Dimers(shape, 1 / k if k else math.inf), _seed(seed, k))
-
-    _check(n)
-    entropy = dimer_entropy(shape)
-    if math.isfinite(temperature):
-        entropy = integrated_entropy(update, 1 / temperature, entropy.value)
-    sampler = Worm(Dimers(shape, temperature), seed)
-    return _sampled(sampler, entropy, n, 20 * max(shape))
-
-
-def _check(n: int) -> None:
-    if n < _CHAINS or n % _CHAINS:
-        raise InputError(f"{n} configurations; expected a multiple of {_CHAINS}")
-
-
-def _sampled(sampler: Sampler, entropy: Estimate, n: int, sweeps: int) -> Inputs:
-    """Records of equilibrated chains, some sweeps apart."""
-    state = sampler.initial(_CHAINS)
-    sampler.advance(state, 0, sweeps)
-    x, _ = next(sample_blocks(sampler, state, sweeps, _THIN, n // _CHAINS))
-    return sampled_inputs(x.float(), entropy=entropy, chains=_CHAINS)
-
-
-def _seed(seed: int, coupling: float) -> int:
-    """Other random numbers at every coupling, and others than those of the samples."""
-    return (seed + 1 + round(coupling * 2**40)) % 2**64

@@ -19,6 +19,7 @@ from rsmi.learning.classical import (
     usual_rules,
 )
 from rsmi.learning.equivariance import Equivariance
+from rsmi.learning.exact import SolvedRules, TradeOff, solve_rules
 from rsmi.learning.rules import HardRule, Rule, TableRule, measure_symmetry, orientation
 from rsmi.learning.settings import Learning
 from rsmi.learning.store import (
@@ -42,18 +43,22 @@ from rsmi.learning.trainable import (
 
 if TYPE_CHECKING:
     from rsmi.learning.data import WindowData
+    from rsmi.learning.ensemble import Ensemble, learn_ensemble
     from rsmi.learning.joint import JointRSMI
     from rsmi.learning.learn import Learned, make_trainer
+    from rsmi.learning.manifold import Degeneracy, degeneracy
     from rsmi.learning.posterior import PosteriorRSMI
-    from rsmi.learning.results import LearnedRule, RuleValues, learn_rule, value_rules
+    from rsmi.learning.results import LearnedRule, Refused, RuleValues, learn_rule, value_rules
     from rsmi.learning.streaming import StreamingWindowData
 
 _TRAINING = {
     "data": ("WindowData",),
     "joint": ("JointRSMI",),
+    "manifold": ("Degeneracy", "degeneracy"),
+    "ensemble": ("Ensemble", "learn_ensemble"),
     "learn": ("Learned", "make_trainer"),
     "posterior": ("PosteriorRSMI",),
-    "results": ("LearnedRule", "RuleValues", "learn_rule", "value_rules"),
+    "results": ("LearnedRule", "Refused", "RuleValues", "learn_rule", "value_rules"),
     "streaming": ("StreamingWindowData",),
 }
 
@@ -68,6 +73,8 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "CLASSICAL",
     "ConvRule",
+    "Degeneracy",
+    "Ensemble",
     "Equivariance",
     "HardRule",
     "JointRSMI",
@@ -79,18 +86,23 @@ __all__ = [
     "MLPRule",
     "NetworkRule",
     "PosteriorRSMI",
+    "Refused",
     "Rule",
     "RuleValues",
+    "SolvedRules",
     "StreamingWindowData",
     "TableRule",
+    "TradeOff",
     "TrainableTable",
     "WindowData",
     "block_alone",
     "classical_for",
     "columnar_field",
     "decimation",
+    "degeneracy",
     "describe_rule",
     "electric_field",
+    "learn_ensemble",
     "learn_rule",
     "load_rule",
     "majority",
@@ -104,6 +116,7 @@ __all__ = [
     "rule_name",
     "rules_by_name",
     "save_rule",
+    "solve_rules",
     "usual_rules",
     "value_rules",
 ]

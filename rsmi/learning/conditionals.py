@@ -1,4 +1,4 @@
-"""Exact p(v|e) at sampled environments, where a ring of sites around them can be contracted."""
+"""Exact values beside samples: of a whole space where it is small, else at sampled windows."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -18,13 +18,15 @@ from rsmi.information import (
     bootstrap_error,
     predictive_bound,
 )
-from rsmi.lattice import Placement, word_index
-from rsmi.learning.held_out import chain_estimate, held_out_sums, symmetrised
+from rsmi.information.assignments import Action
+from rsmi.lattice import Placement, word_index, words
+from rsmi.learning.equivariance import make_images
+from rsmi.learning.held_out import chain_estimate, held_out_bound, held_out_sums, symmetrised
 from rsmi.learning.rsmi import RSMI
 from rsmi.learning.rules import Rule
 from rsmi.learning.settings import OPTIMA
 from rsmi.learning.windowed import HeldOut
-from rsmi.sampling.exact import ring_posterior
+from rsmi.sampling.exact import WindowPosterior, enumerated_window, ring_posterior
 from rsmi.storage import Samples
 from rsmi.storage.recorded import Recorded
 
@@ -33,7 +35,128 @@ _WORK = 1 << 30  # entries of transfer vectors passed in one valuation
 _CHUNK = 1 << 25  # entries of p(v|e) held at once
 _OPTIMUM = 1 << 24  # and for the search of the best rule
 _MOST_SITES = 10  # of a block whose best rule is looked for
+_MOST_WORDS = 1 << 10  # of a block whose window is solved as a whole
+_MOST_SOLVED = 400  # sites of a lattice that transfer matrices are tried on
+_NOTHING = 1e-9  # nats
 _FLIP = torch.tensor([[0, 1], [1, 0]])
+
+
+def exact_beside(
+    samples: Samples, placement: Placement, held_out: HeldOut
+) -> "SolvedSpace | ExactConditionals | str":
+    """What rules keep by the Hamiltonian, or why nobody says.
+
+    Small spaces are solved as a whole, so that nothing is sampled; of Ising spins on larger square
+    lattices the rings around sampled windows are.
+
+    Args:
+        samples: Whose model is asked for.
+        placement: The window in their space.
+        held_out: Windows of them that no training saw.
+    """
+    known = getattr(samples, "meaning", None)
+    if not isinstance(known, Recorded):
+        return "the Hamiltonian of these samples is not known: no exact values"
+    reasons = []
+    for solved in (_solved_space, _solved_rings):
+        try:
+            return solved(known, placement, held_out)
+        except InputError as error:
+            reasons.append(str(error))
+    return f"no exact values beside these samples: {reasons[0]}"
+
+
+def _solved_space(known: Recorded, placement: Placement, held_out: HeldOut) -> "SolvedSpace":
+    return SolvedSpace(_solved(known, placement), placement, held_out)
+
+
+def _solved(known: Recorded, placement: Placement) -> WindowPosterior:
+    """The window solved as a whole.
+
+    Letters that see their neighbours alone know of all beyond what its first shell knows, so the
+    transfer matrices, which take all beyond, serve shells too.
+
+    Raises:
+        InputError: The space is too large.
+    """
+    family, model, window = known.family, known.model, placement.window
+    n_words = float(placement.space.alphabet.size) ** placement.n_visible
+    if n_words > _MOST_WORDS:
+        raise InputError(
+            f"the block of {placement.n_visible} sites has {n_words:.3g} words; windows of at most "
+            f"{_MOST_WORDS} are solved as a whole"
+        )
+    if family.pair(model) is None:
+        return enumerated_window(*family.enumerate(model), placement)
+    if placement.space.n_sites > _MOST_SOLVED:
+        raise InputError(
+            f"the lattice has {placement.space.n_sites} sites; transfer matrices solve at most "
+            f"{_MOST_SOLVED}"
+        )
+    whole = replace(window, environment=None) if window.block and not window.at else window
+    return family.solve(model, placement.space.cells, whole)
+
+
+def _solved_rings(known: Recorded, placement: Placement, held_out: HeldOut) -> "ExactConditionals":
+    """Rings around windows of Ising spins.
+
+    Raises:
+        InputError: There are other letters, a field, or no ring.
+    """
+    window, pair = placement.window, known.family.pair(known.model)
+    box = len(window.block) == len(placement.space.cells) == 2 and window.environment is not None
+    spins = pair is not None and pair.n_letters == 2 and not bool(pair.site.any())
+    if pair is None or not (box and spins and bool(pair.bond[0, 0] == -pair.bond[0, 1])):
+        raise InputError("rings are of spins without a field, around a box with a shell")
+    return ExactConditionals(placement, float(pair.bond[0, 0]), held_out)
+
+
+class SolvedSpace:
+    """Exact values in a space that is solved as a whole.
+
+    Args:
+        posterior: p(v|e) of every environment.
+        placement: The window.
+        held_out: Windows of samples, for what a predictor loses.
+    """
+
+    def __init__(self, posterior: WindowPosterior, placement: Placement, held_out: HeldOut) -> None:
+        self.posterior, self._placement, self._held_out = posterior, placement, held_out
+
+    def values(self, rules: Mapping[str, Rule], symbols: int, imposed: bool) -> list[Quantity]:
+        """I(H:E) of the whole block, the best rule and given rules, without any sampling."""
+        found = [Quantity.of("information.exact.full", self.posterior.full())]
+        action = self._action(symbols, imposed)
+        if action is not None:
+            use = "impose" if imposed else "allow"
+            _, best = self.posterior.optimum(symbols, action)
+            name = f"information.exact.{OPTIMA[use]}"
+            found.append(Quantity.of(name, best, symmetry=use, symbols=symbols))
+        return found + [
+            Quantity.of(f"information.exact.{name}", self.posterior.rule(rule.table()))
+            for name, rule in rules.items()
+        ]
+
+    def fraction(self, model: RSMI, rule: Rule) -> list[Quantity]:
+        """Learned bound of a rule over its exact value; nothing for a rule that keeps nothing."""
+        exact = self.posterior.rule(rule.table()).value
+        if exact < _NOTHING:
+            return []
+        bound = held_out_bound(model, self._held_out, rule).information
+        ratio = Estimate(bound.value / exact, bound.error / exact, "lower", "1", bound.n)
+        return [Quantity.of("information.learned.fraction", ratio, 1.0)]
+
+    def _action(self, symbols: int, imposed: bool) -> Action | None:
+        """How the letters' symmetries act on rules; None where they cannot on so many symbols."""
+        alphabet, n_visible = self._placement.space.alphabet, self._placement.n_visible
+        if not imposed:
+            return Action.none(alphabet.size**n_visible, symbols)
+        try:
+            images = make_images(self._placement, symbols, "impose")
+        except InputError:
+            return None
+        moved = images(words(alphabet.size, n_visible))
+        return Action(word_index(moved, alphabet.size), images.symbols)
 
 
 class ExactConditionals:
@@ -53,28 +176,6 @@ class ExactConditionals:
         step = -(-len(held_out.e) // min(_MOST_RINGS, max(_WORK >> bits, 1)))
         v, e, groups = (part[::step] for part in (held_out.v, held_out.e, held_out.groups))
         self.held_out = replace(held_out, v=v, e=e, groups=groups)
-
-    @staticmethod
-    def of(samples: Samples, placement: Placement, held_out: HeldOut) -> "ExactConditionals | str":
-        """Solve the windows, or say why they are not solved."""
-        known = getattr(samples, "meaning", None)
-        if not isinstance(known, Recorded):
-            return "the Hamiltonian of these samples is not known: no exact values"
-        window, space = placement.window, placement.space
-        try:
-            pair = known.family.pair(known.model)
-        except InputError:
-            pair = None
-        bond = None if pair is None else pair.bond
-        spins = pair is not None and pair.n_letters == 2 and not bool(pair.site.any())
-        box = len(window.block) == len(space.cells) == 2 and window.environment is not None
-        if bond is None or not (spins and box and bool(bond[0, 0] == -bond[0, 1])):
-            return (
-                "exact values beside samples are known for boxes with a shell of environment, of "
-                "Ising spins without a field on the square lattice; `rsmi exact` and "
-                "`rsmi.sampling.exact` solve small systems of other letters"
-            )
-        return ExactConditionals(placement, float(bond[0, 0]), held_out)
 
     def values(self, rules: Mapping[str, Rule], symbols: int, imposed: bool) -> list[Quantity]:
         """I(H:E) of the whole block, the best rule and given rules; only e is sampled.
@@ -97,7 +198,7 @@ class ExactConditionals:
             for name, sums in self._sums(tables).items()
         ]
 
-    def fraction(self, model: RSMI, rule: Rule) -> Quantity:
+    def fraction(self, model: RSMI, rule: Rule) -> list[Quantity]:
         """Learned bound of a rule over the bound with the exact predictor on the same windows.
 
         Both share the fluctuations of the windows, so the ratio tells what the predictor loses
@@ -115,7 +216,7 @@ class ExactConditionals:
         training = learned.training / float(predictive_bound(exact.sum(0, keepdim=True)))
         error = math.hypot(bootstrap_error(both, ratio), training)
         estimate = Estimate(value, error, "lower", "1")
-        return Quantity.of("information.learned.fraction", estimate, 1.0)
+        return [Quantity.of("information.learned.fraction", estimate, 1.0)]
 
     def _optimum(self, symbols: int, imposed: bool) -> Tensor:
         """The best rule at as many environments as the search can hold."""

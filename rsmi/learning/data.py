@@ -2,7 +2,9 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import copy
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -13,11 +15,13 @@ from rsmi.learning.symmetry import find_symmetry, most_records
 from rsmi.learning.windowed import TEST, TRAINING, Batch, WindowedData, at_least_one, stretches
 from rsmi.learning.windows import WindowPool
 from rsmi.sampling import OrderReport
-from rsmi.sampling.order import LEAST_BLOCKS
+from rsmi.sampling.order import LEAST_BLOCKS, LENGTH_OF_BLOCK
 from rsmi.storage import Samples, Selection, Subset, check_source, split
 from rsmi.storage.interface import space_of
 
 _FRACTIONS = (0.7, 0.1, 0.2)
+_DIVISION = (0.55, 0.35, 0.1)  # of the training part: a rule, its predictor, when that one stops
+_LEAST_GAP = 10  # records
 _READ = 4096  # configurations read at once
 
 
@@ -40,8 +44,8 @@ class WindowData(WindowedData):
         windows_per_configuration: Windows taken from each test configuration; an eighth of
             them from each validation configuration.
         seed: Of all random choices.
-        shuffle_environments: Permute the environments among the configurations, for the null
-            in which block and environment are independent.
+        shuffle_environments: Give each block the environment of another chain, for the null in
+            which block and environment are independent.
         select: Which samples of a collection, or which temperature of an `mcising` file.
 
     Raises:
@@ -81,7 +85,7 @@ class WindowData(WindowedData):
         samples = self.open()
         self.order = check_source(samples)
         self.lay(space_of(samples))
-        parts = split(samples, _FRACTIONS)
+        parts = self._split(samples, _FRACTIONS)
         test, part = parts[TEST], parts[TRAINING]
         if self.order.frozen and test.chains < LEAST_BLOCKS:
             raise InputError(
@@ -115,12 +119,61 @@ class WindowData(WindowedData):
         if self._stretch is None or self._stretch[0] != start:
             self._stretch = None  # two at once would take twice the memory
             self._stretch = start, part.letters(start, start + count)
-        return self.pool(self._stretch[1], epoch)
+        return self.pool(self._stretch[1], part.chains)
+
+    def divided(self) -> tuple[Self, Self]:
+        """The same for the choice of a rule, and for what it is worth; see `WindowedData`."""
+        self.setup()
+        training, validation, test = self._parts
+        rule, predictor, stop = self._split(training, _DIVISION)
+        return self._of(rule, validation, test), self._of(predictor, stop, test)
+
+    def shared(self, pieces: int) -> list[Self]:
+        """The same with a piece of the training part each, which have nothing in common.
+
+        Args:
+            pieces: How many of equal size.
+
+        Raises:
+            InputError: For too few configurations.
+        """
+        self.setup()
+        training, *others = self._parts
+        chains, records = training.chains, training.n // training.chains
+        if chains >= max(3, pieces):
+            chains -= chains % pieces
+        else:
+            records -= (records - self._gap * (pieces - 1)) % pieces
+        whole = Subset(training, range(chains), range(records))
+        parts = self._split(whole, [1 / pieces] * pieces)
+        return [self._of(part, *others) for part in parts]
+
+    def amounts(self) -> dict[str, int]:
+        """Configurations that the training, the validation and the test draw from."""
+        self.setup()
+        training, validation, test = (part.n for part in self._parts)
+        return {"training": training, "validation": validation, "test": test}
 
     def held_out(self, part: int) -> tuple[Tensor, Tensor, int]:
         """Records spread evenly over a part, about `configurations` of them."""
         samples = self._parts[part]
         return *_spread(samples, self.configurations), samples.chains
+
+    def _split(self, samples: Samples, shares: Sequence[float]) -> tuple[Subset, ...]:
+        """Parts that have forgotten each other."""
+        return split(samples, shares, self._gap)
+
+    @property
+    def _gap(self) -> int:
+        """Records between parts of the same chains."""
+        time = self.order.time
+        memory = math.ceil(LENGTH_OF_BLOCK * time) if math.isfinite(time) else 0
+        return max(_LEAST_GAP, memory)
+
+    def _of(self, *parts: Subset) -> Self:
+        other = copy(self)
+        other._parts, other._words, other._cut, other._stretch = parts, {}, {}, None
+        return other
 
 
 def _spread(samples: Samples, most: int) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """What a rule is worth on windows that no training step saw, and the error of that."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -14,11 +14,13 @@ from rsmi.learning.predictor import MEMBERS
 from rsmi.learning.rsmi import RSMI
 from rsmi.learning.rules import Rule
 from rsmi.learning.windowed import HeldOut
+from rsmi.sampling import OrderReport
 from rsmi.sampling.autocorrelation import correlation
 
 _BATCH, _ENTRIES = 16384, 1 << 22  # most windows, and most entries of q(v|e), held at once
 _TRIED = 4096  # blocks on which it is tried whether a rule commutes with a symmetry
 _LEAST = 8  # blocks that are left where correlations outlast the chains
+_ROUNDING = 1e-6  # nats
 _FAILED = 3.0  # standard errors below 0 from which on no information is meant
 
 
@@ -59,6 +61,41 @@ class Bound:
     information: Estimate
     statistical: float
     training: float
+
+    def rounded(self) -> "Bound":
+        """The same without the rounding of a predictor that says nothing."""
+        exact = self.information.error < _ROUNDING and abs(self.information.value) < _ROUNDING
+        return replace(self, information=replace(self.information, value=0.0)) if exact else self
+
+    def widened(self, spread: float) -> "Bound":
+        """The same where trainings from other seeds scatter by more than its own networks tell."""
+        training = max(self.training, spread)
+        error = math.hypot(self.statistical, training)
+        return Bound(replace(self.information, error=error), self.statistical, training)
+
+    def too_wide(self, asked: float, n: int, order: OrderReport) -> str:
+        """Why the error is larger than what was asked for; empty where it is not.
+
+        Args:
+            asked: Largest error, in nats.
+            n: Test configurations.
+            order: How much the configurations remember of each other.
+        """
+        if self.information.error <= asked:
+            return ""
+        worth = max(n / (2 * order.time), 1.0)
+        found = (
+            f"the held-out value is {self.information}, its error larger than {asked:g} nats: "
+            f"{self.statistical:.2g} come from {n} test configurations, worth {worth:.0f} "
+            f"independent ones, {self.training:.2g} from the training; "
+        )
+        if self.training >= asked:
+            return f"{found}train longer, from more seeds or with wider hidden layers"
+        growth = self.statistical**2 / (asked**2 - self.training**2)
+        return (
+            f"{found}expected at least {math.ceil(growth * n)} test configurations, "
+            f"{math.ceil(growth * order.n)} in all, with as much memory as these"
+        )
 
     @property
     def parts(self) -> dict[str, float]:
@@ -108,6 +145,33 @@ def check_bound(bound: Estimate) -> Estimate:
             "learning_rate or more epochs"
         )
     return bound
+
+
+def null_reason(null: Estimate) -> str:
+    """Why a null is not 0 within three errors; empty where it is.
+
+    >>> null_reason(Estimate(-0.002, 0.001, "lower"))
+    ''
+    >>> null_reason(Estimate(0.004, 0.001, "lower"))[:46]
+    'the null is 0.0040(10) nats (lower bound), 4.0'
+    """
+    limit = _FAILED * null.error + _ROUNDING
+    if abs(null.value) <= limit:
+        return ""
+    errors = abs(null.value) / null.error if null.error else math.inf
+    found = f"the null is {null}, {errors:.1f} errors from 0, which it is in truth"
+    if null.value > 0:
+        return (
+            f"{found}: environments of other chains tell of blocks, so chains, or the parts that "
+            "train and test, are not independent of each other; rows of one chain that were "
+            "declared several chains, copies of configurations, or chains that share random "
+            "numbers do this; declare the chains as they are, and bring independent ones"
+        )
+    return (
+        f"{found}: the predictor takes noise for knowledge, so bounds lie below the truth by more "
+        "than their errors; take more configurations, fewer or smaller hidden layers, a lower "
+        "learning_rate, or a longer patience"
+    )
 
 
 @torch.no_grad()

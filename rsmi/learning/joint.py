@@ -5,7 +5,6 @@ from copy import deepcopy
 from typing import Self, get_args
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from rsmi.errors import InputError
@@ -21,6 +20,7 @@ from rsmi.learning.windowed import WindowedData
 
 _TINY = 1e-30
 _TRIED = 4096  # blocks on which it is tried whether a rule commutes with a symmetry
+_ANEW = 104729  # between the seeds of a module and of the one that judges its rule
 _SOFT = 0.6  # share of a joint training in which the rule may still change
 
 
@@ -94,6 +94,18 @@ class JointRSMI(RSMI):
         """Whether the rule stays as it is."""
         return isinstance(self._kind[0], Rule)
 
+    @property
+    def chooses(self) -> bool:
+        """Whether the rule is learned too."""
+        return not self.fixed
+
+    def judge(self) -> "JointRSMI":
+        """A fresh module for the frozen hard rule."""
+        return JointRSMI(
+            self.window, self.symbols, self.symmetry, self.point_group, self.hidden,
+            self.learning_rate, self.seed + _ANEW, self.rule(),
+        )  # fmt: skip
+
     def train(self, mode: bool = True) -> Self:
         """Train the predictor; a rule that stays as it is answers as it would without it."""
         super().train(mode)
@@ -139,7 +151,7 @@ class JointRSMI(RSMI):
 
     def _mean(self, p: Tensor) -> Tensor:
         """Mean over the windows of all devices: an entropy of parts is not the whole's."""
-        if not (dist.is_available() and dist.is_initialized()):
+        if self.trainer.world_size == 1:
             return p.mean(0)
         means = self.all_gather(p.mean(0), sync_grads=True)
         assert isinstance(means, Tensor)

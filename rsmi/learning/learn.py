@@ -1,22 +1,25 @@
 """Train a rule, and state what it is worth on configurations that it never saw."""
 
 import logging
+import math
 import signal
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
+from torch import Tensor
 
-from rsmi.errors import InputError
+from rsmi.errors import AnalysisError, InputError
 from rsmi.information import Estimate
 from rsmi.learning.held_out import Bound, check_bound, held_out_bound
 from rsmi.learning.rsmi import RSMI
@@ -66,9 +69,11 @@ class Learned:
         rule: The hard rule.
         bound: Its held-out information, a lower bound, with the parts of its error.
         curve: Validation values during training.
+        seconds: Spent in training.
         target: What they are the information of, under `information.exact`: `full` for the whole
             block, or the best rule.
-        seconds: Spent in training.
+        judge: The module whose predictor values the rule.
+        amounts: How many configurations each part had, by its use.
     """
 
     rule: Rule
@@ -76,6 +81,8 @@ class Learned:
     curve: list[CurvePoint]
     seconds: float
     target: str
+    judge: RSMI
+    amounts: Mapping[str, int]
 
     @property
     def information(self) -> Estimate:
@@ -85,6 +92,10 @@ class Learned:
 
 def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
     """Train until the held-out information stops growing, go back to the best state, test it.
+
+    A rule that is learned together with its predictor is frozen and hardened; another predictor,
+    with other weights, then learns it on configurations of which neither rule nor first predictor
+    saw one, and values it.
 
     Args:
         model: A fresh module; trained in place.
@@ -99,30 +110,72 @@ def learn(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> Learned:
             imposes.
         AnalysisError: Where the training failed: its bound lies below 0.
     """
+    choice, value = parts_for(model, data)
+    model.check_rule(choice)
+    fit_best(model, choice, trainer)
+    _settle(model, choice)
+    points, judge, amounts = curve(trainer), model, value.amounts()
+    seconds = points[-1].seconds
+    if model.chooses:
+        judge, again = model.judge(), alike(trainer, "judge")
+        fit_best(judge, value, again)
+        _settle(judge, value)
+        seconds += curve(again)[-1].seconds
+        own = {f"rule.{name}": n for name, n in choice.amounts().items() if name != "test"}
+        amounts = own | amounts
+    bound = held_out_bound(judge, value.test_windows(), judge.rule())
+    if not data.shuffle_environments:  # a null is judged as one, see `check_null`
+        check_bound(bound.information)
+    return Learned(judge.rule(), bound, points, seconds, model.target, judge, amounts)
+
+
+def learn_null(model: RSMI, learned: Learned, data: WindowedData, trainer: pl.Trainer) -> Bound:
+    """Learn once more, each block beside the environment of another chain; the true value is 0.
+
+    Args:
+        model: A fresh module like the one that learned. Where it would choose a rule, the rule that
+            was learned is valued instead: one that is learned from nothing may keep nothing.
+        learned: What it learned.
+        data: What it learned from.
+        trainer: As for `learn`.
+    """
+    shuffled = data.shuffled()
+    if model.chooses:
+        model, shuffled = learned.judge.judge(), shuffled.divided()[1]
+    return learn(model, shuffled, trainer).bound.rounded()
+
+
+def parts_for(model: RSMI, data: WindowedData) -> tuple[WindowedData, WindowedData]:
+    """The data on which a module is trained, and those on which its rule is valued."""
     data.setup("fit")
-    model.check_rule(data)
-    fit_best(model, data, trainer)
+    return data.divided() if model.chooses else (data, data)
+
+
+def _settle(model: RSMI, data: WindowedData) -> None:
     v, e = zip(*data.val_dataloader(), strict=True)
     model.settle(torch.cat(v), torch.cat(e))
-    bound = held_out_bound(model, data.test_windows(), model.rule())
-    if not data.shuffle_environments:  # a null may lie below 0: its predictor knows too much
-        check_bound(bound.information)
-    points = curve(trainer)
-    return Learned(model.rule(), bound, points, points[-1].seconds, model.target)
 
 
 def fit_best(model: RSMI, data: WindowedData, trainer: pl.Trainer) -> None:
     """Train until the held-out information stops growing, and go back to the best state.
 
+    That of the untrained module is one of them: where nothing is to be learned it is the best.
+
     Raises:
         InputError: As `learn`.
+        AnalysisError: Where the loss is no number any more.
     """
+    data.setup("fit")
+    model.build(data)
+    start = deepcopy(model.state_dict())
     train(model, data, trainer)
     best = str(getattr(trainer.checkpoint_callback, "best_model_path", ""))
     if not best:
         raise InputError("training made no step; give max_epochs and steps_per_epoch of at least 1")
-    state = torch.load(best, weights_only=True, map_location="cpu")
-    model.load_state_dict(state["state_dict"])
+    points = [point.information for point in curve(trainer)]
+    if max(points[1:]) > points[0]:
+        start = torch.load(best, weights_only=True, map_location="cpu")["state_dict"]
+    model.load_state_dict(start)
     model.cpu().eval()
 
 
@@ -152,6 +205,7 @@ def make_trainer(
     patience: int = 6,
     accelerator: str = "auto",
     progress: bool = True,
+    max_steps: int = -1,
 ) -> pl.Trainer:
     """A Trainer that logs to `directory` as CSV, keeps the best state and stops early.
 
@@ -161,10 +215,12 @@ def make_trainer(
         patience: Validations without a new best value after which training stops.
         accelerator: `auto`, `cpu` or `gpu`.
         progress: Whether to show a progress bar.
+        max_steps: Most training steps; -1 for no other limit.
     """
     with quiet_lightning():
         return pl.Trainer(
             max_epochs=max_epochs,
+            max_steps=max_steps,
             accelerator=accelerator,
             devices=1,
             logger=CSVLogger(directory, name="", version=""),
@@ -174,10 +230,25 @@ def make_trainer(
         )
 
 
+def alike(trainer: pl.Trainer, name: str) -> pl.Trainer:
+    """A Trainer that does as much as another, on one device, and logs below its directory."""
+    callbacks: list[Callback] = getattr(trainer, "callbacks")  # noqa: B009, set outside __init__
+    kept = getattr(trainer.checkpoint_callback, "dirpath", None) or trainer.default_root_dir
+    return make_trainer(
+        Path(kept) / name,
+        trainer.max_epochs or -1,
+        next((c.patience for c in callbacks if isinstance(c, EarlyStopping)), 6),
+        "gpu" if trainer.strategy.root_device.type == "cuda" else "cpu",
+        trainer.progress_bar_callback is not None,
+        trainer.max_steps,
+    )
+
+
 def training_callbacks(directory: str | Path, patience: int) -> list[Callback]:
-    """The curve, the best checkpoint and early stopping, on held-out information."""
+    """The curve, a guard, the best checkpoint and early stopping, on held-out information."""
     return [
         Curve(),
+        Finite(directory),
         ModelCheckpoint(
             directory, "best", monitor=_MONITOR, mode="max", enable_version_counter=False
         ),
@@ -204,6 +275,47 @@ def curve(trainer: pl.Trainer) -> list[CurvePoint]:
     """Validation values of a training with `training_callbacks`."""
     callbacks: list[Callback] = getattr(trainer, "callbacks")  # noqa: B009, set outside __init__
     return next(c for c in callbacks if isinstance(c, Curve)).points
+
+
+class Finite(Callback):
+    """Stops a training whose numbers are none any more, and writes the last good state.
+
+    Args:
+        directory: Receives `last_good.ckpt`, the weights of the last finite validation.
+
+    Raises:
+        AnalysisError: In training, with the step.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        self._path, self._step = Path(directory) / "last_good.ckpt", 0
+        self._good: dict[str, Tensor] = {}
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep the weights, or stop."""
+        value = float(trainer.callback_metrics[_MONITOR])
+        weights = {name: w.detach().cpu().clone() for name, w in pl_module.state_dict().items()}
+        if not math.isfinite(value):
+            self._stop(trainer, f"the information of the validation part is {value}")
+        self._good, self._step = weights, trainer.global_step
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Look at the gradients, which all devices share by now."""
+        sums = [p.grad.sum() for p in pl_module.parameters() if p.grad is not None]
+        if not bool(torch.stack(sums).isfinite().all()):
+            loss = float(trainer.callback_metrics.get("loss", math.nan))
+            self._stop(trainer, f"the loss or its gradient is no number any more ({loss})")
+
+    def _stop(self, trainer: pl.Trainer, reason: str) -> NoReturn:
+        if trainer.is_global_zero:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save({"state_dict": self._good}, self._path)
+        raise AnalysisError(
+            f"the training failed at step {trainer.global_step}: {reason}; the weights of step "
+            f"{self._step}, the last good ones, are in {self._path}; lower learning_rate"
+        )
 
 
 class Curve(Callback):

@@ -19,9 +19,10 @@ class Predictor(nn.Module):
     r"""log q(s|e) for a discrete variable s with S values, by a mixture of small networks.
 
     Each of them is the sum of a linear function of the environment, which `begin` knows in closed
-    form, and of a multilayer perceptron, which begins at 0 and learns what is left. The multilayer perceptrons start from different weights and learn from different windows; the
-    mean of their predictions is better than each, and how it changes without one of them tells
-    how much the outcome owes to the luck of the training.
+    form, and of a multilayer perceptron, which begins at 0 and learns what is left. The perceptrons
+    start from different weights and learn from different windows; the mean of their predictions is
+    better than each, and how it changes without one of them tells how much the outcome owes to the
+    luck of the training.
 
     A symmetry q(gs|ge) = q(s|e) under renaming letters is built in exactly: the environment is
     renamed so that it comes first among its images, and the answer is renamed back. Where several

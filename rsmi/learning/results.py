@@ -1,22 +1,27 @@
 """Configurations in, a rule with what it is worth out: `learn_rule`, `value_rules`."""
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import stdev
 from typing import Any, Literal
 
 import pytorch_lightning as pl
 from torch import nn
 
-from rsmi.information import Outcome, Quantity
+from rsmi.errors import AnalysisError
+from rsmi.information import Estimate, Outcome, Quantity
 from rsmi.lattice import Placement, Space, Window, place
-from rsmi.learning.conditionals import ExactConditionals
+from rsmi.learning.conditionals import exact_beside
 from rsmi.learning.data import WindowData
-from rsmi.learning.held_out import Bound, check_bound, held_out_bound
+from rsmi.learning.growth import PIECES, LearningCurve, grow
+from rsmi.learning.held_out import Bound, check_bound, held_out_bound, null_reason
 from rsmi.learning.joint import JointRSMI
-from rsmi.learning.learn import Learned, curve, fit_best, learn, make_trainer
+from rsmi.learning.learn import Learned, curve, fit_best, learn, learn_null, make_trainer
 from rsmi.learning.posterior import PosteriorRSMI
 from rsmi.learning.rsmi import RSMI, ceiling
 from rsmi.learning.rules import Rule, check_fit, measure_symmetry
@@ -38,7 +43,8 @@ from rsmi.storage.interface import space_of
 Rules = Sequence[str | Path] | Mapping[str, "str | Path | Rule"]
 
 _BEGINNING = 4  # a training is so many times as long as each of its beginnings
-_BETWEEN = 7919  # seeds between one training and the next from other weights
+_BETWEEN = 7919  # between the seeds of one beginning and the next
+_SEEDS = 15485863  # between those of one training and the next that are compared
 
 
 @dataclass(frozen=True, repr=False)
@@ -54,7 +60,10 @@ class LearnedRule(Learned, Outcome):
         symmetry: What symmetries the configurations have.
         order: How much the configurations remember of each other.
         placement: The window in the space of the configurations.
-        null: The same for environments of other configurations, where it was asked for.
+        null: The same for environments of other chains, where it was asked for.
+        seeds: Values of trainings from several seeds, in the order of the seeds.
+        learning_curve: How the value grows with the number of configurations.
+        asked: Largest error that was asked for, in nats.
         beside: Further numbers: other rules on the same windows, exact values, broken symmetries.
         notes: What was done, and what not, in words.
         card: What is recorded beside the rule on disk.
@@ -64,6 +73,9 @@ class LearnedRule(Learned, Outcome):
     order: OrderReport
     placement: Placement
     null: Bound | None = None
+    seeds: tuple[Estimate, ...] = ()
+    learning_curve: LearningCurve | None = None
+    asked: float | None = None
     beside: tuple[Quantity, ...] = ()
     notes: tuple[str, ...] = ()
     card: Mapping[str, Any] | None = None
@@ -72,21 +84,37 @@ class LearnedRule(Learned, Outcome):
 
     def quantities(self) -> list[Quantity]:
         """Value, ceiling and null of the rule, then all else."""
-        bits = ceiling(self.rule.n_symbols)
-        found = [
-            bounded("information.learned", self.bound, self.symmetry),
-            Quantity("information.ceiling", bits, 0.0, "exact", "nats"),
-        ]
-        if self.null is not None:
-            parts = self.null.parts
-            found.append(
-                Quantity.of("information.learned.null", self.null.information, 0.0, **parts)
-            )
-        return _referred([*found, *self.beside])
+        found = carried(self, self.symmetry, self.null, self.learning_curve)
+        return _referred([*found, *_of_seeds(self.seeds), *self.beside])
+
+    def check(self) -> None:
+        """Refuse a value that one cannot quote.
+
+        Raises:
+            Refused: Where the null is not 0 within three errors, or the error larger than asked.
+        """
+        reason = "" if self.null is None else null_reason(self.null.information)
+        if not reason and self.asked is not None:
+            reason = self.bound.too_wide(self.asked, self.amounts["test"], self.order)
+        if reason:
+            raise Refused(reason, self)
 
     def save(self, directory: str | Path) -> None:
         """Write the rule with what is recorded of it, see `rsmi.learning.save_rule`."""
         save_rule(self.rule, directory, dict(self.card or {}))
+
+
+class Refused(AnalysisError):
+    """What was learned is no result that one can quote.
+
+    Args:
+        reason: Why.
+        found: All that was found, as `learn_rule` would have handed it back.
+    """
+
+    def __init__(self, reason: str, found: LearnedRule) -> None:
+        super().__init__(reason)
+        self.found = found
 
 
 @dataclass(frozen=True, repr=False)
@@ -143,7 +171,8 @@ def learn_rule(
         window: Block, buffer and environment.
         symbols: How many values the coarse variable takes, 2 to 16.
         rule: `table`, `linear`, `mlp` or `conv`, or a network that takes features (n, n_v, d) of
-            the block's letters and gives logits (n, symbols).
+            the block's letters and gives logits (n, symbols); every training begins with a copy
+            of it.
         method: See `rsmi.learning.Learning`; `auto` takes a posterior for tables of small blocks.
         symmetry: Of the letters: `impose`, `allow`, `measure`, or `none`.
         seed: Of weights, windows and error bars; nothing else decides the outcome.
@@ -164,6 +193,8 @@ def learn_rule(
             too few or no sample of one distribution, a symmetry that the data break, or a rule
             that memory cannot hold.
         AnalysisError: Where the training failed.
+        Refused: Where the null is not 0 within three errors, or the error larger than `error`;
+            `found` of it holds the result all the same.
 
     Source: Koch-Janusz and Ringel (2018), arXiv:1704.06279; Barber and Agakov (2003).
 
@@ -186,14 +217,25 @@ def learn_rule(
         session = _Session(source, window, settings, seed, target, progress, network)
         check_memory_of_learning(settings, settings.hidden, session.placement, source.n)
         rules = _named(beside, session.placement, trust=False)
-        learned = session.learn(say)
-        null = session.null(say) if settings.null else None
+        learned, seeds = session.learn(say)
+        null = session.null(learned, say) if settings.null else None
+        grown = session.grow(learned, say) if settings.curve else None
         further, notes = session.beside(learned, rules)
-        return LearnedRule(
-            learned.rule, learned.bound, learned.curve, learned.seconds, learned.target,
-            session.data.symmetry, session.data.order, session.placement, null, tuple(further),
-            tuple(notes), session.card(learned),
-        )  # fmt: skip
+        found = LearnedRule(
+            **vars(learned),
+            symmetry=session.data.symmetry,
+            order=session.data.order,
+            placement=session.placement,
+            null=null,
+            seeds=seeds,
+            learning_curve=grown,
+            asked=settings.error,
+            beside=tuple(further),
+            notes=tuple(notes),
+            card=session.card(learned),
+        )
+        found.check()
+        return found
 
 
 def value_rules(
@@ -264,40 +306,62 @@ class _Session:
         self.source, self.window, self.settings, self.seed = source, window, settings, seed
         self.directory, self.progress, self.network = directory, progress, network
         self.placement = place(window, space_of(source))
-        self.data = self._data(shuffle=False)
+        self.data = self._data()
         self.model: RSMI | None = None
 
-    def learn(self, say: Callable[[str], None]) -> Learned:
-        """Train; of rules that are learned with their predictor, the best of several beginnings."""
-        tries = self.settings.restarts if self.joint and self.network is None else 1
-        begun = [self._begun(attempt) for attempt in range(tries)] if tries > 1 else []
-        values = [value for _, value in begun]
-        model = begun[values.index(max(values))][0] if begun else self._module(0)
-        learned = self._learned(model, self.data, "training")
-        if begun:
-            found = ", ".join(f"{value:.3g}" for value in values)
-            say(f"of {tries} beginnings, with {found} nats, the best went on")
+    def learn(self, say: Callable[[str], None]) -> tuple[Learned, tuple[Estimate, ...]]:
+        """Train from each seed; the best by validation, with the values of all."""
+        if self.settings.curve:
+            self.data.shared(PIECES[0])  # refuses too few before any work is done
+        count = self.settings.seeds
+        found = [self._trained(self.data, "training", say, number) for number in range(count)]
+        learned = max(found, key=lambda one: max(point.information for point in one.curve))
+        values = tuple(one.information for one in found) if count > 1 else ()
+        self.model = learned.judge
         say(str(self.data.order))
         say(f"symmetries used: {self.data.symmetry}")
+        if values:
+            spread = stdev(value.value for value in values)
+            learned = replace(learned, bound=learned.bound.widened(spread))
+            say(f"{count} trainings scatter by {spread:.2g} nats; the best by validation is kept")
         say(f"I(H:E) >= {learned.information} on configurations never trained on")
+        return learned, values
+
+    def grow(self, learned: Learned, say: Callable[[str], None]) -> LearningCurve:
+        """What more configurations would give."""
+        found = grow(lambda data, name: self._trained(data, name, say), self.data, learned)
+        say(str(found))
+        return found
+
+    def _trained(
+        self, data: WindowData, name: str, say: Callable[[str], None], number: int = 0
+    ) -> Learned:
+        """Train from a seed; of rules learned with their predictor, the best of some beginnings."""
+        turned, name = data.turned(number * _SEEDS), f"{name}{number or ''}"
+        tries = self.settings.restarts if self.joint and self.network is None else 1
+        if tries == 1:
+            return self._learned(self._module(number * _SEEDS), turned, name)
+        choice, begun = turned.divided()[0], []
+        for attempt in range(tries):
+            model = self._module(number * _SEEDS + attempt * _BETWEEN)
+            begun.append((model, self._begun(model, choice, f"{name}.beginning{attempt}")))
+        values = [value for _, value in begun]
+        learned = self._learned(begun[values.index(max(values))][0], turned, name)
+        listed = ", ".join(f"{value:.3g}" for value in values)
+        say(f"of {tries} beginnings, with {listed} nats, the best went on")
         return learned
 
-    def _begun(self, attempt: int) -> tuple[RSMI, float]:
-        """A short training, and what it came to on the validation part."""
-        model = self._module(attempt)
-        self.data.setup("fit")
-        model.check_rule(self.data)
-        epochs = max(1, self.settings.max_epochs // _BEGINNING)
-        trainer = self._trainer(f"beginning{attempt}", epochs)
-        fit_best(model, self.data, trainer)
-        return model, curve(trainer)[-1].information
+    def _begun(self, model: RSMI, choice: WindowData, name: str) -> float:
+        """What a short training comes to on the validation part."""
+        model.check_rule(choice)
+        trainer = self._trainer(name, max(1, self.settings.max_epochs // _BEGINNING))
+        fit_best(model, choice, trainer)
+        return curve(trainer)[-1].information
 
-    def null(self, say: Callable[[str], None]) -> Bound:
-        """The value on environments of other configurations."""
-        data, kept = self._data(shuffle=True), self.model
-        bound = self._learned(self._module(0), data, "null").bound
-        self.model = kept
-        say(f"{bound.information} on environments of other configurations; the true value is 0")
+    def null(self, learned: Learned, say: Callable[[str], None]) -> Bound:
+        """The value on environments of other chains."""
+        bound = learn_null(self._module(0), learned, self.data, self._trainer("null"))
+        say(f"{bound.information} on environments of other chains; the true value is 0")
         return bound
 
     def values(
@@ -335,12 +399,12 @@ class _Session:
         self, held_out: HeldOut, rules: Mapping[str, Rule], learned: Rule | None = None
     ) -> tuple[list[Quantity], list[str]]:
         """Exact values at the environments of these windows, or why there are none."""
-        solved = ExactConditionals.of(self.source, self.placement, held_out)
+        solved = exact_beside(self.source, self.placement, held_out)
         if isinstance(solved, str):
             return [], [solved]
-        fraction = []
+        fraction: list[Quantity] = []
         if learned is not None and self.model is not None:
-            fraction = [solved.fraction(self.model, learned)]
+            fraction = solved.fraction(self.model, learned)
         imposed = self.settings.symmetry == "impose"
         return [*fraction, *solved.values(rules, self.settings.symbols, imposed)], []
 
@@ -392,7 +456,6 @@ class _Session:
         return {name: held_out_bound(self.model, held_out, rule) for name, rule in rules.items()}
 
     def _learned(self, model: RSMI, data: WindowData, name: str) -> Learned:
-        self.model = model
         return learn(model, data, self._trainer(name))
 
     def _trainer(self, name: str, epochs: int | None = None) -> pl.Trainer:
@@ -401,22 +464,22 @@ class _Session:
             self.directory / name, epochs or s.max_epochs, s.patience, s.accelerator, self.progress
         )
 
-    def _module(self, attempt: int) -> RSMI:
+    def _module(self, further: int) -> RSMI:
         if not self.joint:
-            return PosteriorRSMI(self.window, **self._common(attempt))
-        rule = self.settings.rule if self.network is None else self.network
-        return JointRSMI(self.window, **self._common(attempt), rule=rule)
+            return PosteriorRSMI(self.window, **self._common(further))
+        rule = self.settings.rule if self.network is None else deepcopy(self.network)
+        return JointRSMI(self.window, **self._common(further), rule=rule)
 
-    def _common(self, attempt: int) -> dict[str, Any]:
+    def _common(self, further: int) -> dict[str, Any]:
         s = self.settings
         names = ("symbols", "symmetry", "point_group", "hidden", "learning_rate")
-        return {name: getattr(s, name) for name in names} | {"seed": self.seed + attempt * _BETWEEN}
+        return {name: getattr(s, name) for name in names} | {"seed": self.seed + further}
 
-    def _data(self, shuffle: bool) -> WindowData:
+    def _data(self) -> WindowData:
         s = self.settings
         return WindowData(
             self.source, self.window, s.batch_size, s.steps_per_epoch, s.configurations,
-            s.windows_per_configuration, self.seed, shuffle,
+            s.windows_per_configuration, self.seed,
         )  # fmt: skip
 
 
@@ -442,9 +505,38 @@ def _kept(directory: str | Path | None) -> Iterator[Path]:
         yield Path(scratch)
 
 
+def carried(
+    learned: Learned,
+    symmetry: DataSymmetry,
+    null: Bound | None = None,
+    grown: LearningCurve | None = None,
+) -> list[Quantity]:
+    """What a learned value carries: its parts, the ceiling, the null and the learning curve."""
+    value = bounded("information.learned", learned.bound, symmetry)
+    bits = ceiling(learned.rule.n_symbols)
+    found = [
+        value.about(configurations=learned.amounts),
+        Quantity("information.ceiling", bits, 0.0, "exact", "nats"),
+    ]
+    if null is not None:
+        name = "information.learned.null"
+        found.append(Quantity.of(name, null.information, 0.0, **null.parts))
+    return found if grown is None else [*found, *grown.quantities()]
+
+
 def bounded(name: str, bound: Bound, symmetry: DataSymmetry) -> Quantity:
     """A bound as a line of the result: what its error is made of and which symmetries were used."""
     return Quantity.of(name, bound.information, **bound.parts, symmetry=str(symmetry))
+
+
+def _of_seeds(values: Sequence[Estimate]) -> list[Quantity]:
+    """The value of each seed, and the standard deviation between them."""
+    if not values:
+        return []
+    name, spread = "information.learned.seed", stdev(value.value for value in values)
+    own = [Quantity.of(f"{name}.{number}", value) for number, value in enumerate(values)]
+    error = spread / math.sqrt(2 * (len(values) - 1))
+    return [*own, Quantity.of(f"{name}.spread", Estimate(spread, error, "estimate"))]
 
 
 def _referred(quantities: list[Quantity]) -> list[Quantity]:

@@ -112,6 +112,15 @@ class RSMI(pl.LightningModule):
         """Find the hard rule of the trained module, given held-out windows (n, n_v), (n, n_e)."""
         raise NotImplementedError
 
+    @property
+    def chooses(self) -> bool:
+        """Whether the predictor learns together with a rule, which another one has to value."""
+        return False
+
+    def judge(self) -> "RSMI":
+        """A fresh module whose predictor values the frozen hard rule."""
+        raise NotImplementedError
+
     def predictions(self, rule: Rule | None, e: Tensor) -> Tensor:
         """q(h|e) of each network, for environments e (n, n_e) and a rule: (m, n, K).
 

@@ -58,8 +58,14 @@ class Learning:
         restarts: For `joint`: short trainings from different weights, of which the best goes on.
         configurations: Most configurations held in memory at once.
         windows_per_configuration: Held-out windows taken from each test configuration.
-        null: Train once more on environments permuted among the configurations; the value
+        null: Train once more with each block beside the environment of another chain; the value
             must be 0.
+        seeds: Trainings from other weights on other windows; the best by validation is reported,
+            and how the others differ.
+        curve: Train again on an eighth, a quarter and a half of the training configurations, and
+            say what more of them would give.
+        error: Largest error of the held-out value in nats; a larger one is refused, with the number
+            of configurations that it takes.
         accelerator: `auto`, `cpu` or `gpu`, as for Lightning's Trainer.
     """
 
@@ -78,6 +84,9 @@ class Learning:
     configurations: int = 16384
     windows_per_configuration: int = 64
     null: bool = True
+    seeds: int = 1
+    curve: bool = False
+    error: float | None = None
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
 
     def __post_init__(self) -> None:
@@ -92,10 +101,9 @@ class Learning:
             raise InputError(
                 f"learning.hidden is {list(self.hidden)}; expected widths of 1 or more"
             )
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise InputError(
-                f"learning.learning_rate is {self.learning_rate}; expected a number above 0"
-            )
+        for name, size in (("learning_rate", self.learning_rate), ("error", self.error)):
+            if size is not None and not (math.isfinite(size) and size > 0):
+                raise InputError(f"learning.{name} is {size}; expected a number above 0")
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> "Learning":

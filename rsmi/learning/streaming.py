@@ -2,6 +2,8 @@
 
 import itertools
 from collections.abc import Iterator
+from copy import copy
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -46,8 +48,8 @@ class StreamingWindowData(WindowedData):
         windows_per_configuration: Windows taken from each test configuration; an eighth of
             them from each validation configuration.
         seed: Of the choice of windows.
-        shuffle_environments: Permute the environments among the chains, for the null in which
-            block and environment are independent.
+        shuffle_environments: Give each block the environment of another chain, for the null in
+            which block and environment are independent.
         thin: Sweeps from one state of the pool to the next; measured where it is None.
         equilibration: Sweeps to drop first; measured where it is None.
         device: Where the chains are, and the windows drawn from them: `cpu` or `cuda`.
@@ -108,6 +110,7 @@ class StreamingWindowData(WindowedData):
         self.device = torch.device(device)
         self._wishes = (equilibration, thin)
         self._kept: Tensor | None = None
+        self._own, self._validating = slice(None), slice(self._border)
 
     def setup(self, stage: str | None = None) -> None:
         """Reach equilibrium, take down the held-out configurations, and test their symmetries."""
@@ -133,24 +136,60 @@ class StreamingWindowData(WindowedData):
         for refresh in itertools.count():
             # The held-out chains ended at this sweep: no random number serves twice.
             self.sampler.advance(state, sweep + refresh * self.report.thin, self.report.thin)
-            pool = self.pool(self._letters(state), TRAINING)
+            pool = self._pool(state)
             generator = self.generator(TRAINING, refresh)
             for _ in range(self.steps_per_refresh):
                 yield pool.draw(self.batch_size, generator)
 
     def training_pool(self, epoch: int) -> WindowPool:
         """The chains as they are when training begins."""
-        return self.pool(self._letters(self._pool_state), TRAINING)
+        return self._pool(self._pool_state)
+
+    def divided(self) -> tuple[Self, Self]:
+        """The same with the one or the other half of the chains of the pool; see `WindowedData`."""
+        self.setup()
+        if self.chains < 2 or self._border < 2:
+            raise InputError(
+                f"chains is {self.chains}, held_out_chains {self.held_out_chains}; expected at "
+                "least 2 and 6, so that a rule and the predictor that values it have their own"
+            )
+        choice, value = copy(self), copy(self)
+        pool, validation = self.chains // 2, self._border // 2
+        choice._own, value._own = slice(pool), slice(pool, None)
+        choice._validating, value._validating = slice(validation), slice(validation, self._border)
+        choice._words, value._words, choice._cut, value._cut = {}, {}, {}, {}
+        return choice, value
+
+    def amounts(self) -> dict[str, int]:
+        """Chains that train, and configurations of the validation and the test."""
+        found = {"training": len(range(self.chains)[self._own])}
+        for name, part in (("validation", VALIDATION), ("test", TEST)):
+            found[name] = self.held_out_records * len(self._chains(part))
+        return found
 
     def held_out(self, part: int) -> tuple[Tensor, Tensor, int]:
         """All records of the validation or of the test chains."""
         assert self._kept is not None, "setup comes first"
-        border = max(1, self.held_out_chains // 3)
-        own = {VALIDATION: slice(None, border), TEST: slice(border, None)}[part]
-        configurations = self._kept[:, own]
+        own = self._chains(part)
+        configurations = self._kept[:, own.start : own.stop]
         records, chains = configurations.shape[:2]
         letters = self._letters(configurations.flatten(0, 1))
         return letters, stretches(records * chains, chains), chains
+
+    @property
+    def _border(self) -> int:
+        """Where the held-out chains of the test begin."""
+        return max(1, self.held_out_chains // 3)
+
+    def _chains(self, part: int) -> range:
+        """Which of the held-out chains are those of VALIDATION or TEST."""
+        own = {VALIDATION: self._validating, TEST: slice(self._border, None)}[part]
+        return range(self.held_out_chains)[own]
+
+    def _pool(self, state: Tensor) -> WindowPool:
+        """The chains of the pool that train here."""
+        own = state[self._own]
+        return self.pool(self._letters(own), len(own))
 
     def _letters(self, states: Tensor) -> Tensor:
         """Letters of a model that is known; two-valued spins of any other sampler."""

@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Self
 
 import pytorch_lightning as pl
 import torch
@@ -16,12 +18,17 @@ from rsmi.lattice import Placement, Space, Window, place, word_index
 from rsmi.learning.prefetch import Prefetch
 from rsmi.learning.symmetry import DataSymmetry
 from rsmi.learning.windows import Images, WindowPool
+from rsmi.sampling.order import LEAST_BLOCKS
 
 Batch = tuple[Tensor, Tensor]
 
-TRAINING, VALIDATION, TEST, PARTNERS, COUNTING, BEGINNING = range(6)
-"""Streams of random numbers."""
+TRAINING, VALIDATION, TEST = range(3)
+"""Parts of the configurations, and streams of random numbers."""
 
+RENAMING, COUNTING, BEGINNING = 3, 4, 5
+"""Further streams."""
+
+_AT_ONCE = 256  # configurations whose letters are renamed at once
 _AHEAD = 64  # batches drawn before they are asked for
 _COUNTED = 1 << 17  # windows whose words are counted
 _PARTS, _IN_PART = 64, 1024  # windows for what is known in closed form
@@ -61,8 +68,8 @@ class WindowedData(pl.LightningDataModule):
         windows_per_configuration: Windows taken from each test configuration; an eighth of
             them from each validation configuration.
         seed: Of all random choices.
-        shuffle_environments: Permute the environments among the configurations, for the null
-            in which block and environment are independent.
+        shuffle_environments: Give each block the environment of another chain, for the null in
+            which block and environment are independent.
 
     Raises:
         InputError: For a number below 1.
@@ -92,6 +99,7 @@ class WindowedData(pl.LightningDataModule):
         self._images: Images | None = None
         self._words: dict[int, tuple[Tensor, Tensor] | None] = {}
         self._cut: dict[tuple[int, int], HeldOut] = {}
+        self._turn = 0
         at_least_one(
             batch_size=batch_size,
             steps_per_epoch=steps_per_epoch,
@@ -108,6 +116,35 @@ class WindowedData(pl.LightningDataModule):
 
     def training_pool(self, epoch: int) -> WindowPool:
         """The configurations that training windows of an epoch are drawn from."""
+        raise NotImplementedError
+
+    def turned(self, turn: int) -> Self:
+        """The same parts with other training windows, as another seed would draw them."""
+        self.setup("fit")
+        other = copy(self)
+        other._turn = turn
+        return other
+
+    def shuffled(self) -> Self:
+        """The same parts, each block beside the environment of another chain."""
+        self.setup("fit")
+        other = copy(self)
+        other.shuffle_environments, other._cut = True, {}
+        return other
+
+    def divided(self) -> tuple[Self, Self]:
+        """The same for the choice of a rule, and for what it is worth.
+
+        They share no training configurations, and not those of the validation; the test part of
+        both is that of all.
+
+        Raises:
+            InputError: For too few configurations.
+        """
+        raise NotImplementedError
+
+    def amounts(self) -> dict[str, int]:
+        """How many configurations the training, the validation and the test draw from."""
         raise NotImplementedError
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -132,7 +169,7 @@ class WindowedData(pl.LightningDataModule):
 
     def generator(self, *stream: int) -> torch.Generator:
         """Random numbers that depend on the seed and the purpose alone."""
-        number = self.seed
+        number = self.seed + (self._turn if stream[0] == TRAINING else 0)
         for part in stream:
             number = (number * 1_000_003 + part + 1) % (1 << 63)
         return torch.Generator().manual_seed(number)
@@ -149,7 +186,7 @@ class WindowedData(pl.LightningDataModule):
         """Take the windows as they are, neither turned nor with other letters."""
         self.symmetry = replace(self.symmetry, group=self.symmetry.group[:1], declared=False)
         self._images = None
-        self._cut.clear()
+        self._cut = {}  # copies keep theirs
 
     def some_windows(self) -> Batch:
         """Training windows in all their images, 65536 of them."""
@@ -189,16 +226,35 @@ class WindowedData(pl.LightningDataModule):
         counts = torch.bincount(torch.searchsorted(found, numbers), minlength=len(found))
         return (found[:, None] // q ** torch.arange(n_v) % q).to(torch.int8), counts
 
-    def pool(self, configurations: Tensor, stream: int) -> WindowPool:
-        """Windows of letters (n, *shape), each block with its own or another environment."""
+    def pool(self, configurations: Tensor, chains: int) -> WindowPool:
+        """Windows of letters (n, *shape), each block with its own or another environment.
+
+        The other environment is that of the next chain at the same time, or of one chain half of
+        it later. So a null sees chains that are none, and a training part that knows the test.
+        """
         partners = None
         if self.shuffle_environments:
-            generator = self.generator(PARTNERS, stream)
-            partners = torch.randperm(len(configurations), generator=generator)
+            n = len(configurations)
+            if chains < LEAST_BLOCKS:
+                configurations = self._renamed(configurations)
+            partners = torch.arange(n).roll(-1 if chains > 1 else -(n // 2))
         if self._images is None:
             place = str(configurations.device)
             self._images = Images(self.placement, self.symmetry.group, place)
         return WindowPool(self._images, configurations, partners)
+
+    def _renamed(self, configurations: Tensor) -> Tensor:
+        """Each with its letters renamed at random, as the data allow.
+
+        Few chains stay long in their phases, and would be alike by chance.
+        """
+        letters = torch.tensor(self.symmetry.letters, dtype=torch.int8).to(configurations.device)
+        chosen = torch.randint(
+            len(letters), (len(configurations), 1), generator=self.generator(RENAMING)
+        ).to(configurations.device)
+        flat = configurations.flatten(1)
+        parts = zip(chosen.split(_AT_ONCE), flat.split(_AT_ONCE), strict=True)
+        return torch.cat([letters[g, part.long()] for g, part in parts]).view_as(configurations)
 
     def _share(self, batch: Batch) -> Batch:
         """The part of a batch that is this process's, where several devices train together.
@@ -219,7 +275,7 @@ class WindowedData(pl.LightningDataModule):
         """The same ones whenever they are asked for, cut once."""
         if (part, windows) not in self._cut:
             configurations, groups, chains = self.held_out(part)
-            v, e = self.pool(configurations, part).draw_each(windows, self.generator(part))
+            v, e = self.pool(configurations, chains).draw_each(windows, self.generator(part))
             groups = groups.repeat_interleave(len(v) // len(groups))
             self._cut[part, windows] = HeldOut(v, e, groups, chains, self.symmetry)
         return self._cut[part, windows]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import fdtrc
 
-from rsmi.information.estimate import Estimate
+from rsmi.information.number import Estimate
 from rsmi.renormalization.moments import Moments
 
 _ODD_ALARM = 1e-6

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from rsmi.errors import AnalysisError
-from rsmi.information.estimate import Estimate
+from rsmi.information.number import Estimate
 from rsmi.renormalization.couplings import Parity
 from rsmi.renormalization.stability import ScanEntry, by_level, jackknife_error
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.information.estimate import Estimate
+from rsmi.information.number import Estimate
 from rsmi.renormalization.couplings import Parity
 from rsmi.renormalization.moments import Covariances, Moments
 

@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from torch.nn import functional as F
 
 from rsmi.errors import AnalysisError
-from rsmi.information.estimate import Estimate
+from rsmi.information.number import Estimate
 from rsmi.learning.rules import Rule
 from rsmi.renormalization.averages import Average, flip_chance, forbidden, odd_averages, ordered
 from rsmi.renormalization.couplings import Parity

@@ -3,7 +3,7 @@
 from rsmi.information import Quantity, Sheet
 from rsmi.report.drawing import draw
 from rsmi.report.page import Figure, Page, html, write_report
-from rsmi.report.result import SCHEMA, Result, read_result, result_has_digest
+from rsmi.runs.result import SCHEMA, Result, read_result, result_has_digest
 
 __all__ = [
     "SCHEMA",

@@ -15,6 +15,8 @@ _ROOMS = {
     "rsmi.layers": "rsmi.report.layers",
     "rsmi.learning": "rsmi.report.learning",
     "rsmi.renormalization": "rsmi.report.renormalization",
+    "rsmi.scaling": "rsmi.report.scaling",
+    "rsmi.runs": "rsmi.report.runs",
 }
 """Room of a kind of result -> the module that registers its figure, imported when needed."""
 

@@ -20,8 +20,17 @@ class Entry:
 GLOSSARY = {
     "information.learned": Entry("I(H:E)", "learned rule, held-out configurations"),
     "information.learned.null": Entry(
-        "I<sub>null</sub>", "same training on shuffled pairs; the true value is 0"
+        "I<sub>null</sub>", "same training beside environments of other chains; the true value is 0"
     ),
+    "information.learned.curve.<n>": Entry(
+        "I<sub>n</sub>", "learned from n training configurations, on the same windows"
+    ),
+    "information.learned.curve.limit": Entry("I<sub>&infin;</sub>", "from endless configurations"),
+    "information.learned.curve.power": Entry("a", "I(n) = I<sub>&infin;</sub> - c n<sup>-a</sup>"),
+    "information.learned.curve.gain": Entry("", "what endless configurations would add"),
+    "information.learned.curve.doubled": Entry("", "what twice the configurations would add"),
+    "information.learned.seed.<number>": Entry("I(H:E)", "the same from another seed"),
+    "information.learned.seed.spread": Entry("", "standard deviation between the seeds"),
     "information.learned.fraction": Entry(
         "I / I<sub>exact</sub>", "learned predictor against the exact one, same windows"
     ),
@@ -31,6 +40,10 @@ GLOSSARY = {
     "information.exact.optimum_any": Entry("max I(H:E)", "best of all rules"),
     "information.exact.full": Entry("I(V:E)", "whole visible block, no compression"),
     "information.exact.<rule>": Entry("I(H:E)", "exact information of the named rule"),
+    "information.bottleneck.full": Entry("I(V:E)", "all that the block says of its environment"),
+    "information.bottleneck.rate": Entry("I(V:H)", "least that a coarse variable takes for all"),
+    "information.bottleneck.gap": Entry("", "most that the two sides of the curve differ"),
+    "information.bottleneck.scan.kept": Entry("I(H:E)", "one point of the bottleneck curve"),
     "information.majority": Entry("I(H:E)", "majority rule, ties random, from samples"),
     "information.decimation": Entry("I(H:E)", "decimation, from samples"),
     "information.ceiling": Entry("H(H)", "entropy of the coarse variable, an upper limit"),
@@ -95,6 +108,8 @@ GLOSSARY = {
 
 _PATTERNS = (
     (r"^information\.exact\.[^.]+$", "information.exact.<rule>"),
+    (r"^information\.learned\.curve\.\d+$", "information.learned.curve.<n>"),
+    (r"^information\.learned\.seed\.\d+$", "information.learned.seed.<number>"),
     (r"^layers\.claim\.([^.]+)\.[^.]+$", r"layers.claim.\1.<unit>"),
     (r"^layers\..*\(.*\)\.[HI]\([XYT|;,]+\)$", "layers.<name>.<estimator>"),
     (r"^layers\..*(?:renyi|nearest_neighbour)\.I\([XYT;]+\)$", "layers.<name>.<estimator>"),

@@ -16,7 +16,7 @@ from rsmi.information.outcome import text_width
 from rsmi.layers.building import WEIGHT_FILES, read_weights
 from rsmi.learning import describe_rule, load_rule, read_card, rule_has_digest
 from rsmi.learning.store import DEFINITION
-from rsmi.report.result import (
+from rsmi.runs.result import (
     CONFIG_NAME,
     FILE_NAME,
     RULE_NAME,

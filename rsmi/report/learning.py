@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from rsmi.information import Quantity
 from rsmi.learning import LearnedRule, RuleValues
+from rsmi.learning.growth import LearningCurve
 from rsmi.report.drawing import draw
-from rsmi.report.figures import bars, information
+from rsmi.report.figures import bars, information, learning_curve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 @draw.register(RuleValues)
 def _figure(found: LearnedRule | RuleValues) -> "Figure":
     return information_figure(found.quantities())
+
+
+@draw.register(LearningCurve)
+def _grown(found: LearningCurve) -> "Figure":
+    return learning_curve(found.quantities())
 
 
 def information_figure(quantities: Sequence[Quantity]) -> "Figure":

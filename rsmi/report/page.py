@@ -14,9 +14,9 @@ from rsmi.errors import InputError
 from rsmi.information import Outcome, Plain, Quantity, Sheet
 from rsmi.information.outcome import DEVIATION, deviation_text
 from rsmi.information.quantity import KIND_WORDS, REFERENCE_ERROR
-from rsmi.report.files import write_whole
 from rsmi.report.glossary import entry
-from rsmi.report.result import Result
+from rsmi.runs.files import write_whole
+from rsmi.runs.result import Result
 
 if TYPE_CHECKING:
     from jinja2 import Environment

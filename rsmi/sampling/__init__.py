@@ -11,11 +11,13 @@ from rsmi.sampling.autocorrelation import (
 from rsmi.sampling.base import ChainSampler
 from rsmi.sampling.chains import measure_sweeps, observables, sample_blocks
 from rsmi.sampling.equilibration import EquilibrationReport, equilibrate
+from rsmi.sampling.families import System
 from rsmi.sampling.interface import Model, Sampler
 from rsmi.sampling.ising import CRITICAL_COUPLING, Ising
 from rsmi.sampling.metropolis import Metropolis
 from rsmi.sampling.multispin import Multispin
 from rsmi.sampling.order import Order, OrderReport, order_report
+from rsmi.sampling.percolation import Percolation
 from rsmi.sampling.random import Stream, check_seed, fill_uint64, philox4x32
 from rsmi.sampling.registry import find_update, registry
 from rsmi.sampling.select import Update
@@ -34,9 +36,11 @@ __all__ = [
     "Multispin",
     "Order",
     "OrderReport",
+    "Percolation",
     "Sampler",
     "Stream",
     "SwendsenWang",
+    "System",
     "Update",
     "Wolff",
     "autocorrelation_time",

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.information.estimate import Estimate
+from rsmi.information.number import Estimate
 
 DECAY_RATIO = 1.5
 """S of Wolff (2004): the assumed ratio of the exponential to the integrated time."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.information.estimate import Estimate
+from rsmi.information.number import Estimate
 from rsmi.sampling.autocorrelation import Correlation, correlation
 from rsmi.sampling.chains import measure_sweeps
 from rsmi.sampling.interface import Sampler

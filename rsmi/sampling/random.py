@@ -33,6 +33,7 @@ class Stream(IntEnum):
     COARSE_GRAIN = 3
     MULTISPIN = 4
     WOLFF = 5
+    PERCOLATION = 6
 
 
 def check_seed(seed: int) -> int:

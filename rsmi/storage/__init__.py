@@ -5,7 +5,7 @@ from rsmi.storage.generator import Generator, write_samples
 from rsmi.storage.grid import SampleGrid
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.interface import Samples
-from rsmi.storage.opening import Selection, open_samples, opened, samples_of
+from rsmi.storage.opening import Selection, open_arrays, open_samples, opened, points_of, samples_of
 from rsmi.storage.recipe import SampleRecipe
 from rsmi.storage.shards import sample_grid
 from rsmi.storage.source import check_lattice, check_source
@@ -33,8 +33,10 @@ __all__ = [
     "describe_grid",
     "generate",
     "iterate",
+    "open_arrays",
     "open_samples",
     "opened",
+    "points_of",
     "sample_grid",
     "samples_of",
     "split",

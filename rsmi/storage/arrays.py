@@ -30,7 +30,8 @@ from rsmi.storage.source import example, observed, refuse_axes, strange_shape
 from rsmi.storage.temperature import choose_value
 
 _NAMES = ("spins", "configurations")
-_BROKEN = (ValueError, OSError, EOFError, KeyError, OverflowError, zipfile.BadZipFile)
+BROKEN = (ValueError, OSError, EOFError, KeyError, OverflowError, zipfile.BadZipFile)
+"""What numpy raises for a file that is damaged or holds code."""
 _TEMPERATURES = ("temperature", "temperatures", "temp", "temps", "T")
 _SHOWN = 8
 _ROUNDING = 1e-5  # of a stored observable, in units of its range
@@ -201,7 +202,7 @@ def open_npy(path: Path, **said: Any) -> ArraySamples:
     """Open a `.npy` file, memory-mapped; what is said of it goes to `ArraySamples`."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise _unreadable(path, error) from None
     return ArraySamples(path, array, **said)
 
@@ -225,7 +226,7 @@ def open_npz(path: Path, asked: Mapping[str, float] | None = None, **said: Any) 
             labels = {other: _label(archive, other) for other in archive.files if other != name}
     except InputError:
         raise
-    except (*_BROKEN, MemoryError) as error:
+    except (*BROKEN, MemoryError) as error:
         raise _unreadable(path, error) from None
     check_array(spins, f"{path}: {name}")
     beside = {other: v for other, v in labels.items() if v.shape[:1] == (len(spins),)}

@@ -13,11 +13,11 @@ from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import SPIN
 from rsmi.progress import Progress, silent
-from rsmi.sampling import Ising
 from rsmi.sampling.families import families
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.layout import Scalar
 from rsmi.storage.letters import ENCODING, Declared, Described, described
+from rsmi.storage.recorded import Recorded
 from rsmi.storage.writer import SampleWriter, autocorrelation_times, is_finished
 
 
@@ -59,10 +59,10 @@ def write_samples(
 ) -> None:
     """Write the configurations of a user's own generator into a sample file.
 
-    The file has checksums, a seal, the magnetisation (for `model="ising"` also the energy; for more
-    than two letters the number of equal neighbours) and autocorrelation times, and goes through
-    every command. A killed run loses at most one block: resumed, a fresh generator is asked again
-    for what is there, and must repeat it.
+    The file has checksums, a seal, the magnetisation (for a model of ours, such as `ising`, also
+    the energy; for more than two letters the number of equal neighbours) and autocorrelation times,
+    and goes through every command. A killed run loses at most one block: resumed, a fresh generator
+    is asked again for what is there, and must repeat it.
 
     Args:
         generator: Makes the configurations, from its beginning.
@@ -87,15 +87,11 @@ def write_samples(
     """
     if records < 1:
         raise InputError(f"records is {records}; expected a whole number of at least 1")
-    if model in families and model != "ising":
-        raise InputError(
-            f"model is {model!r}, whose configurations rsmi draws from a recipe; give `ising`, or "
-            "a name of your own"
-        )
+    ours = _ours(model, tuple(generator.shape), couplings or {})
+    if ours is not None and space is not None:
+        raise InputError(f"model is {model!r}, whose space is known; leave space out, or the model")
     meaning = _meaning(tuple(generator.shape), space)
-    energy = {"energy": "J"} if model == "ising" else {}
-    if energy and space is not None:
-        raise InputError("model is 'ising', whose space is known; leave space out, or the model")
+    energy = {} if ours is None else {"energy": ours.family.units(ours.model)["energy"]}
     header = SampleHeader(
         model=model,
         couplings=dict(couplings or {}),
@@ -110,9 +106,28 @@ def write_samples(
     if resume and is_finished(path, header):
         return
     with SampleWriter.open(path, header, resume) as writer:
-        _draw(writer, generator, meaning, progress)
+        _draw(writer, generator, meaning, ours, progress)
         facts = {"encoding": ENCODING} | dict(attributes or {})
         writer.finalise(facts, autocorrelation_times(writer, writer.header.observables))
+
+
+def _ours(model: str, shape: tuple[int, ...], couplings: Mapping[str, float]) -> Recorded | None:
+    """A model of this project whose configurations somebody else may draw; None for another name.
+
+    Raises:
+        InputError: For a model whose file holds a recipe.
+    """
+    family = families.get(model)
+    if family is None:
+        return None
+    built = family.recorded(shape, couplings)
+    if built is None:
+        known = [f.name for f in families.values() if f.recorded(shape, couplings) is not None]
+        raise InputError(
+            f"model is {model!r}, whose configurations rsmi draws from a recipe; give "
+            f"{' or '.join(f'`{name}`' for name in known)}, or a name of your own"
+        )
+    return Recorded(family, built)
 
 
 def _meaning(shape: tuple[int, ...], space: Described | None) -> Declared:
@@ -129,7 +144,11 @@ def _meaning(shape: tuple[int, ...], space: Described | None) -> Declared:
 
 
 def _draw(
-    writer: SampleWriter, generator: Generator, meaning: Declared, progress: Progress
+    writer: SampleWriter,
+    generator: Generator,
+    meaning: Declared,
+    ours: Recorded | None,
+    progress: Progress,
 ) -> None:
     """Append the blocks of the generator, leaving out what is in the journal already."""
     header, seen, safe = writer.header, 0, writer.records_done * writer.header.chains
@@ -144,7 +163,7 @@ def _draw(
             _check_repeated(spins[end - header.chains : end], last, writer)
         new = spins[max(0, len(spins) - max(0, seen - safe)) :]
         if len(new):
-            writer.append(new, _observables(new, header, meaning))
+            writer.append(new, _observables(new, meaning, ours))
         progress(max(seen, safe), header.n)
 
 
@@ -181,10 +200,7 @@ def _check_repeated(again: torch.Tensor, last: torch.Tensor, writer: SampleWrite
 
 
 def _observables(
-    kept: torch.Tensor, header: SampleHeader, meaning: Declared
+    kept: torch.Tensor, meaning: Declared, ours: Recorded | None
 ) -> dict[str, NDArray[np.float64]]:
-    found = meaning.observables(kept)
-    if "energy" in header.observables:
-        # An energy in units of J does not depend on the coupling.
-        found["energy"] = Ising(header.shape, coupling=0.0).energy(kept)
+    found = meaning.observables(kept) | ({} if ours is None else ours.observables(kept))
     return {name: values.numpy().astype(np.float64) for name, values in found.items()}

@@ -116,7 +116,7 @@ class SampleGrid:
         except InputError as error:
             where = ", ".join(f"{key}: {value}" for key, value in choice.items())
             raise InputError(f"grid: the cell ({where}) is no recipe. {error}") from None
-        return Cell("_".join(f"{key}={_word(v)}" for key, v in choice.items()), choice, recipe)
+        return Cell("_".join(f"{key}={word(v)}" for key, v in choice.items()), choice, recipe)
 
 
 def _check_keys(base: Mapping[str, Any], grid: Mapping[str, Any]) -> None:
@@ -153,7 +153,7 @@ def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {key: list(v) if isinstance(v, tuple) else v for key, v in facts.items()}
 
 
-def _word(value: Any) -> str:
+def word(value: Any) -> str:
     """A value as part of a file name; digits are never dropped, so different values differ."""
     text = "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     if _PLAIN.fullmatch(text):

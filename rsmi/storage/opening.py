@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -13,17 +14,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rsmi.errors import InputError
-from rsmi.storage.arrays import ArraySamples, open_npy, open_npz
+from rsmi.errors import InputError, nearest
+from rsmi.storage.arrays import BROKEN, ArraySamples, open_npy, open_npz
 from rsmi.storage.base import reading
 from rsmi.storage.hdf5 import Hdf5Samples, plain
 from rsmi.storage.interface import Samples
 from rsmi.storage.journal import MAGIC
 from rsmi.storage.letters import Described, described
 from rsmi.storage.mcising import McisingSamples, is_mcising
-from rsmi.storage.selection import open_collection
+from rsmi.storage.selection import choices, open_collection
 
 _EXPECTED = "a sample file of rsmi, an HDF5 file of mcising, or a NumPy array (.npy, .npz)"
+
+_ARRAYS = "a .npz file, such as numpy.savez('xy.npz', x=x, y=y) writes, or an HDF5 file of arrays"
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -151,6 +154,41 @@ def samples_of(
     return found
 
 
+def open_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> list[NDArray[Any]]:
+    """Arrays of numbers by name, from a `.npz` or an HDF5 file of any origin.
+
+    Args:
+        path: The file.
+        names: Which arrays.
+
+    Raises:
+        InputError: Where there is no such file, it is neither, or it lacks an array.
+    """
+    target = Path(path)
+    start = _first_bytes(target, _ARRAYS)
+    if is_hdf5(target):
+        with reading(str(target)), h5py.File(target) as file:
+            return _named(target, file, list(file), names)
+    if not start.startswith(b"PK") or _is_torch(target):
+        raise InputError(f"{target} begins with {start[:8]!r}; expected {_ARRAYS}")
+    try:
+        with np.load(target, allow_pickle=False) as archive:
+            return _named(target, archive, archive.files, names)
+    except InputError:
+        raise
+    except (*BROKEN, MemoryError) as error:
+        raise InputError(f"{target} cannot be read ({error}); expected {_ARRAYS}") from None
+
+
+def _named(path: Path, held: Any, there: Sequence[str], names: Sequence[str]) -> list[NDArray[Any]]:
+    if missing := [name for name in names if name not in there]:
+        raise InputError(
+            f"{path} holds no array {missing[0]!r}; {nearest(missing[0], there)}it holds "
+            f"{', '.join(there) or 'none'}"
+        )
+    return [np.asarray(held[name]) for name in names]
+
+
 @contextmanager
 def opened(
     source: object, *, chains: int | None = None, space: Described | None = None
@@ -171,6 +209,28 @@ def opened(
     finally:
         if found is not source:
             found.close()
+
+
+def points_of(source: object) -> list[Any]:
+    """Every data set of a source that may hold several: lattices and temperatures side by side.
+
+    Args:
+        source: A path of a collection or of an `mcising` file, or a sequence of sources.
+
+    Returns:
+        Sources for `samples_of`, or, of a file, functions that open a part of it.
+
+    Raises:
+        InputError: Where it is neither.
+    """
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        if is_hdf5(path) and is_collection(path):
+            return [partial(open_collection, path, *choice) for choice in choices(path)]
+        return [source]
+    if isinstance(source, Sequence) or (isinstance(source, np.ndarray) and source.dtype == object):
+        return [part for each in source for part in points_of(each)]
+    return [source]
 
 
 def _said(
@@ -260,9 +320,9 @@ class Selection:
         return open_samples(path, **vars(self))
 
 
-def _first_bytes(path: Path) -> bytes:
+def _first_bytes(path: Path, expected: str = _EXPECTED) -> bytes:
     if not path.exists():
-        raise InputError(f"there is no file {path}; expected {_EXPECTED}")
+        raise InputError(f"there is no file {path}; expected {expected}")
     if path.is_dir():
         raise InputError(
             f"{path} is a directory; name the file in it, such as {path / 'samples.h5'}"
@@ -275,7 +335,7 @@ def _first_bytes(path: Path) -> bytes:
             f"{path} cannot be read: {error.strerror}; check its permissions"
         ) from None
     if not start:
-        raise InputError(f"{path} is empty (0 bytes); expected {_EXPECTED}")
+        raise InputError(f"{path} is empty (0 bytes); expected {expected}")
     return start
 
 

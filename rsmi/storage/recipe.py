@@ -7,7 +7,7 @@ from typing import Any, Self
 import yaml
 
 from rsmi.errors import InputError, nearest
-from rsmi.sampling.families import Family, Setup, find_family
+from rsmi.sampling.families import DEFAULT, Family, Setup, System, find_family
 from rsmi.sampling.families.parameters import complete
 from rsmi.sampling.select import AUTO
 
@@ -50,7 +50,7 @@ class SampleRecipe:
     <BLANKLINE>
     """
 
-    model: str = "ising"
+    model: str = DEFAULT
     shape: tuple[int, ...]
     temperature: float | str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -91,6 +91,11 @@ class SampleRecipe:
         return find_family(self.model)
 
     @property
+    def system(self) -> System:
+        """The model on its lattice."""
+        return System(self.shape, self.model, self.temperature, self.parameters)
+
+    @property
     def setup(self) -> Setup:
         """What the family builds the model from."""
         update = str(self.update)
@@ -119,7 +124,7 @@ class SampleRecipe:
                 f"{', '.join(sorted(known))}"
             )
         required = {"shape", "chains", "records", "seed"}
-        if find_family(facts.get("model", "ising")).has_temperature:
+        if find_family(facts.get("model", DEFAULT)).has_temperature:
             required.add("temperature")
         if missing := sorted(required - set(facts)):
             raise InputError(f"recipe: {', '.join(missing)} missing; add a line for each")

@@ -9,8 +9,7 @@ import torch
 from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.sampling.exact.universality import CriticalPoint
-from rsmi.sampling.families import Family, families, find_family
-from rsmi.sampling.ising import Ising
+from rsmi.sampling.families import Family, families
 from rsmi.storage.header import SampleHeader
 from rsmi.storage.recipe import SampleRecipe
 
@@ -74,10 +73,10 @@ def recorded(header: SampleHeader) -> Recorded | None:
     """
     if header.model not in families:
         return None
-    if header.model == "ising":
-        # Lattice and coupling say all, so files of other programs need no recipe of ours.
-        model = Ising(header.shape, header.couplings.get("coupling", 0.0))
-        return Recorded(find_family("ising"), model)
+    family = families[header.model]
+    model = family.recorded(header.shape, header.couplings)
+    if model is not None:  # files of other programs need no recipe of ours
+        return Recorded(family, model)
     recipe = SampleRecipe.from_yaml(header.recipe)
     found = Recorded(recipe.family, recipe.family.model(recipe.setup))
     if found.family.stored_shape(found.model) != header.shape:

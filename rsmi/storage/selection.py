@@ -195,6 +195,13 @@ def open_collection(
         raise
 
 
+def choices(path: Path) -> list[tuple[float | None, tuple[int, ...]]]:
+    """Temperature (None of models without one) and lattice of every point of a collection."""
+    _, shards = read_collection(path)
+    found = dict.fromkeys((s.couplings.get("temperature"), s.shape) for s in shards)
+    return sorted(found, key=lambda choice: (choice[1], choice[0] or 0.0))
+
+
 def _one_lattice(path: Path, shards: Sequence[Shard], shape: Sequence[int] | None) -> list[Shard]:
     present = sorted({shard.shape for shard in shards})
     listed = ", ".join(str(list(found)) for found in present)

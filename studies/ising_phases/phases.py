@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from rsmi.information import Estimate
-from rsmi.layers import Inputs, enumerated_ising, ising_entropy, sampled_inputs, sampled_ising
-from rsmi.sampling import Ising
+from rsmi.layers import Inputs, drawn_inputs, enumerated_inputs, sampled_inputs
+from rsmi.sampling import Ising, System
 from rsmi.sampling.exact import kaufman
 from studies.training import Labelled
 
@@ -39,7 +39,7 @@ class Phases:
 
 def enumerated(shape: tuple[int, int], couplings: Sequence[float]) -> Phases:
     """Every configuration, once for each temperature."""
-    inputs = enumerated_ising(shape, couplings)
+    inputs = enumerated_inputs(_systems(shape, couplings))
     batch = next(inputs.stream(1 << 20))
     assert batch.y is not None
     assert batch.weights is not None
@@ -51,15 +51,16 @@ def enumerated(shape: tuple[int, int], couplings: Sequence[float]) -> Phases:
 
 def sampled(shape: tuple[int, int], couplings: Sequence[float], n: int, seed: int) -> Phases:
     """n configurations of each temperature, their chains side by side."""
+    systems = _systems(shape, couplings)
     parts = [
-        next(sampled_ising(shape, k, n, seed + place).stream(n)).x.view(-1, _CHAINS, *shape)
-        for place, k in enumerate(couplings)
+        next(drawn_inputs(system, n, seed + place).stream(n)).x.view(-1, _CHAINS, *shape)
+        for place, system in enumerate(systems)
     ]
     x = torch.cat(parts, 1).flatten(0, 1)
     chains = _CHAINS * len(couplings)
     y = torch.arange(len(couplings)).repeat_interleave(_CHAINS).repeat(len(x) // chains)
     p = posterior(x, shape, couplings)
-    parts_known = sum(ising_entropy(shape, k).value for k in couplings) / len(couplings)
+    parts_known = sum(system.entropy().value for system in systems) / len(systems)
     unknown = _mean(torch.special.entr(p).sum(1), chains)
     whole = math.log(len(couplings)) + parts_known - unknown.value
     known = Estimate(whole, unknown.error, "estimate", n=len(x))
@@ -73,6 +74,10 @@ def posterior(x: Tensor, shape: tuple[int, int], couplings: Sequence[float]) -> 
     log_z = [kaufman(shape, k).log_partition for k in couplings]
     logits = [-k * energy - z for k, z in zip(couplings, log_z, strict=True)]
     return torch.stack(logits, 1).softmax(1)
+
+
+def _systems(shape: tuple[int, int], couplings: Sequence[float]) -> list[System]:
+    return [System(shape, temperature=1 / coupling) for coupling in couplings]
 
 
 def _mean(values: Tensor, chains: int, unit: str = "nats") -> Estimate:

@@ -10,16 +10,13 @@ import pytest
 import yaml
 
 from rsmi.cli.configs import options_of
-from rsmi.cli.exact import Exact
-from rsmi.cli.exponents import ExponentsTask
-from rsmi.cli.information import Information
 from rsmi.cli.layers import Layers
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
-from rsmi.cli.settings import Run
 from rsmi.cli.verify import Verify
 from rsmi.errors import nearest, shortened
 from rsmi.report import read_result
+from rsmi.runs.settings import Exact, ExponentsTask, Information, Run
 from rsmi.sampling.threads import cores
 from rsmi.storage import SampleRecipe
 from studies import digits, ising_phases, twelve_bits

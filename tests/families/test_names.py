@@ -10,16 +10,11 @@ from rsmi.sampling.families import families
 
 ROOT = Path(__file__).parents[2] / "rsmi"
 # Not `known`: somebody else's numbers belong to a model, and name it.
-ROOMS = ("storage", "learning", "renormalization", "layers", "report", "cli")
+ROOMS = ("storage", "learning", "renormalization", "layers", "runs", "report", "cli")
 MODULES = {"ising", "potts", "dimers", "graphs", "quantum", "mazes", "maze_sampler"}
 CLASSES = {kind.__name__ for family in families.values() for kind in family.classes}
 ALLOWED = {
-    "storage/recipe.py": "the model of a recipe that names none",
-    "storage/recorded.py": "files without a recipe hold Ising spins, since version 0.1.0",
-    "storage/generator.py": "the one model whose energy is written for somebody's own sampler",
     "storage/mcising.py": "a file format of another program, which holds Ising spins alone",
-    "cli/exact.py": "the model of a command that names none",
-    "layers/physics.py": "functions that make inputs of one model, and are called after it",
 }
 
 

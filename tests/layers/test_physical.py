@@ -10,19 +10,16 @@ from rsmi.lattice import state_index
 from rsmi.layers import (
     RGLayer,
     analyse_layers,
-    coarse_ising_distribution,
-    enumerated_ising,
-    far_block_labels,
+    drawn_inputs,
+    enumerated_inputs,
     finite_inputs,
-    ising_entropy,
     rg_network,
-    sampled_ising,
     untrained,
     without_ties,
 )
-from rsmi.layers.physics import boltzmann
 from rsmi.learning import decimation, majority
-from rsmi.sampling import CRITICAL_COUPLING
+from rsmi.sampling import CRITICAL_COUPLING, System
+from rsmi.sampling.exact import coarse_ising_distribution, kaufman
 from rsmi.sampling.mazes import sample_mazes, solve
 
 
@@ -32,22 +29,24 @@ def table(rule):
 
 @pytest.mark.parametrize("coupling", [0.2, CRITICAL_COUPLING, 0.6])
 def test_entropies_of_the_torus(coupling):
-    inputs = enumerated_ising((4, 4), coupling)
-    assert inputs.entropy.value == pytest.approx(ising_entropy((4, 4), coupling).value, abs=1e-9)
+    inputs = enumerated_inputs(System((4, 4), temperature=1 / coupling))
+    known = kaufman((4, 4), coupling)
+    closed = known.log_partition + 16 * coupling * known.energy
+    assert inputs.entropy.value == pytest.approx(closed, abs=1e-9)
 
 
 @pytest.mark.parametrize("rule", [majority, decimation])
 @pytest.mark.parametrize("shape", [(4, 4), (2, 4), (4, 2)])
 def test_row_transfer_agrees_with_enumeration(rule, shape):
-    x, p = boltzmann(shape, [CRITICAL_COUPLING])
-    t = state_index(RGLayer(table(rule), (2, 2))(x).flatten(1))
-    p_t = torch.bincount(t, p[0], minlength=2 ** (len(x[0].flatten()) // 4))
+    x, p = System(shape).law()
+    t = state_index(RGLayer(table(rule), (2, 2))(x.float()).flatten(1))
+    p_t = torch.bincount(t, p, minlength=2 ** (len(x[0].flatten()) // 4))
     found = coarse_ising_distribution(shape, CRITICAL_COUPLING, table(rule))
     torch.testing.assert_close(found, p_t, rtol=0, atol=1e-12)
 
 
 def test_rg_layers_by_enumeration():
-    inputs = enumerated_ising((4, 4), CRITICAL_COUPLING)
+    inputs = enumerated_inputs(System((4, 4)))
     report = analyse_layers(rg_network(table(majority), (2, 2), 2), inputs)
     exact = float(entropy(coarse_ising_distribution((4, 4), CRITICAL_COUPLING, table(majority))))
     assert report["0"].interval("H(T)").middle == pytest.approx(exact, abs=1e-9)
@@ -56,11 +55,12 @@ def test_rg_layers_by_enumeration():
 
 
 def test_temperature_and_far_block_as_labels():
-    hot_cold = enumerated_ising((2, 4), [0.2, 0.8], labels=[0, 1])
+    systems = [System((2, 4), temperature=t) for t in (5.0, 1.25)]
+    hot_cold = enumerated_inputs(systems, labels=[0, 1])
     report = analyse_layers(rg_network(table(majority), (2, 2), 1), hot_cold)
     assert 0 < report["0"].interval("I(T;Y)").middle < np.log(2)
-    x, p = boltzmann((4, 4), [CRITICAL_COUPLING])
-    beyond = finite_inputs(x, far_block_labels(x, (2, 2)), p[0])
+    x, p = System((4, 4)).law()
+    beyond = finite_inputs(x.float(), state_index(x[:, 2:, 2:].flatten(1)), p)
     row = analyse_layers(nn.Sequential(Corner()), beyond, layers="0")["0"]
     assert 0 < row.interval("I(T;Y)").middle < row.interval("H(T)").middle
 
@@ -71,7 +71,7 @@ class Corner(nn.Module):
 
 
 def test_samples_of_a_larger_torus_enclose_the_exact_value():
-    inputs = sampled_ising((6, 6), CRITICAL_COUPLING, 12800, seed=2)
+    inputs = drawn_inputs(System((6, 6)), 12800, seed=2)
     row = analyse_layers(rg_network(table(majority), (2, 2), 1), inputs)["0"]
     p = coarse_ising_distribution((6, 6), CRITICAL_COUPLING, table(majority))
     exact = inputs.entropy.value - float(entropy(p))
@@ -118,10 +118,16 @@ def test_the_perfect_network_solves_every_maze():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(InputError, match=r"36 sites; at most 20 .* use sampled_ising"):
-        enumerated_ising((6, 6), 0.4)
-    with pytest.raises(InputError, match="2 labels for 1 couplings"):
-        enumerated_ising((2, 2), 0.4, labels=[0, 1])
+    with pytest.raises(InputError, match=r"36 sites with 2 values .* up to 4194304"):
+        enumerated_inputs(System((6, 6)))
+    with pytest.raises(InputError, match="2 labels for 1 systems"):
+        enumerated_inputs(System((2, 2)), labels=[0, 1])
+    with pytest.raises(InputError, match=r"shapes \[2, 2\] and \[2, 3\]; expected one shape"):
+        enumerated_inputs([System((2, 2)), System((2, 3))])
+    with pytest.raises(InputError, match=r"numbers, 0\.\d+ GB; at most .* drawn_inputs"):
+        enumerated_inputs([System((3, 7))] * 4)
+    with pytest.raises(InputError, match=r"takes a lattice that ends; ising 4 x inf at"):
+        enumerated_inputs(System((4, "inf")))
     with pytest.raises(InputError, match=r"the rule is random .* without_ties"):
         RGLayer(majority((2, 2)).table(), (2, 2))
     with pytest.raises(InputError, match="has 16 rows, a block of"):
@@ -129,7 +135,7 @@ def test_bad_input_is_named():
     with pytest.raises(InputError, match="expected even extents"):
         coarse_ising_distribution((5, 4), 0.4, table(majority))
     with pytest.raises(InputError, match="100 configurations; expected a multiple of 64"):
-        sampled_ising((4, 4), 0.4, 100)
+        drawn_inputs(System((4, 4)), 100)
     with pytest.raises(InputError, match="0 levels"):
         rg_network(table(majority), (2, 2), 0)
     with pytest.raises(InputError, match="size 2 with 3 layers"):

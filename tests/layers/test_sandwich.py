@@ -13,18 +13,18 @@ from rsmi.layers import (
     RGLayer,
     Training,
     bounds,
-    coarse_ising_distribution,
     conditional_bound,
     conditional_entropy_bounds,
+    drawn_inputs,
     entropy_bound,
-    sampled_ising,
     without_ties,
 )
 from rsmi.layers.bounds import _counts, _network
 from rsmi.layers.codes import training_rows
 from rsmi.layers.samples import label_interval
 from rsmi.learning import decimation, majority
-from rsmi.sampling import CRITICAL_COUPLING
+from rsmi.sampling import CRITICAL_COUPLING, System
+from rsmi.sampling.exact import coarse_ising_distribution
 
 CASES, SAMPLES = 200, 4000
 
@@ -155,7 +155,7 @@ def test_a_wrong_entropy_of_x_is_noticed():
 @pytest.mark.parametrize("rule", [majority, decimation])
 def test_ising_layers(rule):
     table = without_ties(rule((2, 2)).table())
-    inputs = sampled_ising((4, 4), CRITICAL_COUPLING, 12800, seed=1)
+    inputs = drawn_inputs(System((4, 4)), 12800, seed=1)
     x = next(inputs.stream(12800)).x
     h_x = inputs.entropy
     exact = h_x.value - float(entropy(coarse_ising_distribution((4, 4), CRITICAL_COUPLING, table)))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from rsmi.information.estimate import Estimate
+from rsmi.information.number import Estimate
 from rsmi.sampling import Ising, Sampler, equilibrate, mean_estimate, sample_blocks
 from rsmi.sampling.exact import density_of_states, kaufman
 from rsmi.sampling.potts import (

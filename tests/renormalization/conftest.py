@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rsmi.information.estimate import Estimate
+from rsmi.information.number import Estimate
 from rsmi.lattice import states
 from rsmi.renormalization import Interaction
 from rsmi.renormalization.stability import ScanEntry, jackknife_error

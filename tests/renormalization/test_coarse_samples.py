@@ -12,7 +12,6 @@ from rsmi.information import mutual_information
 from rsmi.lattice import Space, Window, place, word_index, words
 from rsmi.lattice.alphabet import SPIN, clock
 from rsmi.layers import analyse_layers
-from rsmi.layers.rg import coarse_ising_distribution
 from rsmi.learning import (
     TableRule,
     decimation,
@@ -26,6 +25,7 @@ from rsmi.learning import (
 from rsmi.renormalization import coarse_samples, coarse_space, renormalise
 from rsmi.sampling.dimers import Dimers
 from rsmi.sampling.dimers.space import dimer_space
+from rsmi.sampling.exact import coarse_ising_distribution
 from rsmi.storage import SampleRecipe, generate, open_samples, samples_of, split
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from rsmi.errors import InputError
+from rsmi.learning.growth import Amount, LearningCurve, fit_growth
 from rsmi.report import Quantity, figures
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ def scan() -> list[figures.ScanRow]:
 LINES = {"even": figures.Line(1.0, 0.999, 0.002), "odd": figures.Line(exact=1.875)}
 CURVE = figures.Curve(np.arange(9.0), np.linspace(0, 0.4, 9), np.linspace(0, 0.5, 9), "seconds")
 NEAR = [figures.Bar("learned", 0.460, 0.001, highlight=True), figures.Bar("optimum", 0.4616)]
+GROWTH = LearningCurve(
+    tuple(Amount(n, (0.46 - 2 / n, 0.46 - 2 / n + 1e-4)) for n in (100, 200, 400, 800)),
+    0.002,
+    fit_growth([Amount(n, (0.46 - 2 / n, 0.46 - 2 / n + 1e-4)) for n in (100, 200, 400, 800)]),
+).quantities()
 
 # What is drawn, and how many axes (colour bars count) it should have.
 DRAWINGS: dict[str, tuple[Callable[[], "Figure"], int]] = {
@@ -48,6 +54,8 @@ DRAWINGS: dict[str, tuple[Callable[[], "Figure"], int]] = {
     "rule, cube": (lambda: figures.rule(table(256, 2), (2, 2, 2)), 3),
     "information": (lambda: figures.information([figures.Bar("majority", 0.46)]), 1),
     "information, near": (lambda: figures.information([*NEAR, figures.Bar("null", 0, 0.1)]), 2),
+    "learning curve": (lambda: figures.learning_curve(GROWTH), 1),
+    "learning curve, flat": (lambda: figures.learning_curve(GROWTH[:4]), 1),
     "training": (lambda: figures.training(CURVE, 0.41, 7.0), 1),
     "exponents": (lambda: figures.exponents(scan(), LINES), 2),
     "exponents, even": (lambda: figures.exponents(scan()[:6]), 1),
@@ -131,6 +139,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "table shape": (lambda: figures.rule(MAJORITY, (3, 3)), r"expected \(512, 2\*\*n_hidden\)"),
     "table sums": (lambda: figures.rule(MAJORITY * 0.9, (2, 2)), "expected rows summing to 1"),
     "three symbols": (lambda: figures.rule(table(16, 3), (2, 2)), r"shape \(16, 3\)"),
+    "no learning curve": (lambda: figures.learning_curve([]), "set learning.curve: true"),
     "no rules": (lambda: figures.information([]), "0 rules; expected at least one"),
     "curve length": (lambda: figures.training(figures.Curve([1, 2], [1])), r"held_out has shape"),
     "curve nan": (lambda: figures.training(figures.Curve([1], [np.nan])), "not finite"),

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.information.estimate import Estimate, Kind
+from rsmi.information.number import Estimate, Kind
 from rsmi.information.quantity import plain
 from rsmi.report import Quantity
 

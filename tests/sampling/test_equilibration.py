@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.information.estimate import Estimate
+from rsmi.information.number import Estimate
 from rsmi.sampling import (
     CRITICAL_COUPLING,
     EquilibrationReport,

@@ -5,11 +5,13 @@ it. No global state of matplotlib is left changed, and matplotlib itself is impo
 a figure is drawn.
 """
 
+from rsmi.report.figures.bottleneck import bottleneck
 from rsmi.report.figures.exponents import Line, ScanRow, exponents
-from rsmi.report.figures.information import Bar, bars, information
+from rsmi.report.figures.information import Bar, bars, information, learning_curve
 from rsmi.report.figures.layers import Depth, Path, depth, plane
 from rsmi.report.figures.levels import levels
 from rsmi.report.figures.rule import rule
+from rsmi.report.figures.scan import Series, scan
 from rsmi.report.figures.style import save
 from rsmi.report.figures.training import Curve, training
 from rsmi.report.figures.values import values
@@ -21,14 +23,18 @@ __all__ = [
     "Line",
     "Path",
     "ScanRow",
+    "Series",
     "bars",
+    "bottleneck",
     "depth",
     "exponents",
     "information",
+    "learning_curve",
     "levels",
     "plane",
     "rule",
     "save",
+    "scan",
     "training",
     "values",
 ]

@@ -1,7 +1,7 @@
 """Information of the learned rule beside that of the others."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,8 @@ _NAMES = {
 """Rows from top to bottom by the last part of the quantity's name; others follow."""
 
 _CEILING = "information.ceiling"
+_CURVE = "information.learned.curve."
+_NO_RULES = (_CEILING, _CURVE, "information.learned.seed.")
 _NUDGE = 0.14
 """How far the two symbols of one row stand apart."""
 
@@ -53,7 +55,7 @@ class Bar:
 def bars(quantities: Sequence[Quantity]) -> list[Bar]:
     """The `information.*` quantities of a result as bars, the learned rule highlighted.
 
-    The ceiling is no rule and is left out.
+    The ceiling, learning curves and other seeds are no rules and are left out.
 
     >>> bars([Quantity("information.exact.majority", 0.461, 0.0, "exact", "nats")])
     [Bar(label='majority', value=0.461, error=0.0, exact=True, highlight=False)]
@@ -61,7 +63,9 @@ def bars(quantities: Sequence[Quantity]) -> list[Bar]:
     shown = [
         q
         for q in quantities
-        if q.name.startswith("information.") and q.unit == "nats" and q.name != _CEILING
+        if q.name.startswith("information.")
+        and q.unit == "nats"
+        and not q.name.startswith(_NO_RULES)
     ]
     order = [*_NAMES, *(_rule(q) for q in shown)]
     return [
@@ -114,6 +118,51 @@ def information(rules: Sequence[Bar], ceiling: float | None = None) -> "Figure":
     legend(figure, 2)
     panels[-1].set_xlabel("mutual information with the environment (nats)")
     return figure
+
+
+@styled
+def learning_curve(quantities: Sequence[Quantity]) -> "Figure":
+    """Draw held-out values against the number of training configurations, with their limit.
+
+    Error bars are those of the choice of configurations; the error of the test part shifts all
+    points alike, and only the band of the limit holds it.
+
+    Args:
+        quantities: Of a result; those called `information.learned.curve.*` are drawn.
+
+    Returns:
+        A figure with one panel.
+
+    Raises:
+        InputError: Without such quantities.
+    """
+    found = {q.name.removeprefix(_CURVE): q for q in quantities if q.name.startswith(_CURVE)}
+    points = sorted((int(name), q) for name, q in found.items() if name.isdigit())
+    if not points:
+        raise InputError("no learning curve in this result; set learning.curve: true")
+    figure = blank(4.4)
+    axes = figure.add_subplot()
+    numbers, values = [n for n, _ in points], [q.value for _, q in points]
+    errors = [float(q.context["training"]) for _, q in points]
+    axes.errorbar(numbers, values, errors, fmt="o", color=BLUE, capsize=4, label="held out")
+    if "limit" in found:
+        _limit(axes, found, numbers[0], numbers[-1])
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(numbers, list(map(str, numbers)))
+    axes.set(xlabel="training configurations", ylabel="information (nats)")
+    axes.margins(y=0.15)
+    legend(figure, 3)
+    return figure
+
+
+def _limit(axes: "Axes", found: Mapping[str, Quantity], least: int, most: int) -> None:
+    """The fitted curve up to four times the configurations, and the band of its limit."""
+    limit, gain, power = (found[name].value for name in ("limit", "gain", "power"))
+    sizes = [least * (4 * most / least) ** (step / 99) for step in range(100)]
+    fitted = [limit - gain * (n / most) ** -power for n in sizes]
+    axes.plot(sizes, fitted, color=VERMILLION, label=f"fit, power {power:.2g}")
+    error = found["limit"].error
+    axes.axhspan(limit - error, limit + error, color=GREY, alpha=0.2, linewidth=0, label="limit")
 
 
 def _near(rules: Sequence[Bar]) -> list[Bar]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import numpy as np
 import numpy.typing as npt
 
-from rsmi.report.files import write_whole
+from rsmi.runs.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

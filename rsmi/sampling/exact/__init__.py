@@ -1,6 +1,6 @@
 """Exact answers for the Ising model: thermodynamics, densities of states, window posteriors."""
 
-from rsmi.sampling.exact.coarse import coarse_distribution, coupling_of
+from rsmi.sampling.exact.coarse import coarse_distribution, coarse_ising_distribution, coupling_of
 from rsmi.sampling.exact.cylinder import adjacent_columns, chain_posterior, cylinder_posterior
 from rsmi.sampling.exact.elimination import marginal, torus_posterior
 from rsmi.sampling.exact.enumeration import DensityOfStates, density_of_states
@@ -17,6 +17,7 @@ __all__ = [
     "adjacent_columns",
     "chain_posterior",
     "coarse_distribution",
+    "coarse_ising_distribution",
     "coupling_of",
     "cylinder_posterior",
     "density_of_states",

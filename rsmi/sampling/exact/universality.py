@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rsmi.information.estimate import Estimate
+from rsmi.information.number import Estimate
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.information import Estimate, best_rule, mutual_information, rule_information
-from rsmi.information.assignments import Z2
+from rsmi.information.assignments import Z2, Action
 from rsmi.information.merging import merge_equal
 from rsmi.lattice import Placement
 from rsmi.lattice.states import word_index
@@ -48,16 +48,21 @@ class WindowPosterior:
         """I(H:E) of the rule p(h|v) given as a table (m, K), in nats."""
         return Estimate(float(rule_information(self.posterior, table, self.weights)), 0.0, "exact")
 
-    def optimum(self, n_symbols: int = 2, z2: Z2 = "impose") -> tuple[Tensor, Estimate]:
+    def optimum(self, n_symbols: int = 2, z2: Z2 | Action = "impose") -> tuple[Tensor, Estimate]:
         """Best rule and its information, as `rsmi.information.best_rule`.
 
-        With `allow` block states that never occur are left out of the search; they get symbol 0.
+        Block states that never occur are left out of the search; they get symbol 0, or one at
+        random where the rule is to commute with a group.
         """
+        action = Action.of(z2, self.posterior.shape[1], n_symbols)
         occurs = self.posterior.sum(0) > 0
-        if z2 != "allow" or bool(occurs.all()) or int(occurs.sum()) < 2:
-            return best_rule(self.posterior, self.weights, n_symbols, z2)
-        found, value = best_rule(self.posterior[:, occurs], self.weights, n_symbols, z2)
-        table = torch.eye(n_symbols, dtype=torch.float64)[:1].repeat(len(occurs), 1)
+        among = action.among(occurs)
+        if among is None:
+            return best_rule(self.posterior, self.weights, n_symbols, action)
+        found, value = best_rule(self.posterior[:, occurs], self.weights, n_symbols, among)
+        rest = torch.eye(n_symbols, dtype=torch.float64)[0]
+        rest = rest if len(action.states) == 1 else torch.full_like(rest, 1 / n_symbols)
+        table = rest.repeat(len(occurs), 1)
         table[occurs] = found
         return table, value
 

@@ -2,10 +2,12 @@
 
 from rsmi.sampling.families.interface import Engine, Example, Family, Setup
 from rsmi.sampling.families.parameters import Parameter
-from rsmi.sampling.families.registry import families, family_of, find_family
+from rsmi.sampling.families.registry import DEFAULT, families, family_of, find_family
+from rsmi.sampling.families.system import System
 from rsmi.sampling.families.verbs import VERBS, Row, verb_rows
 
 __all__ = [
+    "DEFAULT",
     "VERBS",
     "Engine",
     "Example",
@@ -13,6 +15,7 @@ __all__ = [
     "Parameter",
     "Row",
     "Setup",
+    "System",
     "families",
     "family_of",
     "find_family",

@@ -1,15 +1,21 @@
 """Dimers, free, interacting, and decorated with pairs of spins."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from rsmi.information import entropy
 from rsmi.lattice import Space
 from rsmi.sampling.dimers import DecoratedDimers, DecoratedWorm, Dimers, Wilson, Worm
 from rsmi.sampling.dimers.exact.enumeration import coverings
+from rsmi.sampling.dimers.exact.kasteleyn import (
+    log_corner_coverings,
+    log_open_coverings,
+    log_torus_coverings,
+)
 from rsmi.sampling.dimers.space import dimer_letters, dimer_space
 from rsmi.sampling.exact.enumeration import MOST_CONFIGURATIONS, all_values
 from rsmi.sampling.families.interface import INFINITE, Example, Family, Setup
@@ -17,7 +23,12 @@ from rsmi.sampling.families.parameters import Parameter
 from rsmi.sampling.select import Update, compiled
 
 LATTICES = ("square", "honeycomb", "cubic")
-BOUNDARIES = ("torus", "open", "corner")
+_LOG_COVERINGS: Mapping[str, Callable[[int, int], float]] = {
+    "torus": log_torus_coverings,
+    "open": log_open_coverings,
+    "corner": log_corner_coverings,
+}
+BOUNDARIES = tuple(_LOG_COVERINGS)
 
 
 class DimerFamily(Family):
@@ -59,6 +70,12 @@ class DimerFamily(Family):
     def configurations(self, model: Any) -> Tensor:
         """Coverings of up to 40 sites, two million at most."""
         return coverings(model.geometry)
+
+    def closed_entropy(self, model: Any) -> float | None:
+        """ln of the number of coverings of free dimers on a square lattice."""
+        if model.lattice != "square" or model.coupling != 0 or len(model.shape) != 2:
+            return None
+        return _LOG_COVERINGS[model.boundary](*model.shape)
 
     def iteration(self, model: Any) -> str:
         """No."""
@@ -111,12 +128,21 @@ class DecoratedDimerFamily(DimerFamily):
         planes = spins.reshape(-1, 1, *model.shape).repeat(len(bonds), *(1,) * len(model.shape), 1)
         return torch.cat([bonds.repeat_interleave(len(spins), 0), planes], 1)
 
-    def enumerate(self, model: Any) -> tuple[Tensor, Tensor]:
+    def law(self, model: Any) -> tuple[Tensor, Tensor]:
         """Dimers at their temperature, pairs at their coupling."""
         states = self.configurations(model)
         dimers, pairs = model.energy(states).double(), model.pair_energy(states).double()
         exponent = -model.dimers.coupling * dimers - model.coupling * pairs
-        return self.letters(model, states), torch.softmax(exponent, 0)
+        return states, torch.softmax(exponent, 0)
+
+    def closed_entropy(self, model: Any) -> float | None:
+        """That of free dimers; each pair adds ln 2, and whether its spins are alike."""
+        bare = super().closed_entropy(model.dimers)
+        if bare is None:
+            return None
+        alike = 1 / (1 + math.exp(-2 * model.coupling))
+        differ = float(entropy(torch.tensor([alike, 1 - alike], dtype=torch.float64)))
+        return bare + self.sites(model) / 2 * (math.log(2) + differ)
 
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """K and T of the dimers, K of the pairs."""

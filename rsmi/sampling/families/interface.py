@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError, nearest
+from rsmi.information import Estimate, entropy
 from rsmi.lattice import Space, Window, place
 from rsmi.sampling.chains import observables
 from rsmi.sampling.exact.universality import CriticalPoint
@@ -215,6 +216,16 @@ class Family(ABC):
         """
         raise NotImplementedError
 
+    def law(self, model: Any) -> tuple[Tensor, Tensor]:
+        """Every state of a small model with its probability, float64 (n,), which sum to 1.
+
+        Raises:
+            InputError: too many states; the message says how many are supported.
+        """
+        states = self.configurations(model)
+        exponent = -model.coupling * model.energy(states).double()
+        return states, torch.softmax(exponent, 0)
+
     def enumerate(self, model: Any) -> tuple[Tensor, Tensor]:
         """Every configuration of a small model with its probability.
 
@@ -224,17 +235,55 @@ class Family(ABC):
         Raises:
             InputError: too many configurations; the message says how many are supported.
         """
-        states = self.configurations(model)
-        exponent = -model.coupling * model.energy(states).double()
-        return self.letters(model, states), torch.softmax(exponent, 0)
+        states, probabilities = self.law(model)
+        return self.letters(model, states), probabilities
 
-    def built(self, shape: Sequence[float], temperature: object, parameters: object) -> Any:
-        """The model that a user names, on a lattice that may be infinite.
+    def closed_entropy(self, model: Any) -> float | None:
+        """Entropy of a configuration in closed form, in nats; None where there is none.
+
+        Letters that do not see each other, as at infinite temperature, have ln q on each site.
+        """
+        pair = self.pair(model)
+        if pair is None or bool(pair.bond.any()) or bool(pair.site.any()):
+            return None
+        return self.sites(model) * math.log(pair.n_letters)
+
+    def entropy(self, model: Any) -> Estimate:
+        r"""Entropy of a configuration, :math:`H(X) = -\sum_x p(x) \ln p(x)`, exact, in nats.
+
+        Raises:
+            InputError: there is no closed form, and there are too many configurations to list.
+        """
+        known = self.closed_entropy(model)
+        if known is not None:
+            return Estimate(known, 0.0, "exact")
+        try:
+            _, probabilities = self.law(model)
+        except InputError as error:
+            raise InputError(
+                f"the entropy of model {self.name} is not known here in closed form; {error}"
+            ) from None
+        return Estimate(float(entropy(probabilities)), 0.0, "exact")
+
+    def recorded(self, shape: tuple[int, ...], couplings: Mapping[str, float]) -> Any | None:
+        """The model of a file without a recipe; None where lattice and couplings say too little.
+
+        Args:
+            shape: of one stored configuration.
+            couplings: numbers by name, as `couplings` gives them.
+        """
+        return None
+
+    def setup(
+        self, shape: Sequence[float], temperature: object, parameters: object, seed: int = 0
+    ) -> Setup:
+        """What a user names, checked, on a lattice that may be infinite.
 
         Args:
             shape: extents; those that are infinite only say that there is such an axis.
             temperature: as in a recipe; None for families without one.
             parameters: as in a recipe.
+            seed: of the default update.
 
         Raises:
             InputError: as for a recipe.
@@ -242,7 +291,11 @@ class Family(ABC):
         finite = tuple(int(extent) if math.isfinite(extent) else 2 for extent in shape)
         chosen = complete(self.name, self.parameters, parameters)
         at = self.check_temperature(temperature, tuple(shape))
-        return self.model(Setup(finite, at, chosen, self.updates[0], seed=0))
+        return Setup(finite, at, chosen, self.updates[0], seed)
+
+    def built(self, shape: Sequence[float], temperature: object, parameters: object) -> Any:
+        """The model of `setup`, likewise."""
+        return self.model(self.setup(shape, temperature, parameters))
 
     def solve(self, model: Any, shape: Sequence[float], window: Window) -> WindowPosterior:
         """A window solved exactly: by transfer matrices where they can, else by enumeration.
@@ -262,7 +315,7 @@ class Family(ABC):
             raise InputError(
                 f"shape is {list(shape)}; model {self.name} and {window} are solved by listing "
                 "every configuration, which takes finite extents; transfer matrices of infinite "
-                "lattices take ising, potts and blume_capel, a block, and all beyond the buffer"
+                "lattices take models of bonds and sites, a block, and all beyond the buffer"
             )
         return enumerated_window(*self.enumerate(model), place(window, self.space(model)))
 

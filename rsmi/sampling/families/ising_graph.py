@@ -24,7 +24,7 @@ from rsmi.sampling.graphs import (
     gaussian_bonds,
     registry,
 )
-from rsmi.sampling.graphs.exact import exact_energy
+from rsmi.sampling.graphs.exact import exact_energy, exact_entropy
 from rsmi.sampling.graphs.exact.enumeration import all_configurations
 from rsmi.sampling.ising import CRITICAL_COUPLING
 from rsmi.sampling.select import Update
@@ -123,6 +123,14 @@ class IsingGraphFamily(Family):
         """Energy of the solved lattices; with parallel tempering none is shown."""
         energy = None if isinstance(model, Ladder) else exact_energy(model)
         return {} if energy is None else {"energy": energy}
+
+    def closed_entropy(self, model: Any) -> float | None:
+        """Of solved lattices; of free spins at infinite temperature."""
+        if isinstance(model, Ladder):
+            return None
+        return (
+            int(model.present.sum()) * math.log(2) if model.coupling == 0 else exact_entropy(model)
+        )
 
     def space(self, model: Any) -> Space:
         """Spins of a lattice by its name; where bonds or sites differ, its translations are gone.

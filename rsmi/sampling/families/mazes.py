@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import InputError
+from rsmi.information import entropy
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import occupations
 from rsmi.sampling.exact.enumeration import all_values
@@ -57,13 +58,18 @@ class MazeFamily(Family):
         """Open and closed sites of a square; independent ones, so its border does not matter."""
         return Space.hypercubic(model.shape, occupations())
 
-    def enumerate(self, model: Any) -> tuple[Tensor, Tensor]:
+    def law(self, model: Any) -> tuple[Tensor, Tensor]:
         """Up to 22 sites, of which the centre is open."""
         states = (2 * all_values(2, math.prod(model.shape)) - 1).reshape(-1, *model.shape)
         states = states[states[:, model.shape[0] // 2, model.shape[1] // 2] > 0]
         open_sites = (states > 0).flatten(1).sum(1).double() - 1
         p, others = model.probability, math.prod(model.shape) - 1
-        return self.letters(model, states), p**open_sites * (1 - p) ** (others - open_sites)
+        return states, p**open_sites * (1 - p) ** (others - open_sites)
+
+    def closed_entropy(self, model: Any) -> float:
+        """Every site but the centre is open or closed by itself."""
+        chances = torch.tensor([model.probability, 1 - model.probability], dtype=torch.float64)
+        return (math.prod(model.shape) - 1) * float(entropy(chances))
 
     def iteration(self, model: Any) -> str:
         """No."""

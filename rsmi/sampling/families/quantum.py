@@ -88,12 +88,11 @@ class QuantumFamily(Family):
         """Spins of a ring; the transverse field points along x and leaves no flip of that axis."""
         return Space.hypercubic(model.shape, spins(flip=model.chain.flips))
 
-    def enumerate(self, model: Any) -> tuple[Tensor, Tensor]:
+    def law(self, model: Any) -> tuple[Tensor, Tensor]:
         """|psi|^2 of up to 20 spins, by exact diagonalisation."""
         wave = ExactWave.ground_state(model.chain)
         probabilities = torch.from_numpy(wave.amplitudes) ** 2
-        letters = self.letters(model, torch.from_numpy(wave.configurations))
-        return letters, probabilities / probabilities.sum()
+        return torch.from_numpy(wave.configurations), probabilities / probabilities.sum()
 
     def engine(self, setup: Setup, model: Any, workers: int, device: str) -> Engine:
         """Independent draws from the exact state, or a Markov chain of the trained one."""

@@ -26,6 +26,9 @@ _ALL: tuple[Family, ...] = (
 families: Mapping[str, Family] = {family.name: family for family in _ALL}
 """Name in a recipe -> family; the default update of each is its first."""
 
+DEFAULT = _ALL[0].name
+"""The model that is meant where none is named."""
+
 
 def family_of(model: object) -> Family | None:
     """The family whose models are of the class of this one.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rsmi.compiling import njit
-from rsmi.information.estimate import Estimate
+from rsmi.information.number import Estimate
 from rsmi.sampling.base import Address, ChainSampler, Spins
 from rsmi.sampling.graphs.heat_bath import (
     Graph,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rsmi.information.estimate import Estimate
+from rsmi.information.number import Estimate
 from rsmi.sampling.quantum.chains import QuantumChain
 from rsmi.sampling.quantum.variational import VariationalState
 from rsmi.sampling.quantum.waves import ExactWave

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.information.estimate import Estimate
+from rsmi.information.number import Estimate
 from rsmi.sampling.graphs.streams import GraphStream
 from rsmi.sampling.quantum.chains import HeisenbergChain, QuantumChain, TransverseIsingChain
 from rsmi.sampling.quantum.waves import RbmWave

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.information.estimate import Estimate
+from rsmi.information.number import Estimate
 from rsmi.sampling.autocorrelation import mean_estimate
 from rsmi.sampling.dimers.lattice import DimerLattice
 

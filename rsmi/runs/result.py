@@ -13,7 +13,7 @@ from rsmi.digest import KEY, plain_digest
 from rsmi.errors import AnalysisError, InputError, RsmiError
 from rsmi.information import Outcome, Plain, Quantity
 from rsmi.information.quantity import plain
-from rsmi.report.files import write_whole
+from rsmi.runs.files import write_whole
 
 PACKAGES = ("torch", "numpy", "numba", "h5py")
 """Packages whose version can change a number."""

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import digamma
 from torch import Tensor
 
 from rsmi.errors import InputError
-from rsmi.information.estimate import Estimate
+from rsmi.information.estimators.counts import mean_error
+from rsmi.information.number import Estimate
 
 MAX_COLUMNS = 8
 """Columns that the nearest-neighbour estimator takes."""
@@ -24,101 +26,68 @@ _MAX_CUBES = 2000
 _LEAST_CUBES = 20
 _PARTS = 5
 _TINY = 1e-15
+_SINGULAR = 1e-10  # share of a column's variance that the others leave to it
 
 
-def binned_information(x: Tensor, y: Tensor, bins: int = 30) -> Estimate:
-    r"""Mutual information of the bins that paired rows fall into, counted.
+def gaussian_information(
+    x: Tensor, y: Tensor, groups: Tensor | None = None, seed: int = 0
+) -> Estimate:
+    r"""I(X;Y) of normal variables from their covariance, with its bias put right.
 
-    .. math:: \hat I = \sum_{ab} \frac{n_{ab}}{n} \ln \frac{n\, n_{ab}}{n_a n_b}
+    .. math:: \hat I = \tfrac12 \ln \frac{\det S_x \det S_y}{\det S}
+              - \tfrac12 \Big[\sum_{i=1}^{d_x} + \sum_{i=1}^{d_y} - \sum_{i=1}^{d_x + d_y}\Big]
+              \psi\big(\tfrac{n - i}2\big)
 
-    Bias: upwards by about :math:`(K_{xy} - K_x - K_y + 1) / 2n` with K the numbers of bins in use
-    (Miller 1955), and downwards by what the bins merge. Ceiling: the entropies of the bins in
-    use, so ln n at most.
-
-    Args:
-        x: (n, ...) floats, cut into bins over their own range; whole numbers are taken as they
-            are.
-        y: (n, ...) as x.
-        bins: Over the range of all numbers of x, and of y.
-
-    Returns:
-        Nats, kind `estimate`; the error is that of the average over rows, without the bias.
-
-    Raises:
-        InputError: For rows that do not pair, fewer than two of them, or no bin.
-
-    Source: Shwartz-Ziv and Tishby (2017), arXiv:1703.00810, of layers of networks.
-
-    >>> x = torch.tensor([[0.0], [0.0], [1.0], [1.0]])
-    >>> print(binned_information(x, 1 - x, bins=2))
-    0.69314718 nats
-    """
-    if len(x) != len(y) or len(x) < 2:
-        raise InputError(f"{len(x)} and {len(y)} rows; expected as many of both, at least 2")
-    a, b = _numbered(x, bins), _numbered(y, bins)
-    both = _numbered(torch.stack([a, b], 1), bins)
-    n = len(x)
-    log_p = [(label.bincount()[label].double() / n).log() for label in (a, b, both)]
-    terms = log_p[2] - log_p[0] - log_p[1]
-    return Estimate(float(terms.mean()), float(terms.std()) / math.sqrt(n), "estimate", n=n)
-
-
-def _numbered(rows: Tensor, bins: int) -> Tensor:
-    """(n,) number of the bins of each row among those in use."""
-    if rows.is_floating_point():
-        rows = range_bins(rows, bins, float(rows.min()), float(rows.max()))
-    return rows.reshape(len(rows), -1).unique(dim=0, return_inverse=True)[1]
-
-
-def fixed_width_bins(activations: Tensor, width: float) -> Tensor:
-    """Number the bin of each activation, the same bins for every layer.
-
-    The entropy of the result grows with the scale of the activations, so a layer that only
-    multiplies by two gains entropy.
+    Bias: none for independent rows of normal variables. Of others it answers for the normal
+    variables of the same covariance, which may know more or less of each other. Ceiling: none.
 
     Args:
-        activations: (n, d) floats.
-        width: Of a bin, in units of the activations.
+        x: (n, d_x) floats.
+        y: (n, d_y) floats; n at least d_x + d_y + 2.
+        groups: (n,) block labels, for the error alone.
+        seed: Of the bootstrap.
 
     Returns:
-        (n, d) int64, bin k covers [k width, (k + 1) width).
+        Nats, kind `estimate`; the error holds the spread of first order and that of second,
+        :math:`\sqrt{d_x d_y / 2} / n`, which is left where X and Y are independent.
 
     Raises:
-        InputError: For a width that is not positive.
+        InputError: For too few rows, or columns that determine another one.
 
-    >>> fixed_width_bins(torch.tensor([[-0.1, 0.3]]), 0.25).tolist()
-    [[-1, 1]]
+    Source: Misra, Singh and Demchuk (2005), doi:10.1016/j.jmva.2003.10.003, for the bias.
+
+    >>> x = torch.linspace(-1, 1, 500, dtype=torch.float64)[:, None]
+    >>> round(gaussian_information(x, x.cos() + 0.5 * x).value, 2)
+    0.83
     """
-    if not (math.isfinite(width) and width > 0):
-        raise InputError(f"the bin width is {width}; expected a finite number > 0")
-    return (activations / width).floor().long()
+    n, d_x, d_y = len(x), x.shape[1], y.shape[1]
+    if n < d_x + d_y + 2:
+        raise InputError(
+            f"{n} rows of {d_x} + {d_y} columns; their covariance needs at least {d_x + d_y + 2}"
+        )
+    z = torch.cat([x, y], 1).double()
+    z = (z - z.mean(0)) / z.std(0)
+    parts = [_log_det(z[:, :d_x]), _log_det(z[:, d_x:]), _log_det(z)]
+    bias = [float(digamma((n - np.arange(1, d + 1)) / 2).sum()) for d in (d_x, d_y, d_x + d_y)]
+    values = [log_det - b for (log_det, _), b in zip(parts, bias, strict=True)]
+    # What each row adds: half of its squared Mahalanobis distances.
+    terms = (parts[0][1] + parts[1][1] - parts[2][1]) / 2
+    first, second = mean_error(terms, groups, seed), math.sqrt(d_x * d_y / 2) / n
+    value = (values[0] + values[1] - values[2]) / 2
+    return Estimate(value, math.hypot(first, second), "estimate", n=n)
 
 
-def range_bins(activations: Tensor, bins: int, low: float, high: float) -> Tensor:
-    """Number the bin of each activation when a layer's own range is cut into equal bins.
-
-    Rescaling a layer moves nothing, which also hides a real change of scale against noise.
-
-    Args:
-        activations: (n, d) floats.
-        bins: How many, over the whole layer.
-        low: Lower end of the range, that of the layer.
-        high: Upper end; values beyond fall into the outer bins.
-
-    Returns:
-        (n, d) int64 in 0..bins-1; all 0 for a constant layer.
-
-    Raises:
-        InputError: For fewer than one bin or a range that is reversed.
-
-    >>> range_bins(torch.tensor([[-1.0, 0.0, 1.0]]), 2, -1.0, 1.0).tolist()
-    [[0, 1, 1]]
-    """
-    if bins < 1 or not low <= high:
-        raise InputError(f"{bins} bins over [{low}, {high}]; expected at least 1 and low <= high")
-    if low == high:
-        return torch.zeros_like(activations, dtype=torch.int64)
-    return ((activations - low) * (bins / (high - low))).floor().long().clamp_(0, bins - 1)
+def _log_det(z: Tensor) -> tuple[float, Tensor]:
+    """ln det of the scatter of centred rows, and the squared Mahalanobis length of each."""
+    covariance = z.T @ z / (len(z) - 1)
+    factor, failed = torch.linalg.cholesky_ex(covariance)
+    if int(failed) or float(factor.diagonal().min()) ** 2 < _SINGULAR:
+        raise InputError(
+            f"one of {z.shape[1]} columns is a linear function of the others, so no density "
+            "exists; leave it out"
+        )
+    lengths = torch.linalg.solve_triangular(factor, z.T, upper=False).square().sum(0)
+    return 2 * float(factor.diagonal().log().sum()), lengths
 
 
 def kernel_density_information(
@@ -181,23 +150,26 @@ def _mean(values: Tensor, w: Tensor, sampled: bool) -> Estimate:
     return Estimate(float((w * values).nansum()), error, "estimate", n=len(values))
 
 
-def nearest_neighbour_information(activations: Any, labels: Any, neighbours: int = 3) -> Estimate:
-    r"""I(T;Y) of a few real numbers T and a label or one real number Y, column by column of T.
+def nearest_neighbour_information(
+    activations: Any, labels: Any, neighbours: int = 3, groups: Tensor | None = None
+) -> Estimate:
+    r"""I(T;Y) of a few real numbers T and a label or a few real numbers Y, column by column.
 
-    .. math:: I(T;Y) = \sum_k I(T_k; Y | T_1 \dots T_{k-1})
+    .. math:: I(T;Y) = \sum_{kl} I(T_k; Y_l | T_1 \dots T_{k-1}, Y_1 \dots Y_{l-1})
 
     Bias: small where the densities are smooth at the distance of the k-th neighbour; downwards
     for heavy tails, many columns, or an I(T;Y) that is large for the number of rows. Ceiling:
-    :math:`\psi(n) - \psi(k)`, about ln(n/k); of a label about H(Y).
+    :math:`\psi(n) - \psi(k)`, about ln(n/k), for each term; of a label about H(Y).
 
     Args:
         activations: (n, d) floats, tensor or array, with d at most 8.
-        labels: (n,) integers, or floats for a real Y.
+        labels: (n,) integers, or floats (n,) or (n, d) for a real Y, of at most 8 columns with T.
         neighbours: k of the estimator.
+        groups: (n,) block labels, for the error alone.
 
     Returns:
-        Nats, kind `estimate`; the error is the spread over five parts of the rows, which
-        knows nothing of the bias.
+        Nats, kind `estimate`; the error is the spread over five parts of the rows, or of the
+        blocks, which knows nothing of the bias.
 
     Raises:
         InputError: Where `ennemi` is missing, for too many columns, or too few rows.
@@ -212,18 +184,33 @@ def nearest_neighbour_information(activations: Any, labels: Any, neighbours: int
     """
     t, y = np.asarray(activations, dtype=np.float64), np.asarray(labels)
     _check_neighbours(t, y, neighbours)
-    parts = [_neighbours(t[i::_PARTS], y[i::_PARTS], neighbours) for i in range(_PARTS)]
+    part = _part_of(groups, len(t)).numpy()
+    parts = [_neighbours(t[part == i], y[part == i], neighbours) for i in range(_PARTS)]
     error = float(np.std(parts, ddof=1)) / _PARTS**0.5
     return Estimate(_neighbours(t, y, neighbours), error, "estimate", n=len(y))
 
 
-def _check_neighbours(t: NDArray[Any], labels: NDArray[Any], neighbours: int) -> None:
-    if t.ndim != 2 or t.shape[1] > MAX_COLUMNS:
+def _part_of(groups: Tensor | None, n: int) -> Tensor:
+    """Which of the parts, whose spread is the error, each row is in; blocks stay whole."""
+    if groups is None:
+        return torch.arange(n) % _PARTS
+    if len(groups.unique()) < _PARTS:
         raise InputError(
-            f"activations have shape {list(t.shape)}; the nearest-neighbour estimator "
-            f"takes (n, d) with d <= {MAX_COLUMNS}: choose a narrower layer"
+            f"{len(groups.unique())} independent blocks; the error is the spread over {_PARTS} "
+            f"parts, so at least {_PARTS} are needed"
         )
-    if labels.shape != t.shape[:1] or len(labels) < 20 * _PARTS * neighbours:
+    return groups.unique(return_inverse=True)[1] % _PARTS
+
+
+def _check_neighbours(t: NDArray[Any], labels: NDArray[Any], neighbours: int) -> None:
+    columns = t.shape[1] + (labels.shape[1] if labels.ndim == 2 else 0) if t.ndim == 2 else 0
+    if not 0 < columns <= MAX_COLUMNS:
+        raise InputError(
+            f"activations have shape {list(t.shape)} and labels {list(labels.shape)}; the "
+            f"nearest-neighbour estimator takes (n, d) with d <= {MAX_COLUMNS}: choose a narrower "
+            "layer, or fewer columns"
+        )
+    if labels.shape[:1] != t.shape[:1] or len(labels) < 20 * _PARTS * neighbours:
         raise InputError(
             f"labels of shape {list(labels.shape)} for {len(t)} rows; expected one each and at "
             f"least {20 * _PARTS * neighbours} rows"
@@ -239,15 +226,21 @@ def _neighbours(t: NDArray[Any], labels: NDArray[Any], neighbours: int) -> float
             "leave it out"
         ) from None
     total, discrete = 0.0, labels.dtype.kind != "f"
-    for column in range(t.shape[1]):
-        known = t[:, :column] if column else None
-        part = estimate_mi(labels, t[:, column], k=neighbours, cond=known, discrete_y=discrete)
+    y = labels.reshape(len(labels), -1)
+    for place in range(t.shape[1] * y.shape[1]):
+        column, row = divmod(place, y.shape[1])
+        known = np.concatenate([t[:, :column], y[:, :row]], 1) if place else None
+        part = estimate_mi(y[:, row], t[:, column], k=neighbours, cond=known, discrete_y=discrete)
         total += float(part.item())
     return total
 
 
 def renyi_information(
-    x: Tensor, t: Tensor, alpha: float = 1.01, weights: Tensor | None = None
+    x: Tensor,
+    t: Tensor,
+    alpha: float = 1.01,
+    weights: Tensor | None = None,
+    groups: Tensor | None = None,
 ) -> Estimate:
     r"""Matrix-based Renyi mutual information of paired rows.
 
@@ -264,10 +257,11 @@ def renyi_information(
         alpha: Order, not 1.
         weights: (N,) probabilities of the rows, normalised here, which are then all that X can
             be; without, rows are samples, at least 20.
+        groups: (N,) block labels of samples, for the error alone.
 
     Returns:
         Nats, kind `estimate`; of samples the error is the spread over five parts of the rows,
-        which knows nothing of the bias.
+        or of the blocks, which knows nothing of the bias.
 
     Raises:
         InputError: For too few or too many rows, rows that do not pair, or alpha = 1.
@@ -286,8 +280,9 @@ def renyi_information(
         )
     if weights is not None:
         return Estimate(_renyi(x, t, alpha, weights), 0.0, "estimate", n=len(x))
-    equal = torch.ones(len(x))
-    parts = [_renyi(x[i::_PARTS], t[i::_PARTS], alpha, equal[i::_PARTS]) for i in range(_PARTS)]
+    equal, part = torch.ones(len(x)), _part_of(groups, len(x))
+    chosen = [part == i for i in range(_PARTS)]
+    parts = [_renyi(x[rows], t[rows], alpha, equal[rows]) for rows in chosen]
     error = float(np.std(parts, ddof=1)) / _PARTS**0.5
     return Estimate(_renyi(x, t, alpha, equal), error, "estimate", n=len(x))
 

@@ -1,0 +1,42 @@
+"""How often T_c, nu and the powers of finite-size scaling lie within their errors."""
+
+import shutil
+
+import numpy as np
+from measurement import SCRATCH, WORKERS
+
+from rsmi.scaling import finite_size_scaling
+from rsmi.storage import SampleGrid, sample_grid
+
+SIZES, TEMPERATURES = (8, 12, 16, 24, 32), (2.15, 2.2, 2.24, 2.27, 2.3, 2.34, 2.4)
+NAMES = ("T_c", "nu", "beta_over_nu", "gamma_over_nu")
+
+
+def scaling(runs: int = 40, records: int = 100) -> None:
+    """A row for each number: share of the runs within one and two errors of the exact value."""
+    found = np.array([_deviations(seed, records) for seed in range(1, runs + 1)])
+    print(
+        f"2D Ising, L = {', '.join(map(str, SIZES))}, {len(TEMPERATURES)} temperatures, {runs} runs"
+    )
+    print("| number | within 1 error | within 2 | mean deviation | rms | error |")
+    print("|---|---|---|---|---|---|")
+    for name, own in zip(NAMES, found.transpose(1, 0, 2), strict=True):
+        far, errors = own.T
+        within = " | ".join(f"{100 * (abs(far) <= k).mean():.0f} %" for k in (1, 2))
+        rms = np.sqrt((far**2).mean())
+        print(f"| {name} | {within} | {far.mean():+.2f} | {rms:.2f} | {errors.mean():.2g} |")
+
+
+def _deviations(seed: int, records: int) -> list[tuple[float, float]]:
+    """Deviation in errors, and the error, of every number of one run."""
+    base = {"model": "ising", "chains": 64, "records": records, "thin": 2, "seed": seed}
+    shapes = [[size, size] for size in SIZES]
+    grid = SampleGrid(base, {"shape": shapes, "temperature": list(TEMPERATURES)})
+    directory = SCRATCH / f"scaling{seed}"
+    try:
+        result = finite_size_scaling(sample_grid(grid, directory, workers=WORKERS))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    named = {quantity.name: quantity for quantity in result.quantities()}
+    chosen = [named[f"scaling.{name}"] for name in NAMES]
+    return [(quantity.deviation or 0.0, quantity.error) for quantity in chosen]

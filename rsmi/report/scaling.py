@@ -1,0 +1,81 @@
+"""How finite-size scaling is drawn."""
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rsmi.report.drawing import draw
+from rsmi.report.figures.style import CYCLE, GREY, MARKERS, blank, legend, styled
+from rsmi.scaling import Observed, PercolationResult, ScalingFit, ScalingResult
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_Read = Callable[[Observed], tuple[float, float]]
+
+
+@draw.register(ScalingResult)
+@styled
+def scaling_figure(found: ScalingResult) -> "Figure":
+    """Binder cumulant by temperature, then cumulant and order parameter in scaled variables."""
+
+    def cumulant(point: Any) -> tuple[float, float]:
+        own = point.estimates()["cumulant"]
+        return own.value, own.error
+
+    figure, (raw, scaled, order) = _panels(found.points, found.transition, cumulant, found.order)
+    raw.set_xlabel(f"temperature (J); transition at {found.transition.critical}")
+    for axes in (raw, scaled):
+        axes.set_ylabel("Binder cumulant $U_4$")
+    order.set_ylabel(r"$\langle |m| \rangle\, L^{\beta/\nu}$")
+    return figure
+
+
+@draw.register(PercolationResult)
+@styled
+def percolation_figure(found: PercolationResult) -> "Figure":
+    """How often an axis is wrapped by occupation, then that and the largest cluster, scaled."""
+    figure, (raw, scaled, largest) = _panels(
+        found.points, found.transition, lambda point: _mean(point, 2), found.largest
+    )
+    raw.set_xlabel(f"occupied {found.kind}s; transition at {found.transition.critical}")
+    for axes in (raw, scaled):
+        axes.set_ylabel("an axis is wrapped")
+    largest.set_ylabel(r"largest cluster $\times\, L^{\beta/\nu}$")
+    return figure
+
+
+def _mean(point: Observed, column: int) -> tuple[float, float]:
+    values, covariance = point.jackknife(lambda means: means[..., [column]])
+    return float(values[0]), float(np.sqrt(covariance[0, 0]))
+
+
+def _panels(
+    points: Sequence[Observed], transition: ScalingFit, ratio: _Read, amplitude: ScalingFit
+) -> "tuple[Figure, Sequence[Axes]]":
+    """Three panels: a ratio by the parameter, and, in the scaled one, the ratio and column 0."""
+    figure = blank(9.6)
+    panels = figure.subplots(3, 1)
+    critical, nu, power = transition.critical.value, transition.nu, amplitude.power.value
+    for place, (_, group) in enumerate(groupby(points, key=lambda point: point.cells)):
+        own = list(group)
+        size = own[0].size
+        at = np.array([point.parameter for point in own])
+        x = (at / critical - 1) * size ** (1 / nu.value)
+        y, error = np.array([ratio(point) for point in own]).T
+        m, spread = size**-power * np.array([_mean(point, 0) for point in own]).T
+        style: dict[str, Any] = {
+            "color": CYCLE[place % len(CYCLE)], "marker": MARKERS[place % len(MARKERS)],
+            "markersize": 5, "linewidth": 1.2, "label": f"L = {size:g}",
+        }  # fmt: skip
+        panels[0].errorbar(at, y, error, **style)
+        panels[1].errorbar(x, y, error, linestyle="none", **style)
+        panels[2].errorbar(x, m, spread, linestyle="none", **style)
+    panels[0].axvline(critical, color=GREY, linewidth=1)
+    for axes in panels[1:]:
+        axes.set_xlabel(rf"scaled distance $x\, L^{{1/\nu}}$, $\nu$ = {nu}")
+    legend(figure)
+    return figure, panels

@@ -1,0 +1,86 @@
+"""Collapse of known scaling functions: T_c, nu and powers, over seeds, and what is refused."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from rsmi.errors import AnalysisError, InputError
+from rsmi.scaling import Point, fit_amplitude, fit_transition
+
+from .conftest import BETA_OVER_NU, CRITICAL, NU, TEMPERATURES, Family
+
+SEEDS = range(10)
+TRUTH = (CRITICAL, NU, -BETA_OVER_NU)
+
+Array = NDArray[np.float64]
+
+
+@pytest.fixture(scope="module")
+def found(synthetic: Family) -> Array:
+    """T_c, nu and -beta / nu with their errors, for every seed: (10, 3, 2)."""
+    return np.array([_fitted(synthetic(seed)) for seed in SEEDS])
+
+
+def _fitted(points: list[Point]) -> list[tuple[float, float]]:
+    transition = fit_transition(points)
+    order = fit_amplitude(points, lambda means, point: means[..., 0], transition)
+    return [(e.value, e.error) for e in (transition.critical, transition.nu, order.power)]
+
+
+def _chance(found: Array, truth: Sequence[float]) -> float:
+    """How often normal deviations exceed two errors so many times or more."""
+    far = abs(found[..., 0] - truth) > 2 * found[..., 1]
+    return float(binom.sf(far.sum() - 1, far.size, 0.0455))
+
+
+def test_collapse_finds_what_was_put_in(found: Array) -> None:
+    assert _chance(found, TRUTH) > 1e-6
+
+
+def test_errors_are_not_too_large(found: Array) -> None:
+    deviations = (found[..., 0] - TRUTH) / found[..., 1]
+    # The sum of 30 squares, of which the three of one fit share their noise, is not far below 30.
+    assert (deviations**2).sum() > 5
+
+
+def test_a_wrong_exponent_would_be_noticed(found: Array) -> None:
+    assert _chance(found, (CRITICAL, 1.15 * NU, -BETA_OVER_NU)) < 1e-6
+
+
+def test_two_transitions_do_not_collapse(synthetic: Family) -> None:
+    small = synthetic(0, sizes=(12, 16, 24))
+    large = [
+        Point(p.cells, p.sites, p.temperature + 0.05, p.series, p.labels, None, p.memory)
+        for p in synthetic(1, sizes=(32, 48))
+    ]
+    with pytest.raises(AnalysisError, match="do not collapse"):
+        fit_transition(small + large)
+
+
+def test_too_few_sizes_and_temperatures_are_refused(synthetic: Family) -> None:
+    with pytest.raises(InputError, match="14 points of 2 lattice sizes; expected at least 3"):
+        fit_transition(synthetic(0, sizes=(12, 16)))
+    short = [p for p in synthetic(0) if p.cells[0] != 16 or p.temperature < TEMPERATURES[2]]
+    with pytest.raises(InputError, match="16x16 has fewer than 3 temperatures"):
+        fit_transition(short)
+
+
+def test_lattices_of_different_proportions_are_refused(synthetic: Family) -> None:
+    points = synthetic(0)
+    odd = [
+        Point((12, 24), 288, p.temperature, p.series, p.labels, None, p.memory)
+        for p in points[: len(TEMPERATURES)]
+    ]
+    with pytest.raises(InputError, match="different proportions"):
+        fit_transition(points + odd)
+
+
+def test_points_that_never_change_are_named(synthetic: Family) -> None:
+    first, *rest = synthetic(0)
+    still = np.tile(first.series.mean(0), (len(first.series), 1))
+    frozen = Point(first.cells, first.sites, 1.9, still, first.labels, None, first.memory)
+    with pytest.raises(AnalysisError, match=r"what 12x12 shows at 1\.9 does not fluctuate"):
+        fit_transition([frozen, *rest])
