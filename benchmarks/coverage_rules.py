@@ -26,6 +26,7 @@ SYSTEMS = {
         "ising_graph", (2, 4), 1.5, {"lattice": "honeycomb"}, Window((1, 2), 0, None), 2,
     ),
     "dimers 6x6": ("dimers", (6, 6), "inf", {}, Window((2, 2), 1, None), 4),
+    "dimers 6x6, one bit": ("dimers", (6, 6), "inf", {}, Window((2, 2), 1, None), 2),
 }  # fmt: skip
 
 

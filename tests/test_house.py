@@ -80,8 +80,13 @@ def test_every_model_has_a_dataset() -> None:
 def test_every_config_parses(path: Path) -> None:
     """A config is accepted by its command (the first word of its name, `run` by default)."""
     from rsmi.cli.parsing import parse
+    from rsmi.cli.scan import ScanTask, asked_of
     from rsmi.runs.settings import Run
 
+    if path.stem.startswith("scan"):
+        task, _ = parse("scan", ScanTask, [str(path)], "")
+        assert len(asked_of(task).points()) > 1
+        return
     if path.stem.startswith(("fit", "layers", "samples")):
         assert isinstance(yaml.safe_load(path.read_text()), dict)
         return

@@ -3,7 +3,6 @@
 import dataclasses
 import inspect
 import json
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import yaml
 
 from rsmi.errors import InputError, shortened
+from rsmi.storage.config import MOST_CHARACTERS, check_nodes, read_config
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*(e[-+]?\d+)?|\.\d+|inf)", re.IGNORECASE)
 _COMMA = re.compile(r",(?![^()\[\]{}]*[)\]}])")  # none within brackets, as in H(X|T,Y)
@@ -104,7 +104,6 @@ def _parts(hint: Any) -> Iterator[Any]:
 
 
 COMMAND, CONFIG = "command", "config"
-_MOST_BYTES, _MOST_CHARACTERS, _MOST_VALUES = 1 << 20, 10_000, 100_000
 
 _WORDS = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:bool")
 """What YAML takes the words null, true, on and so on for."""
@@ -159,113 +158,6 @@ def config_of(arguments: Sequence[str]) -> dict[str, str]:
     return {key.value: value.value if _is_plain(value) else "" for key, value in tops}
 
 
-def read_config(path: Path) -> yaml.MappingNode:
-    """The options in a file, as YAML's own nodes, which keep how each was written.
-
-    Raises:
-        InputError: For a file that is missing, no text, no YAML, or no `key: value` lines; for keys
-            that stand twice, and for text that is longer, or grows longer by its aliases, than any
-            config.
-    """
-    text = _read(path)
-    try:
-        top = yaml.compose(text, Loader=yaml.SafeLoader)
-        if not isinstance(top, yaml.MappingNode):
-            raise InputError(
-                f"the config {path} holds no options; expected `key: value` lines, such as "
-                "`seed: 1`"
-            )
-        _check_nodes(top, f"the config {path}")
-    except yaml.YAMLError as error:
-        raise InputError(f"the config {path} is not valid YAML: {error}") from None
-    except RecursionError:
-        raise InputError(
-            f"the config {path} is nested too deeply; expected `key: value` lines, such as "
-            "`seed: 1`"
-        ) from None
-    return top
-
-
-def _read(path: Path) -> str:
-    try:
-        if path.is_dir():
-            raise InputError(f"the config {path} is a directory; name the YAML file in it")
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-    except FileNotFoundError:
-        raise InputError(
-            f"the config {path} does not exist; give the path of a YAML file"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"the config {path} cannot be read ({error}); check the path") from None
-    return _decoded(path, content)
-
-
-def _decoded(path: Path, content: bytes) -> str:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        if b"\0" not in content and len(content) <= _MOST_BYTES and error.start > 0:
-            line = content[: error.start].count(b"\n") + 1
-            raise InputError(
-                f"the config {path} is not in UTF-8 (byte 0x{content[error.start]:02x} in line "
-                f"{line}); save it as UTF-8"
-            ) from None
-        text = "\0"
-    if "\0" in text:
-        raise InputError(
-            f"{path} is no text, so no config; a file of samples is given with --data, or with "
-            "--file to `rsmi info`"
-        )
-    if len(content) > _MOST_BYTES:
-        raise InputError(f"{path} is longer than {_MOST_BYTES} bytes, so no config; check the path")
-    return text
-
-
-def _check_nodes(top: yaml.Node, where: str) -> None:
-    """Refuse keys that stand twice, and more or longer values than anybody would write."""
-    if _size(top, {}, where) > _MOST_VALUES:
-        raise InputError(
-            f"{where} stands for more than {_MOST_VALUES} values, for its aliases repeat each "
-            "other; write the values that are meant"
-        )
-
-
-def _size(node: yaml.Node, known: dict[int, float], where: str) -> float:
-    """Number of values that a node stands for, each alias counted as what it repeats."""
-    if id(node) not in known:
-        known[id(node)] = math.inf  # as long as it is open: an alias of itself never ends
-        if isinstance(node, yaml.ScalarNode) and len(node.value) > _MOST_CHARACTERS:
-            raise InputError(
-                f"{where} holds a value of {len(node.value)} characters in line "
-                f"{node.start_mark.line + 1}; expected at most {_MOST_CHARACTERS}"
-            )
-        if isinstance(node, yaml.MappingNode):
-            _check_keys(node, where)
-        known[id(node)] = 1 + sum(_size(child, known, where) for child in _children(node))
-    return known[id(node)]
-
-
-def _children(node: yaml.Node) -> Iterator[yaml.Node]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield from (key, value)
-    elif isinstance(node, yaml.SequenceNode):
-        yield from node.value
-
-
-def _check_keys(node: yaml.MappingNode, where: str) -> None:
-    lines: dict[str, int] = {}
-    for key, _ in node.value:
-        line = key.start_mark.line + 1
-        if _is_plain(key) and key.value in lines:
-            raise InputError(
-                f"{where} gives the key '{key.value}' twice, in lines {lines[key.value]} and "
-                f"{line}; keep one of the two"
-            )
-        lines[str(key.value)] = line
-
-
 def _is_plain(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode)
 
@@ -314,14 +206,14 @@ def _write_lists(node: yaml.Node, prefix: str, options: Mapping[str, Option]) ->
 
 def _check_value(name: str, value: str) -> None:
     """Refuse a value of the command line as one of a config would be."""
-    if len(value) > _MOST_CHARACTERS:
+    if len(value) > MOST_CHARACTERS:
         raise InputError(
             f"--{shortened(name)} has a value of {len(value)} characters; expected at most "
-            f"{_MOST_CHARACTERS}"
+            f"{MOST_CHARACTERS}"
         )
     if value[:1] in tuple("{[&"):
         try:
-            _check_nodes(yaml.compose(value, Loader=yaml.SafeLoader), f"--{name}")
+            check_nodes(yaml.compose(value, Loader=yaml.SafeLoader), f"--{name}")
         except yaml.YAMLError:
             return  # the parser knows what was expected here
         except RecursionError:

@@ -16,7 +16,7 @@ DESCRIPTION = (
 
 def main(arguments: Sequence[str]) -> None:
     """Parse, value, print."""
-    from rsmi.learning import value_rules
+    from rsmi.learning import Refused, value_rules
 
     task, execution = parse("information", Information, arguments, DESCRIPTION, rules=True)
     with task.select.open(task.data) as samples:
@@ -24,16 +24,20 @@ def main(arguments: Sequence[str]) -> None:
         space = space_of(samples)
         output = Output("information", task, execution.out, execution.resume)
         with output.stage("information", "Valuing rules on configurations never trained on"):
-            found = value_rules(
-                samples,
-                task.window.window(space),
-                usual_rules(space.alphabet) if task.rules is None else task.rules,
-                seed=task.seed,
-                trust=execution.trust,
-                progress=output.console.is_terminal,
-                say=output.say,
-                **vars(task.learning) | {"null": False},
-            )
+            try:
+                found = value_rules(
+                    samples,
+                    task.window.window(space),
+                    usual_rules(space.alphabet) if task.rules is None else task.rules,
+                    seed=task.seed,
+                    trust=execution.trust,
+                    progress=output.console.is_terminal,
+                    say=output.say,
+                    **vars(task.learning),
+                )
+            except Refused as refused:  # what was found is written before `check` says so
+                found = refused.found
     for note in found.notes:
         output.say(note)
     output.finish(found.quantities(), task.seed)
+    found.check()

@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,17 @@ class Output:
 def _is_of(command: str, config: Path) -> bool:
     """Whether a directory was begun by a command, with whatever settings."""
     return config.is_file() and config.read_text().startswith(f"command: {command}\n")
+
+
+def default_out(arguments: Sequence[str]) -> str:
+    """`runs/NAME` for the config NAME.yaml.
+
+    Raises:
+        InputError: Where no config is named.
+    """
+    if arguments and not arguments[0].startswith("-"):
+        return str(Path("runs") / Path(arguments[0]).stem)
+    raise InputError("no output directory; give --out DIR, or a config file as first argument")
 
 
 def _check_same(directory: Path, config: Path, text: str, resume: bool) -> None:

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rsmi.cli.output import Output
+from rsmi.cli.output import Output, default_out
 from rsmi.cli.parsing import parse
-from rsmi.errors import InputError
 from rsmi.report.runs import write_pictures
 from rsmi.runs.pipeline import plan
 from rsmi.runs.settings import Run
@@ -26,14 +25,3 @@ def main(arguments: Sequence[str]) -> None:
         with output.stage("figures", "Drawing"):
             output.say(write_pictures(Path(str(execution.out)), found, result, output.say))
     found.check()
-
-
-def default_out(arguments: Sequence[str]) -> str:
-    """`runs/NAME` for the config NAME.yaml.
-
-    Raises:
-        InputError: Where no config is named.
-    """
-    if arguments and not arguments[0].startswith("-"):
-        return str(Path("runs") / Path(arguments[0]).stem)
-    raise InputError("no output directory; give --out DIR, or a config file as first argument")

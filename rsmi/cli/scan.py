@@ -8,9 +8,8 @@ from typing import Any, Literal
 
 import yaml
 
-from rsmi.cli.output import Output
+from rsmi.cli.output import Output, default_out
 from rsmi.cli.parsing import parse
-from rsmi.cli.run import default_out
 from rsmi.cli.sample import Job
 from rsmi.report.runs import write_scan
 from rsmi.runs.grid import COMMANDS, Task, check_grid, fitting
@@ -59,7 +58,8 @@ class ScanTask:
 def main(arguments: Sequence[str]) -> None:
     """Parse, scan, write."""
     task, execution = parse("scan", ScanTask, arguments, DESCRIPTION, sampling=True, rules=True)
-    asked = _asked(task)
+    task = replace(task, grid=_dotted(task.grid), zip=_dotted(task.zip))
+    asked = asked_of(task)
     count = len(asked.points())
     execution = replace(execution, out=execution.out or default_out(arguments))
     settings = {key: getattr(task, key) for key in ("task", "base", "grid", "zip", "columns")}
@@ -77,12 +77,25 @@ def main(arguments: Sequence[str]) -> None:
     found.check()
 
 
-def _asked(task: ScanTask) -> Scan:
+def asked_of(task: ScanTask) -> Scan:
     """The scan that a config describes."""
     check_grid(COMMANDS[task.task], task.grid, task.zip)
     fits = {name: fitting(Fit, fit, f"fits.{name}") for name, fit in task.fits.items()}
     base = _base(task)
     return Scan(base, task.grid, task.zip, task.columns, fits, task.figure)
+
+
+def _dotted(grid: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A grid by dotted path, whether it was written so or nested; what comes later counts.
+
+    >>> _dotted({"window.buffer": [0, 1], "seed": [1], "window": {"buffer": [2]}})
+    {'window.buffer': [2], 'seed': [1]}
+    """
+    found: dict[str, Any] = {}
+    for key, values in grid.items():
+        inner = isinstance(values, Mapping)
+        found |= _dotted(values, f"{prefix}{key}.") if inner else {f"{prefix}{key}": values}
+    return found
 
 
 def _base(task: ScanTask) -> Task:

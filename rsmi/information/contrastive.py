@@ -234,26 +234,27 @@ def contrastive_bound(
     0.0
     """
     chosen = _bound(bound) if isinstance(bound, str) else bound
-    values, terms = influences(scores, chosen.value)
+    _check(scores)
+    terms = torch.stack([influences(batch, chosen.value) for batch in scores])
     sums = block_sums(terms.reshape(-1, 1), groups)
     error = bootstrap_error(sums, lambda s: s[:, 0] / s[:, 1], seed=seed)
-    return Estimate(float(values.mean()), error, chosen.kind, n=int((sums[:, -1] > 0).sum()))
+    return Estimate(float(terms.mean()), error, chosen.kind, n=int((sums[:, -1] > 0).sum()))
 
 
-def influences(scores: Tensor, value: Value) -> tuple[Tensor, Tensor]:
-    """Value of each batch, (batches,), and what each of its rows adds, (batches, K).
+def influences(scores: Tensor, value: Value) -> Tensor:
+    """What each row of a batch adds to its value, which is their mean: (K,) float64.
 
     Args:
-        scores: (batches, K, K).
+        scores: (K, K).
         value: See `ContrastiveBound`.
     """
-    _check(scores)
-    k = scores.shape[1]
+    k = len(scores)
     with torch.enable_grad():
-        u = torch.zeros(scores.shape[:2], dtype=torch.float64, requires_grad=True)
-        found = value(scores.detach().double(), u.log_softmax(1) + math.log(k))
+        u = torch.zeros(1, k, dtype=torch.float64, requires_grad=True)
+        found = value(scores.detach().double()[None], u.log_softmax(1) + math.log(k))
         (slope,) = torch.autograd.grad(found.sum(), u)
-    return found.detach(), found.detach()[:, None] + k * slope
+    terms: Tensor = found.detach() + k * slope[0]
+    return terms
 
 
 def _bound(name: str) -> ContrastiveBound:

@@ -24,7 +24,7 @@ KIND_WORDS = {
 REFERENCE_ERROR = "reference_error"
 """Key of a context: one standard error of a reference that is an estimate itself."""
 
-_DOTTED = re.compile(r"[a-z]\w*(\.[^\s.]+)+")
+_DOTTED = re.compile(r"[a-z]\w*(\.[^\s.]+( [^\s.]+)*)+")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Quantity:
     def __post_init__(self) -> None:
         if not _DOTTED.fullmatch(self.name):
             raise InputError(
-                f"quantity name is {self.name!r}; expected a dotted name without spaces such as "
+                f"quantity name is {self.name!r}; expected a dotted name such as "
                 f"'exponents.y_t'; see docs/results.md"
             )
         if self.kind not in KIND_WORDS:

@@ -11,10 +11,12 @@ from rsmi.information import (
     Estimate,
     block_labels,
     entropy,
+    estimate,
     mutual_information,
     sampled_information,
 )
-from rsmi.known.checking import Check, exactly
+from rsmi.known.checking import Check, exactly, lazily
+from rsmi.known.tasks import known_task
 from rsmi.lattice import Hypercubic, Space, Window, place
 from rsmi.lattice.alphabet import SPIN
 from rsmi.learning import block_alone, named_rule
@@ -87,6 +89,24 @@ _TORUS_4X4 = {
     "K=3/10": (0.3, 0.442335, 8.734064),
 }
 
+_CLOSED = "closed form, computed by an independent program; families of arXiv:2306.11078"
+# task of `rsmi.known.known_tasks`: nats
+_TASKS = {
+    "normal 1v1": 0.413339,
+    "two pairs 25v25": 1.021651,
+    "uniform noise 0.1 1v1": 1.709438,
+    "uniform noise 0.75 1v1": 0.333333,
+    "Student(1) 1v1": 0.224171,
+    "staircase 2": 2.0,
+    "staircase 10": 10.0,
+}
+# (estimator, task): how far a value may lie from the truth besides its error
+_ESTIMATED = {
+    ("gaussian", "dense 5v5"): 0.0,
+    ("grassberger", "spins of a ring, 3v3"): 2e-3,
+    ("infonce_known", "staircase 2"): 0.2,
+}
+
 _SAMPLED = "transfer matrices on 32x32 rings, independent program, error about 1e-3"
 _KNOWN_TO = 5e-3  # five standard errors of the known values
 
@@ -101,7 +121,8 @@ _RINGS = {
 
 def information() -> list[Check]:
     """All checks of this section."""
-    return [*_torus(), *_chain(), *_cylinder(), *_three_letters(), *_halves(), *_rings()]
+    solved = [*_torus(), *_chain(), *_cylinder(), *_three_letters(), *_halves(), *_rings()]
+    return [*solved, *_closed_forms(), *_estimators()]
 
 
 def _check(
@@ -282,3 +303,41 @@ def _value(solve: Callable[[], tuple[Tensor, Tensor]], rule: str) -> Estimate:
     else:
         table = named_rule(rule, block_alone((2, 2))).table()
     return sampled_information(posterior, table, labels)
+
+
+def _closed_forms() -> list[Check]:
+    return [
+        _check(
+            f"tasks.{_dotted(name)}", lazily(partial(_exact, name), "nats"), value, 1e-6, _CLOSED
+        )
+        for name, value in _TASKS.items()
+    ]
+
+
+def _dotted(task: str) -> str:
+    """A task's name without blanks and decimal points, which names of quantities do not hold."""
+    return task.replace(",", "").replace(" ", "_").replace("0.", "0p")
+
+
+def _exact(task: str) -> float:
+    return known_task(task).exact
+
+
+def _estimators() -> list[Check]:
+    return [
+        _check(
+            f"estimators.{name}.{_dotted(task)}",
+            partial(_estimated, name, task),
+            known_task(task).exact,
+            tolerance,
+            "closed form or enumeration, of 4000 rows",
+        )
+        for (name, task), tolerance in _ESTIMATED.items()
+    ]
+
+
+def _estimated(name: str, task: str) -> Estimate:
+    known = known_task(task)
+    x, y = known.draw(4000, seed=1)
+    found = estimate(x, y, name, log_conditional=known.log_conditional, null=False)
+    return found[name].value

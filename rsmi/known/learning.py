@@ -85,8 +85,7 @@ def _learn(make: Callable[[], "RSMI"], shuffle: bool) -> tuple["RSMI", "HeldOut"
             shuffle_environments=shuffle,
         )
         trainer = make_trainer(Path(scratch), 2, 2, "cpu", progress=False)
-        learn(model, data, trainer)
-        return model, data.test_windows()
+        return learn(model, data, trainer).judge, data.test_windows()
 
 
 def _bound(trained: Callable[[], tuple["RSMI", "HeldOut"]], rule: str) -> Estimate:

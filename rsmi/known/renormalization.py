@@ -12,11 +12,14 @@ from torch import Tensor
 from rsmi.information import Estimate
 from rsmi.known.checking import Check, exactly, quoted
 from rsmi.lattice import Hypercubic, states
+from rsmi.lattice.alphabet import SPIN
 from rsmi.lattice.graphs import UnitCell
-from rsmi.learning import block_alone, named_rule
+from rsmi.learning import TableRule, block_alone, named_rule
 from rsmi.renormalization import (
     MCRGResult,
+    RenormalisedCouplings,
     coarse_grain,
+    exact_couplings,
     generate_interactions,
     measure,
     renormalise,
@@ -24,7 +27,7 @@ from rsmi.renormalization import (
 )
 from rsmi.renormalization.moments import Covariances
 from rsmi.renormalization.stability import leading_eigenvalue
-from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
+from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang, System
 from rsmi.sampling.exact import coarse_distribution, coupling_of, exact_window, marginal
 from rsmi.sampling.exact.universality import ISING_2D
 
@@ -41,12 +44,24 @@ _FLOWS = {
 }
 _PARTS = ("nearest", "rangeness", "m-bodyness", "share")
 
+# Of the 8 x 8 torus at K_c, 2 x 2 blocks; as quoted.
+_TORUS = "transfer of rows and Walsh transform of all 65536 coarse weights, independent program"
+_PRODUCTS = (
+    "2-spin (1,0)", "2-spin (1,1)", "2-spin (2,0)", "2-spin (2,1)", "2-spin (2,2)",
+    "4-spin plaquette (0,0)(0,1)(1,0)(1,1)",
+)  # fmt: skip
+_COUPLINGS = {
+    "majority": (".3538709", ".0757028", "-.0163523", "-.0109245", "-.0100581", "-.0152631"),
+    "decimation": (".2886948", ".0883421", ".0380397", ".0240589", ".0101634", "-.0132302"),
+    "soft": (".3445794", ".0788547", "-.0091582", "-.0080559", "-.0095678", "-.0157055"),
+}
+
 _COUPLING, _LENGTH = 0.5, 12  # of the ring that is decimated
 
 
 def renormalization() -> list[Check]:
     """All checks of this section."""
-    return [*_flows(), *_decimation(), *_exponents()]
+    return [*_flows(), *_decimation(), *_torus(), *_exponents()]
 
 
 def _check(
@@ -94,6 +109,29 @@ def _table(rule: str) -> Tensor:
         return named_rule(rule, block_alone((2,))).table()
     field = states(2).double() @ torch.tensor([2.0, 1.0], dtype=torch.float64)
     return torch.stack([torch.sigmoid(-2 * field), torch.sigmoid(2 * field)], 1)
+
+
+def _torus() -> list[Check]:
+    checks = []
+    for rule, known in _COUPLINGS.items():
+        found = cache(partial(_torus_couplings, rule))
+        checks += [
+            _check(f"torus.{rule}.{name}", partial(_coupling, found, name), *quoted(text), _TORUS)
+            for name, text in zip(_PRODUCTS, known, strict=True)
+        ]
+    return checks
+
+
+def _coupling(found: Callable[[], RenormalisedCouplings], name: str) -> Estimate:
+    """One coupling of a Hamiltonian that is computed when first asked for."""
+    return found()[name]
+
+
+def _torus_couplings(rule: str) -> RenormalisedCouplings:
+    """Of p(h = 1) = sigmoid(2 sum v), or of a rule by its name."""
+    total = 2 * states(4).double().sum(1)
+    soft = TableRule(SPIN, torch.stack([torch.sigmoid(-total), torch.sigmoid(total)], 1), (2, 2))
+    return exact_couplings(System((8, 8)), soft if rule == "soft" else rule, (2, 2))
 
 
 def _decimation() -> list[Check]:

@@ -14,6 +14,7 @@ from rsmi.sampling import (
     CRITICAL_COUPLING,
     Ising,
     Metropolis,
+    Percolation,
     Sampler,
     Stream,
     SwendsenWang,
@@ -56,12 +57,17 @@ _ENERGIES: dict[str, tuple[Callable[..., Sampler], int, float]] = {
 # power: mean of |m|**power on the critical 8x8 torus
 _POWERS = {1: 0.7773310928, 2: 0.6469115750, 4: 0.4858152341}
 
+# How often some axis, and every axis, of a large square torus is wrapped at the threshold.
+_PINSON = "Pinson (1994); Newman and Ziff (2001)"
+_WRAPPED = {"some": (2, 0.690473725), "every": (3, 0.351642855)}
+_FINITE = 0.003  # of 32 x 32 sites
+
 Series = NDArray[np.float64]
 
 
 def sampling() -> list[Check]:
     """All checks of this section."""
-    return [*_random(), *_energies(), *_magnetisation()]
+    return [*_random(), *_energies(), *_magnetisation(), *_percolation()]
 
 
 def _random() -> list[Check]:
@@ -135,3 +141,24 @@ def _magnetisation() -> list[Check]:
 def _moment(draw: Callable[[], tuple[Series, Series]], power: int) -> Estimate:
     """Mean of |m|**power of chains that are run when first asked for."""
     return mean_estimate(draw()[1] ** power, "1")
+
+
+def _percolation() -> list[Check]:
+    draw = cache(lambda: Percolation("square", (32, 32), "bond", seed=20).runs(0, 2000, [0.5]))
+    return [
+        Check(
+            f"percolation.bond.wrapped.{axes}",
+            "sampling",
+            partial(_wrapped, draw, column),
+            value,
+            _FINITE,
+            _PINSON,
+        )
+        for axes, (column, value) in _WRAPPED.items()
+    ]
+
+
+def _wrapped(draw: Callable[[], Series], column: int) -> Estimate:
+    """Share of runs, which are grown when first asked for."""
+    found = draw()[:, 0, column]
+    return Estimate(float(found.mean()), float(found.std() / len(found) ** 0.5), "estimate", "1")

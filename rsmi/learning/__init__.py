@@ -42,8 +42,10 @@ from rsmi.learning.trainable import (
 )
 
 if TYPE_CHECKING:
+    from rsmi.learning.boltzmann import Boltzmann, ProxyRule, learn_by_proxy
     from rsmi.learning.data import WindowData
     from rsmi.learning.ensemble import Ensemble, learn_ensemble
+    from rsmi.learning.growth import LearningCurve
     from rsmi.learning.joint import JointRSMI
     from rsmi.learning.learn import Learned, make_trainer
     from rsmi.learning.manifold import Degeneracy, degeneracy
@@ -52,7 +54,9 @@ if TYPE_CHECKING:
     from rsmi.learning.streaming import StreamingWindowData
 
 _TRAINING = {
+    "boltzmann": ("Boltzmann", "ProxyRule", "learn_by_proxy"),
     "data": ("WindowData",),
+    "growth": ("LearningCurve",),
     "joint": ("JointRSMI",),
     "manifold": ("Degeneracy", "degeneracy"),
     "ensemble": ("Ensemble", "learn_ensemble"),
@@ -72,6 +76,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "CLASSICAL",
+    "Boltzmann",
     "ConvRule",
     "Degeneracy",
     "Ensemble",
@@ -81,11 +86,13 @@ __all__ = [
     "Learned",
     "LearnedRule",
     "Learning",
+    "LearningCurve",
     "LinearRule",
     "LogitRule",
     "MLPRule",
     "NetworkRule",
     "PosteriorRSMI",
+    "ProxyRule",
     "Refused",
     "Rule",
     "RuleValues",
@@ -102,6 +109,7 @@ __all__ = [
     "degeneracy",
     "describe_rule",
     "electric_field",
+    "learn_by_proxy",
     "learn_ensemble",
     "learn_rule",
     "load_rule",

@@ -2,12 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from copy import deepcopy
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import islice, pairwise, permutations
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,7 @@ from rsmi.errors import AnalysisError, InputError, nearest
 from rsmi.information import Estimate, Outcome, Quantity, Sheet, entropy
 from rsmi.lattice import Placement, Space, Symmetry, Window, place
 from rsmi.learning.data import WindowData
-from rsmi.learning.equivariance import Use, block_symmetries
+from rsmi.learning.equivariance import block_symmetries
 from rsmi.learning.held_out import chain_estimate
 from rsmi.learning.manifold import Degeneracy, degeneracy
 from rsmi.learning.rsmi import ceiling
@@ -26,9 +26,9 @@ from rsmi.learning.rules import Rule, most_probable
 from rsmi.learning.settings import Learning, check_memory_of_learning, check_seed
 from rsmi.learning.symmetry import DataSymmetry
 from rsmi.learning.trainable import LogitRule, make_rule
-from rsmi.learning.windowed import HeldOut
+from rsmi.learning.windowed import TEST, HeldOut
 from rsmi.sampling import OrderReport
-from rsmi.storage import opened
+from rsmi.storage import Samples, opened
 from rsmi.storage.interface import space_of
 from rsmi.storage.room import check_memory, free_memory
 
@@ -42,6 +42,7 @@ _WITHIN = 0.02  # of the best value: what a good member may lack for want of tra
 _ERRORS = 3.0
 _TINY = 1e-30
 _COMPARED = 1 << 15  # blocks and their images by which rules are compared
+_FEWEST = 32  # configurations of which all blocks are compared with those beside them
 _RANK = 1e-8  # of the largest variance: what counts as none
 _DEFAULTS: dict[str, Any] = {
     "hidden": (16,), "batch_size": 256, "max_epochs": 16, "windows_per_configuration": 8,
@@ -61,7 +62,10 @@ class Ensemble(Outcome):
         best: Number of the member with the largest value on the validation part.
         good: (M,) bool, which members are worth as much as the best: within 3 errors of the
             difference on the same windows, or 2 %.
-        responses: (M, n_v, q, K) covariance of each letter on each site with each logit.
+        filters: (M, n_v, q, K) weights with which the letters of the sites make up the logits, of a
+            linear rule its own; letters that determine each other share theirs.
+        responses: (M, n_v, q, K) covariance of each letter on each site with each logit; the sum
+            with the weights of a field of unit variance is its correlation with the logit.
         vectors: (M, n_v q K) the same with the letters decorrelated, see `learn_ensemble`.
         degeneracy: The manifold that the good members form.
         placement: The window in the space of the configurations.
@@ -77,6 +81,7 @@ class Ensemble(Outcome):
     errors: Tensor
     best: int
     good: Tensor
+    filters: Tensor
     responses: Tensor
     vectors: Tensor
     degeneracy: Degeneracy
@@ -220,7 +225,7 @@ def learn_ensemble(
         placement = place(window, space_of(source))
         check_memory_of_learning(settings, settings.hidden, placement, source.n)
         _check_memory(size, settings, placement)
-        data = _data(source, window, settings, seed, shuffle=False)
+        data = windows_of(source, window, settings, seed)
         members = Members.fresh(placement, settings, seeds)
         seconds = members.learn(data, settings)
         say(str(data.order))
@@ -230,7 +235,7 @@ def learn_ensemble(
         say(f"I(H:E) >= {found.information} by the best of {size}; {good} are as good")
         if not settings.null:
             return found
-        shuffled = _data(source, window, settings, seed, shuffle=True)
+        shuffled = windows_of(source, window, settings, seed, shuffle=True)
         null = _null(placement, settings, seeds[found.best], shuffled)
         say(f"{null} on environments of other configurations; the true value is 0")
         return replace(found, null=null)
@@ -274,13 +279,8 @@ class Members:
         """Train on the windows of the data; the seconds that it took.
 
         Raises:
-            InputError: Where the data break a symmetry that is imposed.
             AnalysisError: For a value that is no number.
         """
-        data.setup("fit")
-        if settings.symmetry == "none":
-            data.without_symmetry()
-        data.symmetry.check("impose" if settings.symmetry == "impose" else "allow")
         begin, steps = time.perf_counter(), settings.max_epochs * settings.steps_per_epoch
         every = [w for part in self._weights for w in part.values()]
         optimizer = torch.optim.AdamW(every, lr=settings.learning_rate, weight_decay=1e-4)
@@ -358,7 +358,7 @@ class _Member(nn.Module):
         super().__init__()
         alphabet, self.n_environment = placement.space.alphabet, placement.n_environment
         self.filter = make_rule(
-            settings.rule, placement, settings.symbols, symmetry=_use(settings),
+            settings.rule, placement, settings.symbols, symmetry=imposed(settings),
             point_group=settings.point_group, seed=seed + 1,
         )  # fmt: skip
         self.register_buffer("features", alphabet.values, persistent=False)
@@ -393,32 +393,53 @@ def _rate(step: int, steps: int) -> float:
     return min(rise, 0.5 * (1 + math.cos(math.pi * step / steps)))
 
 
-def _settings(size: int, first: int, options: dict[str, Any]) -> Learning:
+def options_of(
+    what: str, defaults: Mapping[str, Any], unused: Set[str], options: Mapping[str, Any]
+) -> Learning:
+    """Settings of a training that uses some of the fields of `Learning`, with its own defaults.
+
+    Raises:
+        InputError: For a field that it does not use, and as `Learning.of`.
+    """
+    known = [field.name for field in fields(Learning) if field.name not in unused]
+    for name in unused & set(options):
+        raise InputError(
+            f"{what} has no option {name!r}; {nearest(name, known)}expected one of "
+            f"{', '.join(known)}"
+        )
+    return Learning.of({**defaults, **options})
+
+
+def windows_of(
+    source: Samples, window: Window, s: Learning, seed: int, shuffle: bool = False
+) -> WindowData:
+    """Windows of samples, whose symmetries are known and are those that the settings ask for.
+
+    Raises:
+        InputError: Where the data break a symmetry that is imposed.
+    """
+    data = WindowData(
+        source, window, s.batch_size, s.steps_per_epoch, s.configurations,
+        s.windows_per_configuration, seed, shuffle,
+    )  # fmt: skip
+    data.setup("fit")
+    if s.symmetry == "none":
+        data.without_symmetry()
+    data.symmetry.check(imposed(s))
+    return data
+
+
+def imposed(settings: Learning) -> Literal["impose", "allow"]:
+    """Whether rules are equivariant under the letters' symmetry."""
+    return "impose" if settings.symmetry == "impose" else "allow"
+
+
+def _settings(size: int, first: int, options: Mapping[str, Any]) -> Learning:
     if size < 1 or first < 0:
         raise InputError(
             f"an ensemble of {size} members from number {first} on; expected at least 1, from 0 on"
         )
-    known = [field.name for field in fields(Learning) if field.name not in _UNUSED]
-    for name in _UNUSED & set(options):
-        raise InputError(
-            f"an ensemble has no option {name!r}; {nearest(name, known)}expected one of "
-            f"{', '.join(known)}"
-        )
-    return Learning.of({**_DEFAULTS, **options})
-
-
-def _use(settings: Learning) -> Use:
-    return "impose" if settings.symmetry == "impose" else "allow"
-
-
-def _data(
-    source: Any, window: Window, settings: Learning, seed: int, *, shuffle: bool
-) -> WindowData:
-    s = settings
-    return WindowData(
-        source, window, s.batch_size, s.steps_per_epoch, s.configurations,
-        s.windows_per_configuration, seed, shuffle,
-    )  # fmt: skip
+    return options_of("an ensemble", _DEFAULTS, _UNUSED, options)
 
 
 def _check_memory(size: int, settings: Learning, placement: Placement) -> None:
@@ -458,10 +479,9 @@ def _ensemble(
             "smaller buffer"
         )
     good = _good(sums, values, errors, best)
-    responses, vectors = _compared(members, held_out.v, data)
-    symmetries = _symmetries(data, responses.shape[3])
+    filters, responses, vectors, symmetries = _compared(members, held_out.v, data)
     return Ensemble(
-        members, values, errors, best, good, responses, vectors,
+        members, values, errors, best, good, filters, responses, vectors,
         degeneracy(vectors[good], symmetries), data.placement, data.symmetry, data.order, None,
         seeds, seconds,
     )  # fmt: skip
@@ -514,8 +534,10 @@ def _influence(sums: Tensor) -> Tensor:
     return (added - sums[..., -1] * centre) / total[:, -1:]
 
 
-def _compared(members: Members, v: Tensor, data: WindowData) -> tuple[Tensor, Tensor]:
-    """Responses (M, n_v, q, K) and vectors (M, n_v q K), see `learn_ensemble`."""
+def _compared(
+    members: Members, v: Tensor, data: WindowData
+) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
+    """Filters, responses (M, n_v, q, K), vectors (M, n_v q K), what symmetries do to these."""
     q, moves = data.placement.space.alphabet.size, _moves(data)
     some = v[:: -(-len(v) * len(moves) // _COMPARED)]
     x = F.one_hot(some.long(), q).flatten(1)
@@ -533,7 +555,34 @@ def _compared(members: Members, v: Tensor, data: WindowData) -> tuple[Tensor, Te
     variance, axes = torch.linalg.eigh(x.T @ x / n)
     kept = variance > _RANK * variance[-1]
     root = (axes[:, kept] * variance[kept].rsqrt()) @ axes[:, kept].T
-    return responses.unflatten(1, (-1, q)), (root @ responses).flatten(1)
+    k = responses.shape[2]
+    symmetries = [*_renamed(moves, k), *(torch.kron(g, torch.eye(k)) for g in _shifts(root, data))]
+    filters = (root @ root @ responses).unflatten(1, (-1, q))
+    return filters, responses.unflatten(1, (-1, q)), (root @ responses).flatten(1), symmetries
+
+
+def _shifts(root: Tensor, data: WindowData) -> list[Tensor]:
+    r"""What translations by one cell do to rules, as far as a block sees them: (n_v q, n_v q) each.
+
+    :math:`C^{-1/2} C_{x x'} C^{-1/2}` for the letters x of a block and x' of the one beside it.
+    """
+    placement, space = data.placement, data.placement.space
+    if not space.homogeneous:
+        return []
+    letters, _, _ = data.held_out(TEST)
+    count = max(_FEWEST, _COMPARED // (space.n_cells * len(data.symmetry.group)))
+    some, q = letters[:: -(-len(letters) // count)], space.alphabet.size
+    places = torch.arange(space.n_cells).view(space.cells)
+    cross, mean = torch.zeros(len(space.cells), len(root), len(root)), torch.zeros(len(root))
+    for g in data.symmetry.group:
+        v, _ = placement.cut(some, g)
+        blocks = F.one_hot(v.long(), q).flatten(2).float()
+        mean += blocks.mean((0, 1)) / len(data.symmetry.group)
+        for axis in range(len(space.cells)):
+            beside = blocks[:, places.roll(-1, axis).flatten()]
+            cross[axis] += torch.einsum("npx,npy->xy", beside, blocks)
+    windows = len(some) * space.n_cells * len(data.symmetry.group)
+    return [root @ (part / windows - mean.outer(mean)).double() @ root for part in cross]
 
 
 def _moves(data: WindowData) -> list[Tensor]:
@@ -557,13 +606,11 @@ def _permutation(turn: Symmetry, renaming: Tensor, q: int) -> Tensor:
     return found.flatten()
 
 
-def _symmetries(data: WindowData, k: int) -> list[Tensor]:
+def _renamed(moves: Sequence[Tensor], k: int) -> list[Tensor]:
     """Symmetries of block and letters with every renaming of up to 4 symbols: (n_v q K,) each."""
     names = permutations(range(k)) if k <= 4 else [range(k)]
     return [
-        (g[:, None] * k + torch.tensor(list(order))).flatten()
-        for order in names
-        for g in _moves(data)
+        (g[:, None] * k + torch.tensor(list(order))).flatten() for order in names for g in moves
     ]
 
 

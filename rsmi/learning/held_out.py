@@ -138,7 +138,7 @@ def check_bound(bound: Estimate) -> Estimate:
     >>> print(check_bound(Estimate(-0.001, 0.001, "lower")))
     -0.0010(10) nats (lower bound)
     """
-    if bound.value < -_FAILED * bound.error:
+    if bound.value < -_FAILED * bound.error - _ROUNDING:
         raise AnalysisError(
             f"the training failed: it bounds an information from below by {bound}, and none is "
             "below 0; take more configurations, fewer or smaller hidden layers, a lower "

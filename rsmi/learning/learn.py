@@ -206,6 +206,7 @@ def make_trainer(
     accelerator: str = "auto",
     progress: bool = True,
     max_steps: int = -1,
+    precision: Any = "32-true",
 ) -> pl.Trainer:
     """A Trainer that logs to `directory` as CSV, keeps the best state and stops early.
 
@@ -216,11 +217,13 @@ def make_trainer(
         accelerator: `auto`, `cpu` or `gpu`.
         progress: Whether to show a progress bar.
         max_steps: Most training steps; -1 for no other limit.
+        precision: Of the weights, as for Lightning's Trainer.
     """
     with quiet_lightning():
         return pl.Trainer(
             max_epochs=max_epochs,
             max_steps=max_steps,
+            precision=precision,
             accelerator=accelerator,
             devices=1,
             logger=CSVLogger(directory, name="", version=""),
@@ -241,6 +244,7 @@ def alike(trainer: pl.Trainer, name: str) -> pl.Trainer:
         "gpu" if trainer.strategy.root_device.type == "cuda" else "cpu",
         trainer.progress_bar_callback is not None,
         trainer.max_steps,
+        trainer.precision,
     )
 
 
@@ -309,12 +313,18 @@ class Finite(Callback):
             self._stop(trainer, f"the loss or its gradient is no number any more ({loss})")
 
     def _stop(self, trainer: pl.Trainer, reason: str) -> NoReturn:
+        failed = f"the training failed at step {trainer.global_step}: {reason}"
+        if not self._good:
+            raise AnalysisError(
+                f"{failed} before anything was learned; look for what is no number in a network of "
+                "your own, or in its weights"
+            )
         if trainer.is_global_zero:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             torch.save({"state_dict": self._good}, self._path)
         raise AnalysisError(
-            f"the training failed at step {trainer.global_step}: {reason}; the weights of step "
-            f"{self._step}, the last good ones, are in {self._path}; lower learning_rate"
+            f"{failed}; the weights of step {self._step}, the last good ones, are in {self._path}; "
+            "lower learning_rate"
         )
 
 

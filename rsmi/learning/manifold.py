@@ -33,6 +33,7 @@ _SHARE = 0.02  # of all rules: the smallest cluster
 _COVERED = 0.8  # of all rules that lie in clusters
 _RATIO = 3.0  # gap between clusters in units of the largest gap within them
 _COMPACT = 0.25  # spread of a cluster in units of the distance to the next
+_SHRUNK = 0.5  # of its length that a rule keeps when it is seen from a block beside its own
 _NEAR = 2  # neighbours of a rule that is not alone
 _ALONE, _TOGETHER = 5.0, 0.2  # times the median distance to these; share of the whole width
 _OUTSIDE, _ROUNDED = 5.0, 1e-4  # deviations off the axes; share of the whole width
@@ -61,10 +62,10 @@ class Degeneracy(Outcome):
         spread: Of a cluster, or across a sphere, in units of the distance between clusters or of
             the radius.
         false_alarm: Chance that evenly spread rules would have shown such gaps; 1 without any.
-        group: Name of the group of the given symmetries that permutes the clusters.
+        group: Name of the group by which the given symmetries permute the clusters.
         order: Elements of this group; 0 where no symmetries were given.
-        orbits: Sets of clusters that it maps into each other.
-        cyclic: Whether one of them leads through all clusters in turn.
+        orbits: Names of the sets of clusters that it maps into each other, the largest first: `Zn`
+            where one symmetry leads through all n of them in turn, else `n clusters`.
         reason: In words.
     """
 
@@ -79,21 +80,16 @@ class Degeneracy(Outcome):
     false_alarm: float = 1.0
     group: str = ""
     order: int = 0
-    orbits: int = 0
-    cyclic: bool = False
+    orbits: tuple[str, ...] = ()
     reason: str = ""
 
     __repr__ = Outcome.__repr__
 
     @property
     def name(self) -> str:
-        """Of the manifold: `point`, `Z4`, `6 clusters`, `U(1)`, `S^2`, `undecided`.
-
-        `Zn` says that one symmetry leads through all n clusters in turn.
-        """
-        n = len(self.centres)
+        """Of the manifold: `point`, `Z4`, `Z4 + Z2`, `6 clusters`, `U(1)`, `S^2`, `undecided`."""
         if self.shape == "orbit":
-            return f"Z{n}" if self.cyclic else f"{n} clusters"
+            return " + ".join(self.orbits) or f"{len(self.centres)} clusters"
         if self.shape == "sphere":
             return "U(1)" if len(self.axes) == 2 else f"S^{len(self.axes) - 1}"
         return self.shape
@@ -136,7 +132,8 @@ def degeneracy(vectors: Tensor, symmetries: Sequence[Tensor] = ()) -> Degeneracy
 
     Args:
         vectors: (M, D) rules as vectors, such that rules that keep the same have the same vector.
-        symmetries: Each (D,) int64 with g(x) = x[..., g], or (D, D) with g(x) = x @ g, a group.
+        symmetries: Each (D,) int64 with g(x) = x[..., g], or (D, D) with g(x) along x @ g, such
+            as a translation of which a block sees a part; they generate the group.
 
     Returns:
         The manifold, its clusters, and which group permutes them.
@@ -390,32 +387,57 @@ def _group(centres: Tensor, symmetries: Sequence[Tensor], labels: Tensor) -> dic
     if not len(symmetries):
         return {"reason": reason}
     found, lost = _permutations(centres, symmetries)
-    orbits = len({frozenset(p[a] for p in found) for a in range(n)})
-    cyclic = any(_cycle(p) == n for p in found)
+    sets = {tuple(sorted({p[a] for p in found})) for a in range(n)}
+    orbits = sorted((_orbit_name(found, each) for each in sets), key=_size, reverse=True)
     name = group_name(found)
     reason += (
-        f"; {name} of {len(found)} elements among the {len(symmetries)} symmetries permutes them "
-        f"in {orbits} orbit{'s' * (orbits > 1)}"
+        f"; the {len(symmetries)} symmetries permute them by {name} with {len(found)} elements, "
+        f"in {len(orbits)} orbit{'s' * (len(orbits) > 1)}"
     )
     if lost:
         reason += f"; {lost} of these symmetries lead to where no cluster was found"
-    return {
-        "group": name, "order": len(found), "orbits": orbits, "cyclic": cyclic, "reason": reason,
-    }  # fmt: skip
+    return {"group": name, "order": len(found), "orbits": tuple(orbits), "reason": reason}
+
+
+def _orbit_name(group: set[Permutation], orbit: tuple[int, ...]) -> str:
+    """`Zn` where an element leads through all clusters of an orbit in turn."""
+    n = len(orbit)
+    cyclic = n > 1 and any(_cycle(p, orbit[0]) == n for p in group)
+    return f"Z{n}" if cyclic else f"{n} cluster{'s' * (n > 1)}"
+
+
+def _size(name: str) -> int:
+    return int(name.strip("Z").split()[0])
 
 
 def _permutations(centres: Tensor, symmetries: Sequence[Tensor]) -> tuple[set[Permutation], int]:
     """How symmetries permute the clusters, and how many map one of them to no other."""
     near, lost = 0.25 * torch.pdist(centres).min(), 0
-    found = {tuple(range(len(centres)))}
+    found = set[Permutation]()
     for g in symmetries:
-        images = centres[:, g] if g.dim() == 1 else centres @ g.to(centres)
+        images = centres[:, g] if g.dim() == 1 else _along(centres, g)
         distance, target = torch.cdist(images, centres).min(1)
         if bool((distance < near).all()) and len(target.unique()) == len(centres):
             found.add(tuple(target.tolist()))
         else:
             lost += 1
-    return found, lost
+    return _generated(found, len(centres)), lost
+
+
+def _along(centres: Tensor, g: Tensor) -> Tensor:
+    """Images under a map of which the direction counts, as long as the centres."""
+    images = centres @ g.to(centres)
+    shrunk = images.norm(dim=1, keepdim=True) / centres.norm(dim=1, keepdim=True)
+    return torch.where(shrunk > _SHRUNK, images / shrunk, images)
+
+
+def _generated(generators: set[Permutation], n: int) -> set[Permutation]:
+    """The group of all products."""
+    group, fresh = {tuple(range(n))}, {tuple(range(n))}
+    while fresh:
+        fresh = {_product(a, b) for a in generators for b in fresh} - group
+        group |= fresh
+    return group
 
 
 def group_name(permutations: set[Permutation]) -> str:
@@ -456,10 +478,10 @@ def _order(p: Permutation) -> int:
     return n
 
 
-def _cycle(p: Permutation) -> int:
-    """Length of the cycle of the first cluster."""
-    place, n = p[0], 1
-    while place:
+def _cycle(p: Permutation, start: int) -> int:
+    """Length of the cycle of a cluster."""
+    place, n = p[start], 1
+    while place != start:
         place, n = p[place], n + 1
     return n
 

@@ -5,15 +5,15 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import stdev
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import pytorch_lightning as pl
 from torch import nn
 
-from rsmi.errors import AnalysisError
+from rsmi.errors import AnalysisError, InputError
 from rsmi.information import Estimate, Outcome, Quantity
 from rsmi.lattice import Placement, Space, Window, place
 from rsmi.learning.conditionals import exact_beside
@@ -45,6 +45,22 @@ Rules = Sequence[str | Path] | Mapping[str, "str | Path | Rule"]
 _BEGINNING = 4  # a training is so many times as long as each of its beginnings
 _BETWEEN = 7919  # between the seeds of one beginning and the next
 _SEEDS = 15485863  # between those of one training and the next that are compared
+
+
+_Found = TypeVar("_Found", bound=Outcome)
+
+
+class Refused(AnalysisError, Generic[_Found]):
+    """What was found is no result that one can quote.
+
+    Args:
+        reason: Why.
+        found: All of it, as it would have been handed back.
+    """
+
+    def __init__(self, reason: str, found: _Found) -> None:
+        super().__init__(reason)
+        self.found = found
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,19 +120,6 @@ class LearnedRule(Learned, Outcome):
         save_rule(self.rule, directory, dict(self.card or {}))
 
 
-class Refused(AnalysisError):
-    """What was learned is no result that one can quote.
-
-    Args:
-        reason: Why.
-        found: All that was found, as `learn_rule` would have handed it back.
-    """
-
-    def __init__(self, reason: str, found: LearnedRule) -> None:
-        super().__init__(reason)
-        self.found = found
-
-
 @dataclass(frozen=True, repr=False)
 class RuleValues(Outcome):
     """What rules keep about the environment.
@@ -125,6 +128,10 @@ class RuleValues(Outcome):
         bounds: Held-out lower bounds of I(H:E) by name; `full` is the block as it is, I(V:E).
         symmetry: What symmetries the configurations have.
         order: How much the configurations remember of each other.
+        amounts: How many configurations each part had, by its use.
+        nulls: Bounds with each block beside the environment of another chain, where they were asked
+            for: of the whole block with a posterior, else of each rule.
+        asked: Largest error that was asked for, in nats.
         exact: The same from exact conditionals at sampled environments, where these are known.
         notes: What was done, and what not, in words.
     """
@@ -132,16 +139,33 @@ class RuleValues(Outcome):
     bounds: Mapping[str, Bound]
     symmetry: DataSymmetry
     order: OrderReport
+    amounts: Mapping[str, int]
+    nulls: Mapping[str, Bound] = field(default_factory=dict)
+    asked: float | None = None
     exact: tuple[Quantity, ...] = ()
     notes: tuple[str, ...] = ()
 
     def quantities(self) -> list[Quantity]:
-        """A bound for each rule, then exact values."""
-        named = (
-            bounded(f"information.{name}", bound, self.symmetry)
+        """A bound for each rule, the nulls, then exact values."""
+        named = [
+            bounded(f"information.{name}", bound, self.symmetry).about(configurations=self.amounts)
             for name, bound in self.bounds.items()
-        )
-        return [*named, *self.exact]
+        ]
+        nulls = (_of_null(f"information.{name}.null", null) for name, null in self.nulls.items())
+        return [*named, *nulls, *self.exact]
+
+    def check(self) -> None:
+        """Refuse values that one cannot quote.
+
+        Raises:
+            Refused: As `LearnedRule.check`.
+        """
+        reasons = [null_reason(null.information) for null in self.nulls.values()]
+        if self.asked is not None:
+            n, order = self.amounts["test"], self.order
+            reasons += [bound.too_wide(self.asked, n, order) for bound in self.bounds.values()]
+        if any(reasons):
+            raise Refused(next(filter(None, reasons)), self)
 
 
 def learn_rule(
@@ -180,7 +204,8 @@ def learn_rule(
             can.
         chains: Of an array, see `rsmi.storage.samples_of`.
         space: Of an array, likewise.
-        directory: Receives the log of the training and the best state; nothing is kept without.
+        directory: Receives the log of the training, the best state, and of a training that failed
+            the last good one; nothing is kept without.
         progress: Whether to show a progress bar.
         say: Is told what is done, in words.
         **options: Further fields of `rsmi.learning.Learning`.
@@ -276,8 +301,14 @@ def value_rules(
     Raises:
         InputError: For a rule for other letters or another block; else as `learn_rule`.
         AnalysisError: Where the training failed.
+        Refused: As `learn_rule`.
     """
-    settings = Learning.of({"symmetry": symmetry, "null": False, **options})
+    settings = Learning.of({"symmetry": symmetry, **options})
+    if settings.seeds > 1 or settings.curve:
+        raise InputError(
+            "seeds and curve say how a rule is learned, and no rule is learned here; leave them "
+            "out, or call learn_rule"
+        )
     check_seed(seed)
     with opened(samples, chains=chains, space=space) as source, _kept(None) as target:
         session = _Session(source, window, settings, seed, target, progress, None)
@@ -286,8 +317,14 @@ def value_rules(
         bounds, held_out = session.values(found, say)
         exact, notes = session.exact(held_out, found)
         session.check(bounds)
+        nulls = session.nulls(found, say) if settings.null else {}
         data = session.data
-        return RuleValues(bounds, data.symmetry, data.order, tuple(exact), tuple(notes))
+        values = RuleValues(
+            bounds, data.symmetry, data.order, data.amounts(), nulls, settings.error, tuple(exact),
+            tuple(notes),
+        )  # fmt: skip
+        values.check()
+        return values
 
 
 class _Session:
@@ -377,11 +414,29 @@ class _Session:
         held_out = self.data.test_windows()
         if not self.joint:
             return self._bounds({"full": None, **rules}, held_out), held_out
+        return self._each(rules, self.data, ""), held_out
+
+    def nulls(self, rules: Mapping[str, Rule], say: Callable[[str], None]) -> dict[str, Bound]:
+        """The same with each block beside the environment of another chain."""
+        data = self.data.shuffled()
+        if self.joint:
+            found = self._each(rules, data, "null.")
+        else:
+            model = self._module(0)
+            fit_best(model, data, self._trainer("null"))
+            found = {"full": held_out_bound(model, data.test_windows(), None)}
+        say("beside environments of other chains, where the true value is 0:")
+        for name, bound in found.items():
+            say(f"  {name}: {bound.information}")
+        return {name: bound.rounded() for name, bound in found.items()}
+
+    def _each(self, rules: Mapping[str, Rule], data: WindowData, prefix: str) -> dict[str, Bound]:
+        """Bounds of rules from a predictor for each."""
         found = {}
         for name, rule in rules.items():
             fixed = JointRSMI(self.window, **self._common(0), rule=rule)
-            found[name] = self._learned(fixed, self.data, name).bound
-        return found, held_out
+            found[name] = self._learned(fixed, data, f"{prefix}{name}").bound
+        return found
 
     def beside(
         self, learned: Learned, rules: Mapping[str, Rule]
@@ -502,7 +557,12 @@ def _kept(directory: str | Path | None) -> Iterator[Path]:
         yield Path(directory)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        yield Path(scratch)
+        try:
+            yield Path(scratch)
+        except AnalysisError as error:
+            if scratch not in str(error):
+                raise
+            raise AnalysisError(f"{error}; give a directory, else they are lost") from None
 
 
 def carried(
@@ -519,9 +579,12 @@ def carried(
         Quantity("information.ceiling", bits, 0.0, "exact", "nats"),
     ]
     if null is not None:
-        name = "information.learned.null"
-        found.append(Quantity.of(name, null.information, 0.0, **null.parts))
+        found.append(_of_null("information.learned.null", null))
     return found if grown is None else [*found, *grown.quantities()]
+
+
+def _of_null(name: str, null: Bound) -> Quantity:
+    return Quantity.of(name, null.information, 0.0, **null.parts)
 
 
 def bounded(name: str, bound: Bound, symmetry: DataSymmetry) -> Quantity:

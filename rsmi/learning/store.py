@@ -377,6 +377,12 @@ def _damaged(directory: Path, reason: object) -> InputError:
 def _definition(directory: Path) -> tuple[dict[str, Any], bytes]:
     """What a rule says it is, and the bytes of its weights, as they were written."""
     path = directory / DEFINITION
+    if directory.is_file():
+        raise InputError(
+            f"{directory} is a file, such as a training leaves behind; a checkpoint says neither "
+            "block nor letters and may hold code, so none is loaded as a rule; name the directory "
+            f"of a rule, with {DEFINITION} and {WEIGHTS}"
+        )
     if not path.is_file():
         raise InputError(
             f"there is no rule '{directory}'; {nearest(directory, CLASSICAL)}expected "
@@ -388,7 +394,13 @@ def _definition(directory: Path) -> tuple[dict[str, Any], bytes]:
         definition = None
     except OSError as error:
         raise _damaged(directory, error) from None
-    types = _TYPES.get(str(definition.get("schema"))) if isinstance(definition, dict) else None
+    schema = str(definition.get("schema")) if isinstance(definition, dict) else ""
+    types = _TYPES.get(schema)
+    if types is None and schema.startswith(SCHEMA[:-1]):
+        raise InputError(
+            f"{path} has schema {schema}; this version of rsmi reads {OLD_SCHEMA} and {SCHEMA}; "
+            "upgrade rsmi, or train the rule again"
+        )
     if types is None:
         raise InputError(f"{path} is no definition of a rule (schema {SCHEMA}); train it again")
     for name in {*types, *definition} - {KEY}:

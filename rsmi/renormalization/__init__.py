@@ -7,6 +7,11 @@ from rsmi.renormalization.couplings import Interaction, generate_interactions
 from rsmi.renormalization.exponents import SYMBOLS, Exponent
 from rsmi.renormalization.measure import measure
 from rsmi.renormalization.monte_carlo_rg import check_iteration, find_rule, renormalise
+from rsmi.renormalization.renormalised import (
+    RenormalisedCouplings,
+    exact_couplings,
+    fitted_couplings,
+)
 from rsmi.renormalization.result import MCRGResult, known_exponents
 from rsmi.renormalization.stability import ScanEntry, over_steps, stability_matrix
 from rsmi.renormalization.verdict import Drift, Verdict, copies
@@ -19,6 +24,7 @@ __all__ = [
     "Exponent",
     "Interaction",
     "MCRGResult",
+    "RenormalisedCouplings",
     "ScanEntry",
     "Verdict",
     "check_iteration",
@@ -26,7 +32,9 @@ __all__ = [
     "coarse_samples",
     "coarse_space",
     "copies",
+    "exact_couplings",
     "find_rule",
+    "fitted_couplings",
     "generate_interactions",
     "known_exponents",
     "measure",

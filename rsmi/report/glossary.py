@@ -46,6 +46,10 @@ GLOSSARY = {
     "information.bottleneck.scan.kept": Entry("I(H:E)", "one point of the bottleneck curve"),
     "information.majority": Entry("I(H:E)", "majority rule, ties random, from samples"),
     "information.decimation": Entry("I(H:E)", "decimation, from samples"),
+    "information.estimate.<estimator>": Entry("I(X;Y)", "paired rows, by the named estimator"),
+    "information.estimate.<estimator>.null": Entry(
+        "I<sub>null</sub>", "the same estimator on permuted pairs; the true value is 0"
+    ),
     "information.ceiling": Entry("H(H)", "entropy of the coarse variable, an upper limit"),
     "exponents.fixed_point": Entry("", "1: nothing speaks against a fixed point; 0: refused"),
     "exponents.y_t": Entry("y<sub>t</sub>", "thermal exponent"),
@@ -93,6 +97,21 @@ GLOSSARY = {
     "layers.claim.late_labels.<unit>": Entry(
         "&minus;&Delta;H(Y|T)", "fall of the last hidden layers in training, quantised"
     ),
+    "information.ensemble.best": Entry("I(H:E)", "best rule of an ensemble by validation"),
+    "information.ensemble.good": Entry("", "share of an ensemble that is worth as much"),
+    "information.ensemble.null": Entry(
+        "I<sub>null</sub>", "best rule, trained beside environments of other configurations"
+    ),
+    "information.scan.member": Entry("I(H:E)", "each rule of an ensemble"),
+    "information.proxy": Entry("A", "proxy of 2018, above that of a rule that ignores its block"),
+    "degeneracy.dimension": Entry("d", "dimension of the manifold of good rules"),
+    "degeneracy.span": Entry("", "axes that the good rules use"),
+    "degeneracy.clusters": Entry("n", "clusters that the good rules form"),
+    "fit.<name>.<curve>.delta_aic": Entry("&Delta;AIC", "distance from the best model's criterion"),
+    "fit.<name>.<curve>.<parameter>": Entry("", "parameter of a curve through a column"),
+    "fit.<name>.<feature>": Entry("", "where a column has its feature"),
+    "scan.points": Entry("", "points of the scan"),
+    "scan.failed": Entry("", "points and fits that failed"),
     "rule.equivariance": Entry("", "share of blocks for which the rule commutes with the symmetry"),
     "sampling.energy": Entry("&lang;E&rang;/N", "energy per site"),
     "sampling.magnetisation": Entry("&lang;|M|&rang;/N", "absolute magnetisation per site"),
@@ -103,10 +122,15 @@ GLOSSARY = {
         "&tau;<sub>|M|</sub>", "integrated autocorrelation time of the absolute magnetisation"
     ),
 }
-"""Every documented name; `<rule>` stands for the name of a rule, `<name>` for that of a layer,
-`<unit>` for a kind of network. `docs/results.md` says more."""
+"""Every documented name; `<rule>` stands for the name of a rule, `<estimator>` of an
+estimator, `<name>` of a layer, `<unit>` for a kind of network. `docs/results.md` says more."""
 
 _PATTERNS = (
+    (r"^information\.estimate\..+\.null$", "information.estimate.<estimator>.null"),
+    (r"^information\.estimate\..+$", "information.estimate.<estimator>"),
+    (r"^fit\.[^.]+\.[^.]+\.delta_aic$", "fit.<name>.<curve>.delta_aic"),
+    (r"^fit\.[^.]+\.[^.]+\.[^.]+$", "fit.<name>.<curve>.<parameter>"),
+    (r"^fit\.[^.]+\.[^.]+$", "fit.<name>.<feature>"),
     (r"^information\.exact\.[^.]+$", "information.exact.<rule>"),
     (r"^information\.learned\.curve\.\d+$", "information.learned.curve.<n>"),
     (r"^information\.learned\.seed\.\d+$", "information.learned.seed.<number>"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from rsmi.information import Plain, Quantity
+from rsmi.information import Plain, Quantity, format_with_error
 from rsmi.renormalization import coarse_grain
 from rsmi.report import figures
 from rsmi.report.drawing import draw
@@ -20,7 +20,7 @@ from rsmi.runs.files import write_whole
 from rsmi.runs.grid import short_names
 from rsmi.runs.pipeline import RunResult
 from rsmi.runs.result import Result
-from rsmi.runs.table import FitResult, PointResult, ScanResult
+from rsmi.runs.table import FitResult, PointResult, ScanResult, value_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
@@ -193,16 +193,12 @@ def scan_figure(found: ScanResult) -> "Picture":
     ticks = _ticks(found, x)
     groups = _groups(found, x, names)
     series = [_series(found, x, name, group, ticks) for name in names for group in groups]
-    marks = [
-        (fit.reference, f"known {fit.reference:.5g}")
-        for fit in found.asked.values()
-        if fit.reference is not None and fit.x == x
-    ]
     units = {one.unit for p in found.points for n in names if (one := p.find(n)) is not None}
     unit = f" ({', '.join(sorted(units - {'1'}))})" if units - {"1"} else ""
     up = names[0] if len(names) == 1 else "value"
     drawn = [one for one in series if len(one.x)]
-    return figures.scan(drawn, x, f"{up}{unit}", found.axes.log, ticks, list(dict.fromkeys(marks)))
+    words = [value_text(value, 16) for value in ticks]
+    return figures.scan(drawn, x, f"{up}{unit}", found.axes.log, words, _marks(found, x))
 
 
 def write_scan(directory: Path, found: ScanResult, result: Result) -> Path:
@@ -227,6 +223,19 @@ def write_scan(directory: Path, found: ScanResult, result: Result) -> Path:
     return write_report(directory, result, drawn, [], title, found.sheets())
 
 
+def _marks(found: ScanResult, x: str) -> list[figures.Mark]:
+    """Places on the horizontal axis that were found, and those known."""
+    marks = []
+    for one in found.fits:
+        if one.feature is not None and one.fit.x == x:
+            place = one.feature.x
+            text = f"{one.fit.feature} {format_with_error(place.value, place.error)}"
+            marks.append(figures.Mark(place.value, text, place.error))
+    known = [fit.reference for fit in found.asked.values() if fit.x == x]
+    marks += [figures.Mark(place, f"known {place:.5g}") for place in known if place is not None]
+    return list(dict.fromkeys(marks))
+
+
 def _across(found: ScanResult) -> str:
     """The setting along the axis."""
     named = found.axes.x or next((fit.x for fit in found.asked.values()), None)
@@ -242,11 +251,12 @@ def _up(found: ScanResult) -> list[str]:
     return list(found.axes.y) or fitted or list(found.columns[:1])
 
 
-def _ticks(found: ScanResult, x: str) -> list[str]:
-    """Names of the places of an axis without numbers."""
+def _ticks(found: ScanResult, x: str) -> list[Plain]:
+    """The values along an axis without numbers; none where there are numbers."""
     if all(one.point.number(x) is not None for one in found.points):
         return []
-    return list(dict.fromkeys(str(one.point.choice[x]) for one in found.points))
+    values = (one.point.choice[x] for one in found.points)
+    return list({repr(value): value for value in values}.values())
 
 
 def _groups(found: ScanResult, x: str, names: Sequence[str]) -> list[dict[str, Plain]]:
@@ -258,7 +268,7 @@ def _groups(found: ScanResult, x: str, names: Sequence[str]) -> list[dict[str, P
 
 
 def _series(
-    found: ScanResult, x: str, name: str, group: Mapping[str, Plain], ticks: Sequence[str]
+    found: ScanResult, x: str, name: str, group: Mapping[str, Plain], ticks: Sequence[Plain]
 ) -> figures.Series:
     """Means over repetitions of one quantity, at some values of the other settings."""
     places: dict[float, list[Quantity]] = {}
@@ -270,16 +280,16 @@ def _series(
     up = [sum(q.value for q in places[p]) / len(places[p]) for p in across]
     errors = [math.hypot(*(q.error for q in places[p])) / len(places[p]) for p in across]
     short = short_names(found.keys)
-    said = ", ".join(f"{short[key]} {value}" for key, value in group.items())
+    said = ", ".join(f"{short[key]} {value_text(value)}" for key, value in group.items())
     label = said if said and len(_up(found)) == 1 else ", ".join(filter(None, [name, said]))
     fits = [f for f in found.fits if f.fit.y == name and f.fit.x == x and f.group == group]
     curves = [curve for fit in fits for curve in _lines(fit)]
     return figures.Series(label, across, up, errors, curves)
 
 
-def _place(one: PointResult, x: str, ticks: Sequence[str]) -> float:
+def _place(one: PointResult, x: str, ticks: Sequence[Plain]) -> float:
     number = one.point.number(x)
-    return float(ticks.index(str(one.point.choice[x]))) if ticks or number is None else number
+    return float(ticks.index(one.point.choice[x])) if ticks or number is None else number
 
 
 def _lines(fit: FitResult) -> list[tuple[str, list[float], list[float]]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rsmi.learning.settings import Learning
     from rsmi.runs.grid import Point, expand
+    from rsmi.runs.layers import Layers, measure_layers
     from rsmi.runs.pipeline import Plan, RunResult, plan, run
     from rsmi.runs.result import SCHEMA, Result, read_result, result_has_digest
     from rsmi.runs.scanning import Scan, scan
@@ -25,6 +26,7 @@ _HOMES = {
     "rsmi.runs.table": ("Axes", "Fit", "FitResult", "PointResult", "ScanResult"),
     "rsmi.runs.result": ("SCHEMA", "Result", "read_result", "result_has_digest"),
     "rsmi.runs.pipeline": ("Plan", "RunResult", "plan", "run"),
+    "rsmi.runs.layers": ("Layers", "measure_layers"),
     "rsmi.runs.settings": (
         "Cut",
         "Exact",
@@ -56,6 +58,7 @@ __all__ = [
     "Fit",
     "FitResult",
     "Information",
+    "Layers",
     "Learning",
     "Plan",
     "Point",
@@ -68,6 +71,7 @@ __all__ = [
     "ScanResult",
     "Selection",
     "expand",
+    "measure_layers",
     "plan",
     "read_result",
     "result_has_digest",

@@ -11,6 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from rsmi.digest import plain_digest
 from rsmi.errors import InputError, closest, nearest
+from rsmi.information.quantity import plain
 from rsmi.runs.settings import Exact, ExponentsTask, Information, Run, to_plain
 from rsmi.sampling.families.interface import CRITICAL
 from rsmi.storage import SampleRecipe
@@ -53,9 +54,9 @@ class Point:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Of the task, as plain values."""
-        plain: dict[str, Any] = to_plain(self.task)
-        return plain
+        """Of the task, as `result.json` holds them."""
+        settings: dict[str, Any] = plain(to_plain(self.task), "config")
+        return settings
 
     @property
     def digest(self) -> str:
@@ -75,7 +76,7 @@ class Point:
         return self.task.samples if isinstance(self.task, Run) else None
 
     def number(self, key: str) -> float | None:
-        """A varying setting as a number to draw and fit against; None where it is none.
+        """A varying setting as a finite number to draw and fit against; None where it is none.
 
         An extent stands for a lattice or block of equal extents, and `critical` for its value.
         """
@@ -87,7 +88,7 @@ class Point:
             coupling = getattr(getattr(found, "system", None), "coupling", None)
             return None if coupling is None else 1 / coupling
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        return float(value) if number else None
+        return float(value) if number and math.isfinite(value) else None
 
 
 def command_of(task: Task) -> str:

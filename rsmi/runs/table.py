@@ -313,7 +313,7 @@ class ScanResult(Outcome):
         """The points, then the fits."""
         names, wrong = short_names(self.keys), any(one.failure for one in self.points)
         rows = [
-            [*map(_text, one.point.choice.values()), *self._cells(one)]
+            [*map(value_text, one.point.choice.values()), *self._cells(one)]
             + ([_first(one.failure)] if wrong else [])
             for one in self.points
         ]
@@ -355,9 +355,11 @@ def _fit_rows(result: FitResult) -> list[list[str]]:
     rows = []
     for model, curve in result.curves.items():
         words = [
-            f"{word} {format_with_error(p.value, p.error)}" for word, p in curve.parameters.items()
+            f"{word} {format_with_error(p.value, p.error)}"
+            for word, p in curve.parameters.items()
+            if word != "amplitude"
         ]
-        free = f"{curve.chi2:.3g}/{len(result.x) - len(words)}"
+        free = f"{curve.chi2:.3g}/{len(result.x) - len(curve.parameters)}"
         delta = format_with_error(curve.delta.value, curve.delta.error)
         rows.append([title, model, ", ".join(words), free, delta])
     return rows
@@ -395,6 +397,8 @@ def _columns(fit: Fit, points: Sequence[PointResult]) -> tuple[Numbers, Numbers,
     found: dict[str, dict[float, Quantity]] = {}
     for one in points:
         x, y = one.point.number(fit.x), one.find(fit.y)
+        if x is None and fit.between is not None:
+            continue
         if x is None:
             raise InputError(f"{fit.x} is {one.point.choice[fit.x]!r}, which is no number")
         inside = fit.between is None or fit.between[0] <= x <= fit.between[1]
@@ -411,12 +415,20 @@ def _columns(fit: Fit, points: Sequence[PointResult]) -> tuple[Numbers, Numbers,
 
 def _title(fit: FitResult) -> str:
     names = short_names(list(fit.group))
-    words = [f"{names[key]} {_text(value)}" for key, value in fit.group.items()]
+    words = [f"{names[key]} {value_text(value)}" for key, value in fit.group.items()]
     return ", ".join([fit.name, *words])
 
 
-def _text(value: Any) -> str:
-    return "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+def value_text(value: Any, most: int = 28) -> str:
+    """A setting in few letters.
+
+    >>> value_text([2, 2]), value_text({"model": "ising", "shape": [8, 8]})
+    ('2x2', 'ising, 8x8')
+    """
+    if isinstance(value, Mapping):
+        value = ", ".join(map(value_text, value.values()))
+    text = "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return text if len(text) <= most else f"{text[: most - 2]}.."
 
 
 def _brief(name: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Self
 import yaml
 
 from rsmi.errors import InputError, nearest
+from rsmi.storage.config import mapping_of
 from rsmi.storage.recipe import SampleRecipe
 
 GRID = "grid"
@@ -85,11 +86,8 @@ class SampleGrid:
         >>> len(SampleGrid.from_yaml(text).cells())
         2
         """
-        try:
-            facts = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise InputError(f"grid: not valid YAML: {error}") from None
-        if not isinstance(facts, dict) or not isinstance(facts.get(GRID), dict):
+        facts = mapping_of(text, "the grid")
+        if not isinstance(facts.get(GRID), dict):
             raise InputError(
                 "grid: expected the keys of a recipe and `grid:` with a list for each key to vary, "
                 "such as `grid: {temperature: [2.0, critical], seed: [1, 2]}`"

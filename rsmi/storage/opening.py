@@ -172,7 +172,7 @@ def open_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> list[NDAr
     if not start.startswith(b"PK") or _is_torch(target):
         raise InputError(f"{target} begins with {start[:8]!r}; expected {_ARRAYS}")
     try:
-        with np.load(target, allow_pickle=False) as archive:
+        with target.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return _named(target, archive, archive.files, names)
     except InputError:
         raise

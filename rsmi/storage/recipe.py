@@ -10,6 +10,7 @@ from rsmi.errors import InputError, nearest
 from rsmi.sampling.families import DEFAULT, Family, Setup, System, find_family
 from rsmi.sampling.families.parameters import complete
 from rsmi.sampling.select import AUTO
+from rsmi.storage.config import mapping_of
 
 _MAX_SEED = 2**63 - 1
 
@@ -108,7 +109,7 @@ class SampleRecipe:
         Raises:
             InputError: For text that is no YAML mapping, an unknown or missing key, a wrong value.
         """
-        return cls.from_plain(_mapping(text))
+        return cls.from_plain(mapping_of(text, "the recipe"))
 
     @classmethod
     def from_plain(cls, facts: dict[str, Any]) -> Self:
@@ -143,16 +144,6 @@ class SampleRecipe:
         if not self.family.has_temperature:
             del facts["temperature"]
         return yaml.safe_dump(facts, sort_keys=False, default_flow_style=None)
-
-
-def _mapping(text: str) -> dict[str, Any]:
-    try:
-        facts = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"recipe: not valid YAML: {error}") from None
-    if not isinstance(facts, dict):
-        raise InputError("recipe: expected `key: value` lines, such as `shape: [64, 64]`")
-    return facts
 
 
 def _choice(name: str, value: object, allowed: list[str]) -> None:

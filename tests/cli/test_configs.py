@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 from rsmi.cli.configs import options_of
-from rsmi.cli.layers import Layers
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.cli.verify import Verify
 from rsmi.errors import nearest, shortened
 from rsmi.report import read_result
+from rsmi.runs.layers import Layers
 from rsmi.runs.settings import Exact, ExponentsTask, Information, Run
 from rsmi.sampling.threads import cores
 from rsmi.storage import SampleRecipe

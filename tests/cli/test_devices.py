@@ -39,7 +39,7 @@ def test_two_processes_learn_what_one_learns(rsmi: Rsmi, samples: Path, tmp_path
     command = [sys.executable, str(script), *_options(samples, tmp_path / "2", "JointRSMI", 2)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("information.learned") == 1
+    assert done.stdout.count("information.learned ") == 1
     found = []
     for out in (tmp_path / "1", tmp_path / "2"):
         state = torch.load(out / "training" / "best.ckpt", weights_only=False)

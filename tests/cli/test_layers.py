@@ -28,6 +28,8 @@ from rsmi.layers import (
 )
 from rsmi.layers.report import grouped
 from rsmi.report import read_result
+from rsmi.runs import Layers, measure_layers
+from rsmi.sampling import System
 
 Rsmi = Callable[..., Any]
 
@@ -72,6 +74,13 @@ def pair():
 def log():
     return nn.Sequential(Log())
 
+class Signs(nn.Module):
+    def forward(self, x):
+        return x.flatten(1)[:, :3]
+
+def signs():
+    return nn.Sequential(Signs())
+
 def constant():
     return nn.Sequential(Constant())
 
@@ -113,6 +122,42 @@ def test_every_row_of_a_finite_set_gives_exact_values(rsmi: Rsmi, here: Path) ->
     assert "audit: nothing found" in said.out
     found = {str(p.relative_to("out")) for p in Path("out").rglob("*") if p.is_file()}
     assert found == {"config.yaml", "result.json", "report.html", "figures/depth.png"}
+
+
+SYSTEMS = {
+    "potts": (("--system.shape", "2x3", "--system.parameters.states", "3"), {"states": 3}),
+    "dimers": (("--system.shape", "4x4", "--system.temperature", "inf", "--draw", "640"), {}),
+}
+
+
+@pytest.mark.parametrize("model", SYSTEMS)
+def test_inputs_are_the_configurations_of_any_model(model: str, rsmi: Rsmi, here: Path) -> None:
+    arguments, parameters = SYSTEMS[model]
+    said = rsmi(
+        "layers", "--model", "mine.signs", "--system.model", model, *arguments, "--out", "out"
+    )
+    assert said.code == 0, said.err
+    system = System((2, 3) if parameters else (4, 4), model, None if parameters else "inf",
+                    parameters)  # fmt: skip
+    known = numbers(here / "out", "layers.H(X)")["exact"]
+    assert known == pytest.approx(system.entropy().value, abs=1e-9)
+    draw = None if parameters else 640
+    found = measure_layers(Layers("mine.signs", system=system, draw=draw))
+    assert found.quantities() == read_result(here / "out").quantities()
+
+
+def test_inputs_are_a_file_or_a_system(rsmi: Rsmi, here: Path) -> None:
+    for arguments, message in (
+        ((), "give either `data` (a file of inputs) or `system`"),
+        (("--data", "bits.npz", "--system.shape", "2x2"), "not both"),
+        (("--data", "bits.npz", "--draw", "64"), "draw is a number of configurations of `system`"),
+        (("--system.shape", "6x6"), "visiting all is supported up to"),
+        (("--system.shape", "[4,inf]"), "takes a lattice that ends"),
+    ):
+        said = rsmi("layers", "--model", "mine.signs", *arguments, "--out", "out")
+        assert said.code == 2
+        assert message in " ".join(said.err.split())
+        assert not Path("out").exists()
 
 
 def test_samples_give_two_values_around_the_truth(rsmi: Rsmi, here: Path) -> None:

@@ -123,3 +123,23 @@ def test_values_that_vary_need_not_stand_in_the_base(rsmi: Rsmi, tmp_path: Path)
     said = rsmi("scan", path, "--out", tmp_path / "out", "--processes", "1")
     assert said.code == 0, said.err
     assert len(list((tmp_path / "out" / "points").iterdir())) == 4
+
+
+def test_single_keys_are_overridden_by_dotted_options(
+    rsmi: Rsmi, config: Path, tmp_path: Path
+) -> None:
+    config.write_text(
+        "task: run\nbase: {data: mine.npy, exponents: {rules: []}}\n"
+        "grid: {window.buffer: [1, 2], learning.max_epochs: [1]}\n"
+    )
+    said = rsmi(
+        "scan", config, "--out", tmp_path / "out", "--grid.window.buffer", "[3]",
+        "--grid.learning.max_epochs=[4, 5]", "--base.seed", "7", "--processes", "1",
+    )  # fmt: skip
+    assert said.code == 1
+    assert "mine.npy" in said.err
+    kept = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
+    assert kept["grid"] == {"window.buffer": [3], "learning.max_epochs": [4, 5]}
+    points = [path.name for path in (tmp_path / "out" / "points").iterdir()]
+    settings = yaml.safe_load((tmp_path / "out" / "points" / points[0] / "config.yaml").read_text())
+    assert settings["seed"] == 7

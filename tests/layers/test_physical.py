@@ -19,7 +19,7 @@ from rsmi.layers import (
 )
 from rsmi.learning import decimation, majority
 from rsmi.sampling import CRITICAL_COUPLING, System
-from rsmi.sampling.exact import coarse_ising_distribution, kaufman
+from rsmi.sampling.exact import coarse_torus_distribution, kaufman
 from rsmi.sampling.mazes import sample_mazes, solve
 
 
@@ -41,14 +41,14 @@ def test_row_transfer_agrees_with_enumeration(rule, shape):
     x, p = System(shape).law()
     t = state_index(RGLayer(table(rule), (2, 2))(x.float()).flatten(1))
     p_t = torch.bincount(t, p, minlength=2 ** (len(x[0].flatten()) // 4))
-    found = coarse_ising_distribution(shape, CRITICAL_COUPLING, table(rule))
+    found = coarse_torus_distribution(shape, CRITICAL_COUPLING, table(rule))
     torch.testing.assert_close(found, p_t, rtol=0, atol=1e-12)
 
 
 def test_rg_layers_by_enumeration():
     inputs = enumerated_inputs(System((4, 4)))
     report = analyse_layers(rg_network(table(majority), (2, 2), 2), inputs)
-    exact = float(entropy(coarse_ising_distribution((4, 4), CRITICAL_COUPLING, table(majority))))
+    exact = float(entropy(coarse_torus_distribution((4, 4), CRITICAL_COUPLING, table(majority))))
     assert report["0"].interval("H(T)").middle == pytest.approx(exact, abs=1e-9)
     assert report["1"].interval("H(T)").middle <= np.log(2) + 1e-12
     assert report["1"].interval("H(X|T)").middle > report["0"].interval("H(X|T)").middle
@@ -73,11 +73,11 @@ class Corner(nn.Module):
 def test_samples_of_a_larger_torus_enclose_the_exact_value():
     inputs = drawn_inputs(System((6, 6)), 12800, seed=2)
     row = analyse_layers(rg_network(table(majority), (2, 2), 1), inputs)["0"]
-    p = coarse_ising_distribution((6, 6), CRITICAL_COUPLING, table(majority))
+    p = coarse_torus_distribution((6, 6), CRITICAL_COUPLING, table(majority))
     exact = inputs.entropy.value - float(entropy(p))
     assert row.interval("H(X|T)").contains(exact, 1 - 1e-6)
     assert row.interval("H(X|T)").width < 0.05 * inputs.entropy.value
-    other = coarse_ising_distribution((6, 6), 0.9 * CRITICAL_COUPLING, table(majority))
+    other = coarse_torus_distribution((6, 6), 0.9 * CRITICAL_COUPLING, table(majority))
     wrong = inputs.entropy.value - float(entropy(other))
     assert not row.interval("H(X|T)").contains(wrong, 1 - 1e-6)
 
@@ -132,8 +132,8 @@ def test_bad_input_is_named():
         RGLayer(majority((2, 2)).table(), (2, 2))
     with pytest.raises(InputError, match="has 16 rows, a block of"):
         RGLayer(table(majority), (2, 1))
-    with pytest.raises(InputError, match="expected even extents"):
-        coarse_ising_distribution((5, 4), 0.4, table(majority))
+    with pytest.raises(InputError, match="expected multiples of the block"):
+        coarse_torus_distribution((5, 4), 0.4, table(majority))
     with pytest.raises(InputError, match="100 configurations; expected a multiple of 64"):
         drawn_inputs(System((4, 4)), 100)
     with pytest.raises(InputError, match="0 levels"):

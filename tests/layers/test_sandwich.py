@@ -24,7 +24,7 @@ from rsmi.layers.codes import training_rows
 from rsmi.layers.samples import label_interval
 from rsmi.learning import decimation, majority
 from rsmi.sampling import CRITICAL_COUPLING, System
-from rsmi.sampling.exact import coarse_ising_distribution
+from rsmi.sampling.exact import coarse_torus_distribution
 
 CASES, SAMPLES = 200, 4000
 
@@ -158,7 +158,7 @@ def test_ising_layers(rule):
     inputs = drawn_inputs(System((4, 4)), 12800, seed=1)
     x = next(inputs.stream(12800)).x
     h_x = inputs.entropy
-    exact = h_x.value - float(entropy(coarse_ising_distribution((4, 4), CRITICAL_COUPLING, table)))
+    exact = h_x.value - float(entropy(coarse_torus_distribution((4, 4), CRITICAL_COUPLING, table)))
     found = conditional_entropy_bounds(
         Codes.of(x),
         Codes.of(RGLayer(table, (2, 2))(x)),

@@ -1,6 +1,7 @@
 """Ensembles: every member is what it would be alone, held-out values, the manifold, refusals."""
 
 import copy
+import dataclasses
 import math
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from rsmi.errors import AnalysisError, InputError
 from rsmi.information import entropy
 from rsmi.lattice import Space, Window, place
-from rsmi.learning import learn_ensemble, make_rule, value_rules
+from rsmi.learning import degeneracy, learn_ensemble, make_rule, value_rules
 from rsmi.learning.data import WindowData
 from rsmi.learning.ensemble import Members, _check_memory, _rate, _settings
 from rsmi.learning.rules import most_probable
@@ -81,10 +82,10 @@ def test_a_member_alone_and_in_other_company_is_the_same(samples: Path) -> None:
 
 def test_ising_filters_are_the_two_signs_of_one(ensemble, samples: Path) -> None:
     found = ensemble.degeneracy
-    assert (found.name, found.group, found.order, found.orbits) == ("Z2", "Z2", 2, 1)
+    assert (found.name, found.group, found.order, found.orbits) == ("Z2", "Z2", 2, ("Z2",))
     assert found.spread < 0.1
     assert float(found.span.value) == pytest.approx(1, abs=0.1)
-    centre = ensemble.responses[ensemble.clusters == 0].mean(0)[:, 1, 1]
+    centre = ensemble.filters[ensemble.clusters == 0].mean(0)[:, 1, 1]
     assert float(centre.abs().min() / centre.abs().max()) > 0.8
     for sign in (0, 1):
         weights = [
@@ -145,6 +146,14 @@ def test_what_is_found_is_a_result_like_every_other(ensemble) -> None:
     assert "Z2" in ensemble._repr_html_()
     members = [q for q in ensemble.quantities() if q.name == "information.scan.member"]
     assert [q.context["member"] for q in members] == list(range(40))
+
+
+def test_it_is_drawn_with_a_picture_for_each_cluster(ensemble) -> None:
+    assert len(ensemble.plot().axes) == 3  # the points, and a filter for each sign
+    assert len(ensemble.degeneracy.plot().axes) == 1
+    few = dataclasses.replace(ensemble, degeneracy=degeneracy(ensemble.vectors[:5]))
+    few = dataclasses.replace(few, good=torch.arange(40) < 5)
+    assert 1 < len(few.plot().axes) <= 7  # undecided: members at even angles
 
 
 BAD = [

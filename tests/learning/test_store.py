@@ -1,5 +1,6 @@
 """Rules survive a round trip, damaged ones are refused, and code runs only where it is trusted."""
 
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -155,6 +156,24 @@ def test_a_card_that_names_itself_many_times_does_not_hang(rule: tuple[TableRule
     path.write_text(f"{text}\nsha256: x\n")
     with pytest.raises(InputError, match="its content is not what its sha256"):
         read_card(rule[1])
+
+
+def test_a_rule_of_another_version_is_named(rule: tuple[TableRule, Path]) -> None:
+    path = rule[1] / "model.yaml"
+    path.write_text(path.read_text().replace("rsmi.model/2", "rsmi.model/7"))
+    with pytest.raises(InputError, match=r"has schema rsmi.model/7; .* and rsmi.model/2; upgrade"):
+        load_rule(rule[1])
+
+
+def test_a_checkpoint_is_no_rule_and_none_of_its_code_runs(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    torch.save({"state_dict": {}, "hyper_parameters": Evil()}, tmp_path / "best.ckpt")
+    with pytest.raises(InputError, match=r"a checkpoint says neither block nor letters.*code"):
+        load_rule(tmp_path / "best.ckpt")
+    assert not (tmp_path / "ran").exists()
 
 
 def test_unknown_rule_lists_those_known() -> None:

@@ -25,7 +25,7 @@ from rsmi.learning import (
 from rsmi.renormalization import coarse_samples, coarse_space, renormalise
 from rsmi.sampling.dimers import Dimers
 from rsmi.sampling.dimers.space import dimer_space
-from rsmi.sampling.exact import coarse_ising_distribution
+from rsmi.sampling.exact import coarse_torus_distribution
 from rsmi.storage import SampleRecipe, generate, open_samples, samples_of, split
 
 
@@ -225,7 +225,7 @@ def coarse_torus(tmp_path_factory, kit):
     )
     generate(recipe, path)
     table = kit.majority_table(4, 1.5)  # ties to the first spin
-    law = coarse_ising_distribution((8, 4), 1 / 2.269185, table)
+    law = coarse_torus_distribution((8, 4), 1 / 2.269185, table)
     with open_samples(path) as samples:
         yield coarse_samples(samples, TableRule(SPIN, table, (2, 2))), law
 

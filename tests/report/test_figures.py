@@ -41,6 +41,13 @@ GROWTH = LearningCurve(
     fit_growth([Amount(n, (0.46 - 2 / n, 0.46 - 2 / n + 1e-4)) for n in (100, 200, 400, 800)]),
 ).quantities()
 
+
+def filters(axes: int, depth: int) -> "Figure":
+    pictures = [RANDOM.normal(size=(2, 3, depth)) for _ in range(2)]
+    labels = RANDOM.integers(-1, 3, 30)
+    return figures.filters(RANDOM.normal(size=(30, axes)), labels, pictures, [4, 7])
+
+
 # What is drawn, and how many axes (colour bars count) it should have.
 DRAWINGS: dict[str, tuple[Callable[[], "Figure"], int]] = {
     "levels": (lambda: figures.levels([spins(16), spins(8), spins(4)]), 3),
@@ -56,6 +63,9 @@ DRAWINGS: dict[str, tuple[Callable[[], "Figure"], int]] = {
     "information, near": (lambda: figures.information([*NEAR, figures.Bar("null", 0, 0.1)]), 2),
     "learning curve": (lambda: figures.learning_curve(GROWTH), 1),
     "learning curve, flat": (lambda: figures.learning_curve(GROWTH[:4]), 1),
+    "filters": (lambda: figures.filters(RANDOM.normal(size=(30, 1)), np.zeros(30)), 1),
+    "filters, plane": (lambda: filters(2, 1), 3),
+    "filters, more axes": (lambda: filters(4, 3), 4),
     "training": (lambda: figures.training(CURVE, 0.41, 7.0), 1),
     "exponents": (lambda: figures.exponents(scan(), LINES), 2),
     "exponents, even": (lambda: figures.exponents(scan()[:6]), 1),
@@ -141,6 +151,11 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "three symbols": (lambda: figures.rule(table(16, 3), (2, 2)), r"shape \(16, 3\)"),
     "no learning curve": (lambda: figures.learning_curve([]), "set learning.curve: true"),
     "no rules": (lambda: figures.information([]), "0 rules; expected at least one"),
+    "no filters": (lambda: figures.filters(np.zeros((0, 2)), []), r"shape \(0, 2\)"),
+    "filters without pictures": (
+        lambda: figures.filters(np.zeros((3, 2)), [0, 0, 0], [], [1]),
+        "0 pictures of 1 rules",
+    ),
     "curve length": (lambda: figures.training(figures.Curve([1, 2], [1])), r"held_out has shape"),
     "curve nan": (lambda: figures.training(figures.Curve([1], [np.nan])), "not finite"),
     "no scan": (lambda: figures.exponents([]), "the scan holds no exponent"),

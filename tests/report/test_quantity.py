@@ -73,7 +73,7 @@ def test_negative_error_is_refused() -> None:
         Quantity("exponents.y_t", 1.0, -0.1, "estimate", "1")
 
 
-@pytest.mark.parametrize("name", ["y_t", "", "exponents.", "exponents.y t", ".y_t"])
+@pytest.mark.parametrize("name", ["y_t", "", "exponents.", "exponents. y_t", ".y_t"])
 def test_names_are_dotted(name: str) -> None:
     with pytest.raises(InputError, match="expected a dotted name"):
         Quantity(name, 1.0, 0.1, "estimate", "1")

@@ -134,6 +134,17 @@ def test_points_with_one_recipe_share_one_file_and_find_what_a_run_finds(tmp_pat
     assert {path.name for path in folder.iterdir()} >= {"config.yaml", "log.txt", "rule"}
 
 
+def test_infinite_temperature_is_a_point_like_any_other(tmp_path: Path) -> None:
+    asked = Scan(replace(RECIPE, records=8), {"temperature": [3.0, "inf"]})
+    found = scan(asked, Execution(out=str(tmp_path)))
+    assert not found.failed
+    assert found.points[1].find("sampling.energy") is not None
+    assert [one.point.number("temperature") for one in found.points] == [3.0, None]
+    watcher = Unwatched()
+    scan(asked, Execution(out=str(tmp_path)), watcher=watcher)
+    assert watcher.lines == ["2 of 2 points are finished and kept"]
+
+
 def test_a_point_that_fails_is_a_row_and_stops_nobody(tmp_path: Path) -> None:
     task = replace(CHAIN, shape=(6, 6), temperature="critical", block=(2, 2))
     found = scan(Scan(task, {"buffer": [1, 4]}, columns=(FULL,)), Execution(out=str(tmp_path)))

@@ -69,6 +69,7 @@ def test_critical_is_known_in_two_dimensions():
     [
         ("shape: [8, 8", "not valid YAML"),
         ("- 1", "expected `key: value` lines"),
+        ("shape: [8, 8]\nseed: 1\nseed: 2", "gives the key 'seed' twice, in lines 2 and 3"),
         ("shape: [8, 8]\nchains: 2", "records, seed, temperature missing"),
     ],
 )

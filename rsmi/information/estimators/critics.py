@@ -23,9 +23,10 @@ from rsmi.information.predictive import predictive_information
 CriticName = Literal["joint", "separable"]
 
 _HIDDEN, _EMBEDDED = 48, 32
-_BATCH = {"joint": 64, "separable": 256}  # rows to a step; a joint critic pays for every pair
+_BATCH = {"joint": 48, "separable": 256}  # rows to a step; a joint critic pays for every pair
 POOL, _TOGETHER, _AT_ONCE = 256, 1024, 32  # rows that meet in a batch, of y at once
-_STEPS, _EPOCHS, _EVERY, _PATIENCE = 1000, 4, 50, 5  # at most so many steps, or epochs
+_STEPS, _EPOCHS, _EVERY, _PATIENCE = 1000, 4, 25, 6  # at most so many steps, or epochs
+_LONGER = 10  # times as many steps, for many rows
 _RATE, _DECAY = 3e-3, 1e-3
 _ROWS = 8192  # of the reported part, at most: pairs are as many as their square
 _SMOOTHING = 0.5  # counts added to every letter of a table
@@ -126,7 +127,7 @@ def trained(
     rows, generator = pairs.parts[0], pairs.generator(4)
     optimizer = torch.optim.AdamW(net.parameters(), lr=_RATE, weight_decay=_DECAY, fused=True)
     best, kept, waited = -math.inf, dict(net.state_dict()), 0
-    for step in range(max(_STEPS, _EPOCHS * len(rows) // batch)):
+    for step in range(_STEPS * max(1, min(_EPOCHS * len(rows) // (batch * _STEPS), _LONGER))):
         if step % _EVERY == 0:
             with torch.no_grad():
                 value = choose()

@@ -20,6 +20,7 @@ _CAPTION = (
     "null: the same on permuted pairs, whose information is 0. Errors are those of sampling; a "
     "lower or upper bound holds up to its error, an estimate may be biased either way."
 )
+_APART = "apart: of another quantity than I(X;Y), not to be compared"
 _COLUMNS = ["estimator", "value(error)", "kind", "ceiling", "null", "held out", "n", ""]
 
 
@@ -124,7 +125,7 @@ class Estimates(Outcome):
         rows = [line.cells() for line in self.lines if line.estimator.comparable]
         apart = [line.cells() for line in self.lines if not line.estimator.comparable]
         if apart:
-            rows += [["of another quantity, not to be compared"], *apart]
+            rows += [["apart"], *apart]
         title = f"I(X;Y) in nats from {self.rows} pairs"
         remarks = [
             f"{line.estimator.name}: {word}: {reason}"
@@ -132,7 +133,9 @@ class Estimates(Outcome):
             for word, reason in [line.remark]
             if word
         ]
-        return [Sheet(title, _COLUMNS, rows, "\n".join([*remarks, _CAPTION]))]
+        return [
+            Sheet(title, _COLUMNS, rows, "\n".join([*remarks, *[_APART] * bool(apart), _CAPTION]))
+        ]
 
 
 def estimate(

@@ -123,7 +123,14 @@ class Pairs:
         # Rows that follow each other shall not meet as independent ones in a batch.
         rows = torch.randperm(len(self), generator=self.generator(5))
         where = place[unit[rows]]
-        return rows[where >= stop], rows[(where >= test) & (where < stop)], rows[where < test]
+        parts = rows[where >= stop], rows[(where >= test) & (where < stop)], rows[where < test]
+        if (fewest := min(map(len, parts))) < _LEAST_ROWS:
+            raise InputError(
+                f"{fewest} rows are left to learn from, to choose by or to report where whole "
+                f"chains or blocks are held out; each needs at least {_LEAST_ROWS}: give blocks "
+                "of about equal size"
+            )
+        return parts
 
     def generator(self, stream: int = 0) -> torch.Generator:
         """Random numbers of this call alone, another stream for each purpose."""

@@ -421,7 +421,8 @@ def _argument(name: str, parameter: str, word: str, default: Any) -> Any:
         known = _CRITICS if default in _CRITICS else ("lower", "upper")
         if word not in known:
             raise InputError(
-                f"{name!r}: {parameter} is {word!r}; expected one of {', '.join(known)}"
+                f"{name!r}: {parameter} is {word!r}; {nearest(word, known)}expected one of "
+                f"{', '.join(known)}"
             )
         return word
     try:

@@ -7,11 +7,12 @@ a figure is drawn.
 
 from rsmi.report.figures.bottleneck import bottleneck
 from rsmi.report.figures.exponents import Line, ScanRow, exponents
+from rsmi.report.figures.filters import filters
 from rsmi.report.figures.information import Bar, bars, information, learning_curve
 from rsmi.report.figures.layers import Depth, Path, depth, plane
 from rsmi.report.figures.levels import levels
 from rsmi.report.figures.rule import rule
-from rsmi.report.figures.scan import Series, scan
+from rsmi.report.figures.scan import Mark, Series, scan
 from rsmi.report.figures.style import save
 from rsmi.report.figures.training import Curve, training
 from rsmi.report.figures.values import values
@@ -21,6 +22,7 @@ __all__ = [
     "Curve",
     "Depth",
     "Line",
+    "Mark",
     "Path",
     "ScanRow",
     "Series",
@@ -28,6 +30,7 @@ __all__ = [
     "bottleneck",
     "depth",
     "exponents",
+    "filters",
     "information",
     "learning_curve",
     "levels",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rsmi.errors import InputError
-from rsmi.report.figures.style import CYCLE, GREY, MARKERS, blank, legend, styled, words
+from rsmi.report.figures.style import CYCLE, GREEN, GREY, MARKERS, blank, legend, styled, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +31,21 @@ class Series:
     curves: Sequence[tuple[str, Sequence[float], Sequence[float]]] = field(default_factory=tuple)
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A place on the horizontal axis.
+
+    Args:
+        x: The place.
+        label: What is there.
+        error: One standard error of it; 0 for a known place.
+    """
+
+    x: float
+    label: str
+    error: float = 0.0
+
+
 @styled
 def scan(
     series: Sequence[Series],
@@ -38,7 +53,7 @@ def scan(
     up: str,
     log: Sequence[str] = (),
     ticks: Sequence[str] = (),
-    marks: Sequence[tuple[float, str]] = (),
+    marks: Sequence[Mark] = (),
 ) -> "Figure":
     """Series on common axes, fitted curves as lines, known places as dashed ones.
 
@@ -48,7 +63,7 @@ def scan(
         up: Name of the vertical axis.
         log: `x`, `y`, or both, where the axis is logarithmic.
         ticks: Names of the places 0, 1, ... of an axis without numbers.
-        marks: Places on the horizontal axis with their labels.
+        marks: Places that are found, as bands, or known, as lines.
 
     Raises:
         InputError: For no point.
@@ -61,8 +76,8 @@ def scan(
     axes = figure.subplots()
     for number, one in enumerate(series):
         _drawn(axes, one, number)
-    for place, label in marks:
-        axes.axvline(place, color=GREY, linestyle="--", linewidth=1.2, label=words(label))
+    for mark in marks:
+        _marked(axes, mark)
     axes.set_xlabel(words(across))
     axes.set_ylabel(words(up))
     if all(float(x).is_integer() for one in series for x in one.x):
@@ -75,6 +90,15 @@ def scan(
         axes.set_yscale("log")
     legend(figure, 2)
     return figure
+
+
+def _marked(axes: "Axes", mark: Mark) -> None:
+    """A band of one error, or a line."""
+    if mark.error:
+        ends = mark.x - mark.error, mark.x + mark.error
+        axes.axvspan(*ends, color=GREEN, alpha=0.2, linewidth=0, label=words(mark.label))
+    else:
+        axes.axvline(mark.x, color=GREY, linestyle="--", linewidth=1.2, label=words(mark.label))
 
 
 def _drawn(axes: "Axes", one: Series, number: int) -> None:

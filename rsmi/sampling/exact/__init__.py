@@ -1,6 +1,11 @@
 """Exact answers for the Ising model: thermodynamics, densities of states, window posteriors."""
 
-from rsmi.sampling.exact.coarse import coarse_distribution, coarse_ising_distribution, coupling_of
+from rsmi.sampling.exact.coarse import (
+    coarse_distribution,
+    coarse_torus_distribution,
+    coupling_of,
+    products_of,
+)
 from rsmi.sampling.exact.cylinder import adjacent_columns, chain_posterior, cylinder_posterior
 from rsmi.sampling.exact.elimination import marginal, torus_posterior
 from rsmi.sampling.exact.enumeration import DensityOfStates, density_of_states
@@ -17,7 +22,7 @@ __all__ = [
     "adjacent_columns",
     "chain_posterior",
     "coarse_distribution",
-    "coarse_ising_distribution",
+    "coarse_torus_distribution",
     "coupling_of",
     "cylinder_posterior",
     "density_of_states",
@@ -26,6 +31,7 @@ __all__ = [
     "kaufman",
     "magnetisation_law",
     "marginal",
+    "products_of",
     "ring_posterior",
     "torus_posterior",
 ]

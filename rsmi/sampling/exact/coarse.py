@@ -1,6 +1,7 @@
 """Exact coarse-grained distributions of small chains, and the couplings they stand for."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -67,18 +68,25 @@ def coupling_of(p: Tensor, sites: Sequence[int]) -> float:
 
 _MAX_WIDTH = 8
 _MAX_STATES = 1 << 22
+_MAX_STRIP = 1 << 20  # states of the rows that a coarse row covers
 
 
-def coarse_ising_distribution(shape: tuple[int, int], coupling: float, table: Tensor) -> Tensor:
-    r"""p(T) of a deterministic one-bit 2 x 2 rule applied to every block of a torus.
+def coarse_torus_distribution(
+    shape: tuple[int, int],
+    coupling: float,
+    table: Tensor,
+    block: tuple[int, int] = (2, 2),
+) -> Tensor:
+    r"""p(T) of a one-bit rule applied to every block of a torus of Ising spins.
 
-    Two rows that carry coarse row s are a transfer matrix :math:`A_s`, and
+    Rows that carry coarse row s are a transfer matrix :math:`A_s`, and
     :math:`p(s_1 \dots s_m) = \mathrm{tr}(A_{s_1} \cdots A_{s_m}) / Z`.
 
     Args:
-        shape: Rows and columns, both even, at most 8 columns.
+        shape: Rows and columns, multiples of the block's, at most 8 columns.
         coupling: K = J/T.
-        table: (16, 2) rule of 0 and 1.
+        table: (2**n, 2) the rule p(h|v) of the block's n spins.
+        block: Rows and columns of a block.
 
     Returns:
         (2**n_blocks,) float64; index as `rsmi.lattice.state_index` of the coarse lattice.
@@ -87,45 +95,97 @@ def coarse_ising_distribution(shape: tuple[int, int], coupling: float, table: Te
         InputError: For a lattice that does not fit, or is too large.
 
     >>> first = torch.eye(2, dtype=torch.float64).repeat(8, 1)  # decimation
-    >>> p = coarse_ising_distribution((4, 4), 0.0, first)
+    >>> p = coarse_torus_distribution((4, 4), 0.0, first)
     >>> p.shape, round(float(p[0]), 6)
     (torch.Size([16]), 0.0625)
     """
-    rows, columns = shape
-    blocks = rows * columns // 4
-    if rows % 2 or columns % 2 or not 2 <= columns <= _MAX_WIDTH or 1 << blocks > _MAX_STATES:
+    (rows, columns), (high, wide) = shape, block
+    tiled = min(block) >= 1 and rows % high == 0 and columns % wide == 0
+    if not tiled or not 2 <= columns <= _MAX_WIDTH or 1 << columns * high > _MAX_STRIP:
         raise InputError(
-            f"a lattice of {rows} x {columns}; expected even extents, at most {_MAX_WIDTH} "
-            "columns and 22 blocks"
+            f"a lattice of {rows} x {columns} in blocks of {high} x {wide}; expected multiples of "
+            f"the block, at most {_MAX_WIDTH} columns, and rows of blocks of at most 20 spins"
         )
-    strips = _strip_matrices(columns, coupling, table)
-    weights = strips
-    for _ in range(rows // 2 - 2):
-        weights = torch.einsum("pij,sjk->spik", weights, strips).flatten(0, 1)
-    if rows > 2:
-        joint = torch.einsum("pij,sji->sp", weights, strips).flatten()
-    else:
+    if 1 << rows * columns // (high * wide) > _MAX_STATES or table.shape != (1 << high * wide, 2):
+        raise InputError(
+            f"{rows * columns // (high * wide)} blocks and a rule of shape {list(table.shape)}; "
+            f"expected at most 22 blocks and a rule of shape [{1 << high * wide}, 2]"
+        )
+    strips = _strip_matrices(columns, coupling, table.double(), block)
+    coarse = rows // high
+    if coarse == 1:
         joint = torch.einsum("sii->s", strips)
+    else:  # rows below and above the middle; the trace over both is one product
+        below, above = (_product(strips, n) for n in (coarse // 2, coarse - coarse // 2))
+        joint = (above.mT.flatten(1) @ below.flatten(1).T).flatten()
     return joint / joint.sum()
 
 
-def _strip_matrices(columns: int, coupling: float, table: Tensor) -> Tensor:
-    """A_s for every coarse row s: (2**(columns/2), R, R) with R states of a row of spins."""
+def _product(strips: Tensor, count: int) -> Tensor:
+    """Products of so many strips, the first in the lowest bits: (S**count, R, R)."""
+    found = strips
+    for _ in range(count - 1):
+        found = torch.einsum("pij,sjk->spik", found, strips).flatten(0, 1)
+    return found
+
+
+def _strip_matrices(columns: int, coupling: float, table: Tensor, block: tuple[int, int]) -> Tensor:
+    """A_s for every coarse row s: (2**(columns / wide), R, R) with R states of a row of spins."""
     row = states(columns).double()
     along = coupling * (row * row.roll(-1, 1)).sum(1)
-    across = coupling * row @ row.T
     # Normalised, so that products over many rows stay finite.
-    inside = (along[:, None] + along + across - 2 * coupling * columns).exp()
-    between = (across - coupling * columns).exp()
-    symbol = _coarse_rows(row, table)
-    count = 1 << columns // 2
-    return torch.stack([(inside * (symbol == s)) @ between for s in range(count)])
+    across = (coupling * row @ row.T - coupling * columns).exp()
+    inside = (along - coupling * columns).exp()
+    high, n = block[0], len(row)
+    weight = inside
+    for _ in range(high - 1):  # (R, ..., R) of the rows of the strip
+        weight = weight[..., None] * across.reshape((1,) * (weight.ndim - 1) + (n, n)) * inside
+    strips = []
+    for symbols in states(columns // block[1]).gt(0).long():
+        chosen = weight * _chance(symbols, row, table, block)
+        first_to_last = chosen.reshape(n, -1, n).sum(1) if high > 1 else chosen.diag()
+        strips.append(first_to_last @ across)
+    return torch.stack(strips)
 
 
-def _coarse_rows(row: Tensor, table: Tensor) -> Tensor:
-    """State index of the coarse row over each pair (upper, lower) of rows."""
-    n, columns = row.shape
-    pairs = torch.stack([row[:, None].expand(n, n, -1), row[None].expand(n, n, -1)], 2)
-    blocks = pairs.reshape(n, n, 2, columns // 2, 2).permute(0, 1, 3, 2, 4).flatten(3)
-    up = table.argmax(1)[state_index(blocks)]
-    return (up << torch.arange(columns // 2)).sum(-1)
+def _chance(symbols: Tensor, row: Tensor, table: Tensor, block: tuple[int, int]) -> Tensor:
+    """p(coarse row | rows of the strip), (R, ..., R)."""
+    (high, wide), n = block, len(row)
+    found = torch.ones((n,) * high, dtype=torch.float64)
+    for place, symbol in enumerate(symbols.tolist()):
+        part = row[:, place * wide : (place + 1) * wide]
+        index = torch.zeros((n,) * high, dtype=torch.int64)
+        for level in range(high):
+            own = state_index(part) << level * wide
+            index = index + own.reshape((1,) * level + (n,) + (1,) * (high - level - 1))
+        found *= table[index, symbol]
+    return found
+
+
+Basis = Literal["spin", "gas"]
+
+
+def products_of(values: Tensor, basis: Basis = "spin") -> Tensor:
+    r"""Coefficients of a function of n spins over all products of spins, or of occupations.
+
+    .. math:: f(s) = \sum_S c_S \prod_{i \in S} s_i = \sum_S g_S \prod_{i \in S} n_i,
+              \quad n_i = (1 + s_i) / 2
+
+    Args:
+        values: (2**n,), bit i of the index is 1 for s_i = +1.
+        basis: `spin` for c_S (Walsh transform), `gas` for g_S (Moebius transform).
+
+    Returns:
+        (2**n,) float64, bit i of the index is 1 where spin i is in S.
+
+    >>> products_of(torch.tensor([0.5, -0.5, -0.5, 0.5])).tolist()
+    [0.0, 0.0, 0.0, 0.5]
+    >>> products_of(torch.tensor([0.5, -0.5, -0.5, 0.5]), "gas").tolist()
+    [0.5, -1.0, -1.0, 2.0]
+    """
+    found = values.double()
+    for bit in range(len(values).bit_length() - 1):
+        down, up = found.reshape(-1, 2, 1 << bit).unbind(1)
+        both = ((up + down) / 2, (up - down) / 2) if basis == "spin" else (down, up - down)
+        found = torch.stack(both, 1)
+    return found.reshape(-1)
