@@ -118,7 +118,8 @@ def test_the_best_rule_of_the_six_by_six_torus_breaks_the_symmetry() -> None:
     assert best.value == pytest.approx(0.467434, abs=5e-7)
     found = learned(samples(64, 64), symmetry="allow", null=False, max_epochs=6)
     exact = solved.rule(found.rule.table()).value
-    assert 0.9995 * best.value < exact < best.value + 1e-9
+    _, odd = solved.optimum(z2="impose")
+    assert (odd.value + best.value) / 2 < exact < best.value + 1e-9
     assert abs(found.information.value - best.value) < 3 * found.information.error
     assert found.information.value - exact < SIGMAS * found.information.error
 
@@ -292,7 +293,7 @@ class Broken(nn.Module):
 
 
 def test_a_network_that_gives_no_numbers_is_named() -> None:
-    with pytest.raises(AnalysisError, match=r"step 0: .* is nan before anything was learned; look"):
+    with pytest.raises(AnalysisError, match=r"step 0: .* nan before anything was learned; look"):
         learn_rule(samples(), WINDOW, rule=Broken(), symmetry="allow", **FAST)
 
 
