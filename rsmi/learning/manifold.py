@@ -304,7 +304,8 @@ def _orbit(cloud: _Cloud, symmetries: Sequence[Tensor]) -> Degeneracy | None:
             f"the distance between them; expected at most {_COMPACT}", **known,
         )  # fmt: skip
     group = _group(full, symmetries, every)
-    group["reason"] += f"; without clusters such gaps come with a chance of {max(chance, 1e-30):.0e}"
+    rare = max(chance, 1e-30)
+    group["reason"] += f"; without clusters such gaps come with a chance of {rare:.0e}"
     return cloud.told("orbit", **known, **group)
 
 
