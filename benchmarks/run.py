@@ -13,6 +13,7 @@ NAMES = (
     "stability",
     "optimum",
     "learned",
+    "blocks",
     "swendsen_wang",
     "tricritical",
     "pipeline",

@@ -11,7 +11,6 @@ import yaml
 from rsmi.cli.main import COMMANDS as KNOWN
 from rsmi.cli.output import Output, default_out
 from rsmi.cli.parsing import parse
-from rsmi.cli.sample import Job
 from rsmi.errors import InputError, nearest
 from rsmi.report.runs import write_scan
 from rsmi.runs.grid import COMMANDS, Command, Task, check_grid, fitting, nested
@@ -19,7 +18,7 @@ from rsmi.runs.scanning import Scan, scan
 from rsmi.runs.settings import to_plain
 from rsmi.runs.table import Axes, Fit
 from rsmi.sampling.threads import cores
-from rsmi.storage import Cluster
+from rsmi.storage import Job
 
 DESCRIPTION = (
     "Carry out a task at every point of a grid of its settings, each in a folder of its own; with "
@@ -76,10 +75,7 @@ def main(arguments: Sequence[str]) -> None:
     settings |= {"fits": task.fits, "figure": task.figure}
     output = Output("scan", settings, execution.out, execution.resume, grows=True)
     output.say(f"{count} points of `rsmi {task.task}`")
-    job = task.job
-    cluster = task.cluster and Cluster(
-        task.cluster, job.partition, job.minutes, job.memory_gb, job.most
-    )
+    cluster = task.job.cluster(task.cluster)
     found = scan(asked, execution, min(task.processes, count), cluster, output)
     result = output.finish(found, None)
     with output.stage("figures", "Drawing"):

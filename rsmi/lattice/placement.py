@@ -19,6 +19,7 @@ Place = tuple[tuple[int, ...], int]
 """A cell, which may lie beyond the torus, and a site of it."""
 
 _TINY = 1e-9
+_FEW = 256  # sites of an environment that is not too much for anybody
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,12 @@ class Placement:
     def positions(self) -> int:
         """Places where the window can be: one in each cell, or one alone where cells differ."""
         return self.space.n_cells if self.space.homogeneous else 1
+
+    @property
+    def near(self) -> Tensor:
+        """Numbers of the environment's sites: all where they are few, else its first shell."""
+        few = self.n_environment <= _FEW
+        return torch.arange(self.n_environment) if few else torch.nonzero(self.touching).flatten()
 
     @cached_property
     def translates(self) -> tuple[Tensor, Tensor]:

@@ -38,6 +38,7 @@ _MOST_SITES = 10  # of a block whose best rule is looked for
 _MOST_WORDS = 1 << 10  # of a block whose window is solved as a whole
 _MOST_SOLVED = 400  # sites of a lattice that transfer matrices are tried on
 _NOTHING = 1e-9  # nats
+_MOST_BITS = 22  # of the states that a ring's contraction tells apart
 _FLIP = torch.tensor([[0, 1], [1, 0]])
 
 
@@ -108,6 +109,8 @@ def _solved_rings(known: Recorded, placement: Placement, held_out: HeldOut) -> "
     spins = pair is not None and pair.n_letters == 2 and not bool(pair.site.any())
     if pair is None or not (box and spins and bool(pair.bond[0, 0] == -pair.bond[0, 1])):
         raise InputError("rings are of spins without a field, around a box with a shell")
+    if placement.n_visible + 2 * window.buffer > _MOST_BITS:
+        raise InputError(f"a block of {placement.n_visible} sites has too many words for a ring")
     return ExactConditionals(placement, float(pair.bond[0, 0]), held_out)
 
 

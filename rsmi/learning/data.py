@@ -76,6 +76,7 @@ class WindowData(WindowedData):
         self.path, self.select = path, select
         self.configurations = configurations
         self._parts: tuple[Subset, ...] = ()
+        self._stretch: tuple[int, Tensor] | None = None
 
     def setup(self, stage: str | None = None) -> None:
         """Open the file, divide it, and test which symmetries the training part has."""
@@ -115,7 +116,10 @@ class WindowData(WindowedData):
         part = self._parts[TRAINING]
         count = min(self.configurations, part.n)
         start = int(torch.randint(part.n - count + 1, (1,), generator=self.generator(0, epoch)))
-        return self.pool(part.letters(start, start + count), part.chains)
+        if self._stretch is None or self._stretch[0] != start:
+            self._stretch = None  # two at once would take twice the memory
+            self._stretch = start, part.letters(start, start + count)
+        return self.pool(self._stretch[1], part.chains)
 
     def divided(self) -> tuple[Self, Self]:
         """The same for the choice of a rule, and for what it is worth; see `WindowedData`."""
@@ -168,7 +172,7 @@ class WindowData(WindowedData):
 
     def _of(self, *parts: Subset) -> Self:
         other = copy(self)
-        other._parts, other._words = parts, {}
+        other._parts, other._words, other._cut, other._stretch = parts, {}, {}, None
         return other
 
 

@@ -11,13 +11,15 @@ from rsmi.errors import InputError
 from rsmi.information import entropy
 from rsmi.lattice import Window
 from rsmi.learning.equivariance import Use
+from rsmi.learning.linear import begin_rule
 from rsmi.learning.rsmi import RSMI, Batch, check_choice
 from rsmi.learning.rules import Rule, check_fit, most_probable, orientation
 from rsmi.learning.settings import RuleKind, Symmetry
-from rsmi.learning.trainable import make_rule
+from rsmi.learning.trainable import LinearRule, make_rule
 from rsmi.learning.windowed import WindowedData
 
 _TINY = 1e-30
+_TRIED = 4096  # blocks on which it is tried whether a rule commutes with a symmetry
 _ANEW = 104729  # between the seeds of a module and of the one that judges its rule
 _SOFT = 0.6  # share of a joint training in which the rule may still change
 
@@ -42,6 +44,7 @@ class JointRSMI(RSMI):
     """
 
     naming: Tensor
+    filter: Rule
 
     def __init__(
         self,
@@ -61,19 +64,30 @@ class JointRSMI(RSMI):
         self._kind = [rule]  # in a list, so that a network is not taken for a part of this one
 
     def _build(self, data: WindowedData) -> None:
-        kind, use = self._kind[0], self._use
-        if isinstance(kind, Rule):
-            check_fit(kind, self.placement)
-            self.filter: Rule = deepcopy(kind).requires_grad_(False)
-        else:
-            self.filter = make_rule(
-                kind, self.placement, self.symbols, symmetry=use, point_group=self.point_group,
-                seed=self.seed + 1,
-            )  # fmt: skip
-        v, _ = next(iter(data.val_dataloader()))
-        action = self.renamings(self.filter, v)
-        self.predictor = self._predictor(self.symbols, action)
+        kind, (v, e) = self._kind[0], data.some_windows()
+        self.filter = self._begun(v, e) if not isinstance(kind, Rule) else self._kept(kind)
+        self.predictor = self._predictor(self.symbols, self.renamings(self.filter, v[:_TRIED]))
+        with torch.no_grad():
+            self.predictor.begin(e, self._valued(v).float(), self.placement.near)
         self.register_buffer("naming", torch.arange(self.symbols))
+
+    def _kept(self, rule: Rule) -> Rule:
+        check_fit(rule, self.placement)
+        return deepcopy(rule).requires_grad_(False)
+
+    def _begun(self, v: Tensor, e: Tensor) -> Rule:
+        """A rule to be trained; one of ours is from the beginning the best linear one."""
+        kind, use = self._kind[0], self._use
+        rule = make_rule(
+            kind, self.placement, self.symbols, symmetry=use, point_group=self.point_group,
+            seed=self.seed + 1,
+        )  # fmt: skip
+        if isinstance(kind, str):
+            group = deepcopy(rule.images)  # each rule keeps in it what it needs again
+            leading = LinearRule(rule.alphabet, rule.n_sites, self.symbols, images=group)
+            begin_rule(leading, v, e[:, self.placement.near], self.seed)
+            rule.begin(leading, v)
+        return rule
 
     @property
     def fixed(self) -> bool:
@@ -144,5 +158,9 @@ class JointRSMI(RSMI):
         return means.mean(0)
 
     def _validated(self, v: Tensor, e: Tensor) -> Batch:
+        return self._valued(v), self.predictor(e)
+
+    def _valued(self, v: Tensor) -> Tensor:
+        """p(h|v) of the rule as it is valued, (n, K) float64."""
         p = self.filter.log_prob(v).double().exp()
-        return p if self.fixed else most_probable(p), self.predictor(e)
+        return p if self.fixed else most_probable(p)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rsmi.lattice import Alphabet
+from rsmi.learning.linear import discriminant
 
 MEMBERS = 4
 """Networks of a predictor."""
@@ -17,9 +18,11 @@ MEMBERS = 4
 class Predictor(nn.Module):
     r"""log q(s|e) for a discrete variable s with S values, by a mixture of small networks.
 
-    The multilayer perceptrons start from different weights and learn from different windows; the
-    mean of their predictions is better than each, and how it changes without one of them tells
-    how much the outcome owes to the luck of the training.
+    Each of them is the sum of a linear function of the environment, which `begin` knows in closed
+    form, and of a multilayer perceptron, which begins at 0 and learns what is left. The perceptrons
+    start from different weights and learn from different windows; the mean of their predictions is
+    better than each, and how it changes without one of them tells how much the outcome owes to the
+    luck of the training.
 
     A symmetry q(gs|ge) = q(s|e) under renaming letters is built in exactly: the environment is
     renamed so that it comes first among its images, and the answer is renamed back. Where several
@@ -35,8 +38,6 @@ class Predictor(nn.Module):
         hidden: Widths of the hidden layers of each network.
         action: Permutations (G, q) of the letters with what they do to the values of s, (G, S);
             without it no symmetry is built in.
-        start: (S,) log-probabilities of s that an untrained network answers with, whatever the
-            environment; all alike without.
         seed: Of the weights.
 
     Source: Lakshminarayanan, Pritzel, Blundell (2017), arXiv:1612.01474, for such mixtures; Puny
@@ -62,7 +63,6 @@ class Predictor(nn.Module):
         n_symbols: int,
         hidden: Sequence[int],
         action: tuple[Tensor, Tensor] | None = None,
-        start: Tensor | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -80,8 +80,24 @@ class Predictor(nn.Module):
         self.weights = nn.ParameterList(_uniform(n, (MEMBERS, n, m), generator) for n, m in shapes)
         self.biases = nn.ParameterList(_uniform(n, (MEMBERS, 1, m), generator) for n, m in shapes)
         nn.init.zeros_(self.weights[-1])  # start from independence, where the bound is 0
-        with torch.no_grad():
-            self.biases[-1].copy_(torch.zeros(n_symbols) if start is None else start)
+        self.direct = nn.Parameter(torch.zeros(MEMBERS, widths[0], n_symbols))
+        nn.init.zeros_(self.biases[-1])
+
+    @torch.no_grad()
+    def begin(self, e: Tensor, p: Tensor, sites: Tensor) -> None:
+        """Start from the linear discriminants of samples, each network from its share of them.
+
+        Args:
+            e: (n, n_e) environments.
+            p: (n, n_symbols) float32, how probable each value of s is.
+            sites: (m,) which sites of the environment have a say.
+        """
+        direct = self.direct.view(MEMBERS, e.shape[1], -1, p.shape[1])
+        shares = (part.chunk(MEMBERS) for part in (e[:, sites], p))
+        for member, (seen, chances) in enumerate(zip(*shares, strict=True)):
+            weight, bias = discriminant(self._seen(seen), chances)
+            direct[member, sites] = weight.unflatten(0, (len(sites), -1))
+            self.biases[-1][member, 0] = bias
 
     def forward(self, e: Tensor) -> Tensor:
         """log q(s|e) for environments e (n, n_e) of letters: (n, n_symbols).
@@ -135,11 +151,11 @@ class Predictor(nn.Module):
         return F.embedding(e.int(), self.features).flatten(-2)
 
     def _layers(self, x: Tensor) -> Tensor:
-        last = len(self.weights) - 1
+        answer, last = x @ self.direct, len(self.weights) - 1
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             x = torch.baddbmm(bias, x, weight)
             x = x if i == last else F.relu(x)
-        return x
+        return x + answer
 
 
 def first_among_images(words: Tensor, letters: Tensor) -> Tensor:

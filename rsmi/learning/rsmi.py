@@ -184,14 +184,12 @@ class RSMI(pl.LightningModule):
     def _build(self, data: WindowedData) -> None:
         raise NotImplementedError
 
-    def _predictor(
-        self, n_symbols: int, symbols: Tensor | None, start: Tensor | None = None
-    ) -> Predictor:
+    def _predictor(self, n_symbols: int, symbols: Tensor | None) -> Predictor:
         """For a variable of so many values, which the letters' symmetries permute (G, n)."""
         alphabet = self.placement.space.alphabet
         action = None if symbols is None else (torch.tensor(alphabet.symmetries), symbols)
         return Predictor(
-            alphabet, self.placement.n_environment, n_symbols, self.hidden, action, start, self.seed
+            alphabet, self.placement.n_environment, n_symbols, self.hidden, action, self.seed
         )
 
     def _validated(self, v: Tensor, e: Tensor) -> Batch:

@@ -202,6 +202,38 @@ def measure_symmetry(
         return [equivariance(p, image, g.name) for g, image in images]
 
 
+@torch.no_grad()
+def influence(rule: Rule, letters: Tensor) -> Tensor:
+    r"""How much each site of a block has to say: how often another letter there changes the symbol.
+
+    .. math:: I_i = \Big\langle \tfrac12 \sum_h |p(h|v) - p(h|v^{(i)})| \Big\rangle
+
+    with the mean over blocks and over the other letters of site i.
+
+    Args:
+        rule: Any rule for the block.
+        letters: (n, n_sites) blocks.
+
+    Returns:
+        (n_sites,) float64, from 0 to 1.
+
+    Source: Ben-Or and Linial (1985), FOCS, 408.
+
+    >>> from rsmi.learning.classical import decimation
+    >>> influence(decimation((2, 2)), words(2, 4)).tolist()
+    [1.0, 0.0, 0.0, 0.0]
+    """
+    found = torch.zeros(rule.n_sites, dtype=torch.float64)
+    p, q = rule.log_prob(letters).double().exp(), rule.alphabet.size
+    for site in range(rule.n_sites):
+        for turn in range(1, q):
+            other = letters.clone()
+            other[:, site] = (other[:, site] + turn) % q
+            change = (rule.log_prob(other).double().exp() - p).abs().sum(1).mean()
+            found[site] += 0.5 * float(change) / (q - 1)
+    return found
+
+
 def check_fit(rule: Rule, placement: Placement) -> None:
     """Refuse a rule for other letters or another block.
 

@@ -157,7 +157,7 @@ class StreamingWindowData(WindowedData):
         pool, validation = self.chains // 2, self._border // 2
         choice._own, value._own = slice(pool), slice(pool, None)
         choice._validating, value._validating = slice(validation), slice(validation, self._border)
-        choice._words, value._words = {}, {}
+        choice._words, value._words, choice._cut, value._cut = {}, {}, {}, {}
         return choice, value
 
     def amounts(self) -> dict[str, int]:

@@ -15,6 +15,9 @@ from rsmi.lattice import Alphabet, Placement, states, word_index, words
 from rsmi.learning.equivariance import Images, Use, make_images
 from rsmi.learning.rules import Rule, check_symbols, check_table_size
 
+_CHUNK = 1 << 16  # words of a table at once
+_IMITATING, _AT_ONCE, _IMITATED = 1e-2, 1024, 64  # rate, blocks in each step, steps
+
 
 class LogitRule(Rule):
     """A trainable rule: logits, averaged over the images of a group under which it is equivariant.
@@ -57,6 +60,14 @@ class LogitRule(Rule):
             found = F.log_softmax(self._averaged(self.images(blocks)), -1)
         return found.view(*letters.shape[:-1], self.n_symbols)
 
+    def begin(self, other: "LinearRule", letters: Tensor) -> None:
+        """Become much like a linear rule; a network of one's own stays as it is.
+
+        Args:
+            other: A rule with the same symbols, for the same block, under the same group.
+            letters: (n, n_sites) blocks as they come.
+        """
+
     def table(self) -> Tensor:
         """The whole rule, (q**n_sites, K) float64, computed in double precision."""
         return super(LogitRule, self.precise()).table()
@@ -98,6 +109,12 @@ class TrainableTable(LogitRule):
         check_table_size(self.alphabet, self.n_sites, self.n_symbols)
         self.weight = nn.Parameter(0.1 * torch.randn(self.n_words, self.n_symbols))
 
+    @torch.no_grad()
+    def begin(self, other: "LinearRule", letters: Tensor) -> None:
+        """What the linear rule says of each word."""
+        starts = range(0, self.n_words, _CHUNK)
+        self.weight.copy_(torch.cat([other.log_prob(self._words(start)) for start in starts]))
+
     def logits(self, letters: Tensor) -> Tensor:
         """The rows of the blocks."""
         return F.embedding(word_index(letters, self.alphabet.size), self.weight)
@@ -135,6 +152,12 @@ class LinearRule(LogitRule):
         shape = spread.shape[1], self.n_sites, self.features.shape[1]
         self.weight = nn.Parameter(torch.randn(shape) / self.n_sites)
         self.bias = nn.Parameter(torch.zeros(spread.shape[1]))
+
+    @torch.no_grad()
+    def begin(self, other: "LinearRule", letters: Tensor) -> None:
+        """The same weights."""
+        self.weight.copy_(other.weight)
+        self.bias.copy_(other.bias)
 
     def logits(self, letters: Tensor) -> Tensor:
         """A sum over sites."""
@@ -233,7 +256,24 @@ class NetworkRule(LogitRule):
             )
 
 
-class MLPRule(NetworkRule):
+class _OwnNetwork(NetworkRule):
+    """A network that this project makes, whose first weights mean nothing."""
+
+    each_word_once = True
+
+    def begin(self, other: LinearRule, letters: Tensor) -> None:
+        """Learn to answer as the linear rule does."""
+        optimizer = torch.optim.Adam(self.parameters(), _IMITATING)
+        for blocks in letters.split(_AT_ONCE)[:_IMITATED]:
+            with torch.no_grad():
+                p = other.log_prob(blocks).exp()
+            optimizer.zero_grad()
+            (-(p * self.log_prob(blocks)).sum(-1).mean()).backward()
+            optimizer.step()
+        self.zero_grad()
+
+
+class MLPRule(_OwnNetwork):
     """A multilayer perceptron on the features of all letters of a block.
 
     Args:
@@ -244,8 +284,6 @@ class MLPRule(NetworkRule):
         images: The group under which it is equivariant.
         hidden: Widths of the hidden layers.
     """
-
-    each_word_once = True
 
     def __init__(
         self,
@@ -266,7 +304,7 @@ class MLPRule(NetworkRule):
         self.settings = {"hidden": list(hidden)}
 
 
-class ConvRule(NetworkRule):
+class ConvRule(_OwnNetwork):
     """A convolutional network over the cells of a box; the sites of a cell are channels.
 
     Args:
@@ -280,8 +318,6 @@ class ConvRule(NetworkRule):
     Raises:
         InputError: For a block that is no box of one to three axes.
     """
-
-    each_word_once = True
 
     def __init__(
         self,

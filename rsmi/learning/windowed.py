@@ -25,12 +25,13 @@ Batch = tuple[Tensor, Tensor]
 TRAINING, VALIDATION, TEST = range(3)
 """Parts of the configurations, and streams of random numbers."""
 
-RENAMING, COUNTING = 3, 4
+RENAMING, COUNTING, BEGINNING = 3, 4, 5
 """Further streams."""
 
 _AT_ONCE = 256  # configurations whose letters are renamed at once
 _AHEAD = 64  # batches drawn before they are asked for
 _COUNTED = 1 << 17  # windows whose words are counted
+_PARTS, _IN_PART = 64, 1024  # windows for what is known in closed form
 _STRETCHES, _PER_CHAIN = 64, 16  # least number of labels, in all and of each of few chains
 
 
@@ -97,6 +98,7 @@ class WindowedData(pl.LightningDataModule):
         self._ahead: Prefetch[Batch] | None = None
         self._images: Images | None = None
         self._words: dict[int, tuple[Tensor, Tensor] | None] = {}
+        self._cut: dict[tuple[int, int], HeldOut] = {}
         self._turn = 0
         at_least_one(
             batch_size=batch_size,
@@ -127,7 +129,7 @@ class WindowedData(pl.LightningDataModule):
         """The same parts, each block beside the environment of another chain."""
         self.setup("fit")
         other = copy(self)
-        other.shuffle_environments = True
+        other.shuffle_environments, other._cut = True, {}
         return other
 
     def divided(self) -> tuple[Self, Self]:
@@ -184,6 +186,13 @@ class WindowedData(pl.LightningDataModule):
         """Take the windows as they are, neither turned nor with other letters."""
         self.symmetry = replace(self.symmetry, group=self.symmetry.group[:1], declared=False)
         self._images = None
+        self._cut = {}  # copies keep theirs
+
+    def some_windows(self) -> Batch:
+        """Training windows in all their images, 65536 of them."""
+        pool, generator = self.training_pool(0), self.generator(BEGINNING)
+        v, e = zip(*(pool.draw(_IN_PART, generator) for _ in range(_PARTS)), strict=True)
+        return torch.cat(v), torch.cat(e)
 
     def frequent_words(self, most: int) -> tuple[Tensor, Tensor] | None:
         """The words that blocks of training windows make.
@@ -263,10 +272,13 @@ class WindowedData(pl.LightningDataModule):
             self._ahead = None
 
     def _windows(self, part: int, windows: int) -> HeldOut:
-        configurations, groups, chains = self.held_out(part)
-        v, e = self.pool(configurations, chains).draw_each(windows, self.generator(part))
-        groups = groups.repeat_interleave(len(v) // len(groups))
-        return HeldOut(v, e, groups, chains, self.symmetry)
+        """The same ones whenever they are asked for, cut once."""
+        if (part, windows) not in self._cut:
+            configurations, groups, chains = self.held_out(part)
+            v, e = self.pool(configurations, chains).draw_each(windows, self.generator(part))
+            groups = groups.repeat_interleave(len(v) // len(groups))
+            self._cut[part, windows] = HeldOut(v, e, groups, chains, self.symmetry)
+        return self._cut[part, windows]
 
 
 def stretches(n: int, chains: int) -> Tensor:

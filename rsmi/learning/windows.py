@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from rsmi.compiling import njit
 from rsmi.lattice import Placement, Symmetry
 
-_PIECE = 1 << 16
+_PIECE = 1 << 16  # windows of which a device that runs no kernel of ours holds the sites at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,9 +20,9 @@ class _Way:
     """One image of a window: a table of sites, the columns to take, and what letters become."""
 
     table: int
-    visible: Tensor | None
-    environment: Tensor | None
-    letters: Tensor | None
+    visible: Tensor
+    environment: Tensor
+    letters: Tensor
 
 
 class Images:
@@ -38,41 +42,48 @@ class Images:
     ) -> None:
         self.placement, self.device = placement, torch.device(device)
         self._tables = [self._placed(*placement.translates)]
-        self._ways = [self._way(g) for g in group] or [_Way(0, None, None, None)]
+        self._ways = [self._way(g) for g in group or placement.space.symmetries[:1]]
 
     def __len__(self) -> int:
         return len(self._ways)
 
-    def sites(self, turn: int, where: Tensor) -> tuple[Tensor, Tensor]:
-        """Sites of block and environment of the image `turn` in places (n,): (n, n_v), (n, n_e)."""
-        way = self._ways[turn]
-        visible, environment = (part[where] for part in self._tables[way.table])
-        if way.visible is None or way.environment is None:
-            return visible, environment
-        return visible.index_select(1, way.visible), environment.index_select(1, way.environment)
+    def cut(
+        self, turn: int, flat: Tensor, which: Tensor, where: Tensor, partner: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Block and environment of the image `turn` in places of configurations.
 
-    def letters(self, turn: int, letters: Tensor) -> Tensor:
-        """What letters become under the element `turn`."""
-        table = self._ways[turn].letters
-        if table is None:
-            return letters
-        return letters ^ 1 if len(table) == 2 else table[letters.long()]
+        Args:
+            turn: Number of the image.
+            flat: (n, sites) letters.
+            which: (m,) int64 configurations of the blocks.
+            where: (m,) int64 places.
+            partner: (m,) int64 configurations of the environments.
+
+        Returns:
+            v (m, n_v) and e (m, n_e), dtype as given.
+        """
+        way = self._ways[turn]
+        visible, environment = self._tables[way.table]
+        letters = way.letters.to(flat.dtype)
+        take = _compiled if flat.device.type == "cpu" else _indexed
+        return (
+            take(flat, which, where, visible, way.visible, letters),
+            take(flat, partner, where, environment, way.environment, letters),
+        )
 
     def _way(self, g: Symmetry) -> _Way:
-        letters = None
-        if not torch.equal(g.letters, torch.arange(len(g.letters))):
-            letters = g.letters.to(torch.int8).to(self.device)
+        letters = g.letters.to(self.device)
         visible = g.source[self.placement.visible]
         environment = g.source[self.placement.environment]
         for number, table in enumerate(self._tables):
             order = _order(table, visible.to(self.device), environment.to(self.device))
             if order is not None:
                 return _Way(number, *order, letters)
-        both = torch.cat([visible, environment]).tolist()
-        every = self.placement.space.translated(both)
-        n_v = len(visible)
+        n_v, both = len(visible), torch.cat([visible, environment])
+        every = self.placement.space.translated(both.tolist())
         self._tables.append(self._placed(every[:, :n_v], every[:, n_v:]))
-        return _Way(len(self._tables) - 1, None, None, letters)
+        own = torch.arange(len(both), device=self.device)
+        return _Way(len(self._tables) - 1, own[:n_v], own[: len(both) - n_v], letters)
 
     def _placed(self, visible: Tensor, environment: Tensor) -> tuple[Tensor, Tensor]:
         return visible.contiguous().to(self.device), environment.contiguous().to(self.device)
@@ -80,12 +91,12 @@ class Images:
 
 def _order(
     table: tuple[Tensor, Tensor], visible: Tensor, environment: Tensor
-) -> tuple[Tensor | None, Tensor | None] | None:
+) -> tuple[Tensor, Tensor] | None:
     """The columns of a place of a window that are an image of it, None where it has no such."""
     for place in torch.nonzero((table[0] == visible[0]).any(1)).flatten().tolist():
-        own = _columns(table[0][place], visible), _columns(table[1][place], environment)
-        if own[0] is not None and own[1] is not None:
-            return own
+        block, around = _columns(table[0][place], visible), _columns(table[1][place], environment)
+        if block is not None and around is not None:
+            return block, around
     return None
 
 
@@ -95,6 +106,44 @@ def _columns(own: Tensor, image: Tensor) -> Tensor | None:
     if not torch.equal(own[first], image[second]):
         return None
     return torch.empty_like(first).index_copy_(0, second, first)
+
+
+def _indexed(
+    flat: Tensor, which: Tensor, where: Tensor, table: Tensor, columns: Tensor, letters: Tensor
+) -> Tensor:
+    """Letters (m, n) on the sites `table[where][:, columns]`, after they were renamed."""
+    pieces = zip(which.split(_PIECE), where.split(_PIECE), strict=True)
+    sites = flat.shape[1]
+    # One index into all letters: three times as fast as one for each axis.
+    found = [
+        flat.take(table[place].index_select(1, columns).add_(row[:, None] * sites))
+        for row, place in pieces
+    ]
+    return letters[torch.cat(found).long()]
+
+
+def _compiled(*parts: Tensor) -> Tensor:
+    """The same by a kernel, which writes no index down."""
+    flat, which, where, table, columns, letters = (part.numpy() for part in parts)
+    out = np.empty((len(which), len(columns)), dtype=flat.dtype)
+    _gather(flat, which, where, table, columns, letters, out)
+    return torch.from_numpy(out)
+
+
+@njit(cache=True, nogil=True)
+def _gather(
+    flat: NDArray[Any],
+    which: NDArray[np.int64],
+    where: NDArray[np.int64],
+    table: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    letters: NDArray[Any],
+    out: NDArray[Any],
+) -> None:
+    for i in range(len(which)):
+        row, sites = flat[which[i]], table[where[i]]
+        for j in range(len(columns)):
+            out[i, j] = letters[row[sites[columns[j]]]]
 
 
 class WindowPool:
@@ -120,7 +169,7 @@ class WindowPool:
     def __init__(
         self, images: Images, configurations: Tensor, partners: Tensor | None = None
     ) -> None:
-        self._images, self._flat = images, configurations.flatten(1)
+        self._images, self._flat = images, configurations.flatten(1).contiguous()
         own = torch.arange(len(configurations)) if partners is None else partners
         self._partners = own.to(configurations.device)
 
@@ -146,11 +195,7 @@ class WindowPool:
             m, where = places, torch.arange(places).repeat(n)
         else:
             where = torch.randint(places, (n * m,), generator=generator)
-        which = torch.arange(n).repeat_interleave(m)
-        # In pieces: the indices of all windows take 16 times the memory of the windows.
-        pieces = zip(which.split(_PIECE), where.split(_PIECE), strict=True)
-        v, e = zip(*(self._take(*piece, 0) for piece in pieces), strict=True)
-        return torch.cat(v), torch.cat(e)
+        return self._take(torch.arange(n).repeat_interleave(m), where, 0)
 
     @property
     def _positions(self) -> int:
@@ -158,10 +203,4 @@ class WindowPool:
 
     def _take(self, which: Tensor, where: Tensor, turn: int) -> tuple[Tensor, Tensor]:
         which, where = which.to(self._flat.device), where.to(self._flat.device)
-        # One index into all letters: three times as fast as one for each axis.
-        first, partner = which[:, None], self._partners[which][:, None]
-        sites = self._flat.shape[1]
-        visible, environment = self._images.sites(turn, where)
-        v = self._flat.take(visible.add_(first * sites))
-        e = self._flat.take(environment.add_(partner * sites))
-        return self._images.letters(turn, v), self._images.letters(turn, e)
+        return self._images.cut(turn, self._flat, which, where, self._partners[which])

@@ -13,7 +13,7 @@ from rsmi.lattice import Space, Window, place, words
 from rsmi.lattice.alphabet import SPIN, Alphabet, clock, directions, vacant_spins
 from rsmi.learning import TableRule, learn_rule, value_rules
 from rsmi.learning.predictor import Predictor, first_among_images
-from rsmi.learning.windows import Images, WindowPool
+from rsmi.learning.windows import Images, WindowPool, _indexed
 from rsmi.sampling.exact.window import WindowPosterior, enumerated_window
 from rsmi.sampling.families import find_family
 from rsmi.storage import Samples, samples_of
@@ -169,9 +169,9 @@ def test_windows_are_all_images_under_all_symmetries(name: str) -> None:
     )
     images = Images(placed, space.symmetries)
     where = torch.arange(placed.positions)
-    flat = letters.flatten()
+    flat, one = letters.flatten(1), torch.zeros_like(where)
     for turn, symmetry in enumerate(space.symmetries):
-        found = [images.letters(turn, flat[sites]) for sites in images.sites(turn, where)]
+        found = images.cut(turn, flat, one, where, one)
         expected = [part[0] for part in placed.cut(letters, symmetry)]
         rows = [torch.cat(pair, 1).tolist() for pair in (found, expected)]
         assert sorted(rows[0]) == sorted(rows[1])
@@ -179,6 +179,23 @@ def test_windows_are_all_images_under_all_symmetries(name: str) -> None:
     v, e = pool.draw_each(10**6, generator)
     assert torch.equal(v, placed.cut(letters)[0][0])
     assert torch.equal(e, placed.cut(letters)[1][0])
+
+
+def test_a_device_without_the_kernel_cuts_the_same_windows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Blocks and environments of different configurations, renamed and turned."""
+    space, window = SPACES["dimers"]
+    generator = torch.Generator().manual_seed(2)
+    letters = torch.randint(0, 4, (5, *space.shape), generator=generator, dtype=torch.int8)
+    images = Images(place(window, space), space.symmetries)
+    pool = WindowPool(images, letters, torch.tensor([3, 4, 0, 1, 2]))
+    drawn = [[pool.draw(7, torch.Generator().manual_seed(i)) for i in range(40)]]
+    monkeypatch.setattr("rsmi.learning.windows._compiled", _indexed)
+    drawn.append([pool.draw(7, torch.Generator().manual_seed(i)) for i in range(40)])
+    for (v, e), (same_v, same_e) in zip(*drawn, strict=True):
+        assert torch.equal(v, same_v)
+        assert torch.equal(e, same_e)
 
 
 def test_the_same_seed_learns_the_same_whatever_went_before() -> None:
