@@ -15,8 +15,15 @@ from measurement import SCRATCH, WORKERS, critical_samples
 
 from rsmi.lattice import Alphabet, Window
 from rsmi.lattice.alphabet import directions
-from rsmi.learning import Ensemble, learn_by_proxy, learn_ensemble, learn_rule, value_rules
-from rsmi.storage import SampleRecipe, generate, open_samples
+from rsmi.learning import (
+    Ensemble,
+    WindowData,
+    learn_by_proxy,
+    learn_ensemble,
+    learn_rule,
+    value_rules,
+)
+from rsmi.storage import SampleRecipe, generate
 
 ENSEMBLES = {
     "Ising, T_c, 4x4, buffer 2": ("ising", 0.0, (4, 4), 2, 100, {}),
@@ -76,29 +83,30 @@ def manifolds() -> None:
         told = found.degeneracy
         print(
             f"| {name} | {found.information} | {int(found.good.sum())} of {size} | {told.name} | "
-            f"{told.span.value:.2f} | {overlaps(found, path, block)} | {seconds:.0f} |"
+            f"{told.span.value:.2f} | {overlaps(found, path)} | {seconds:.0f} |"
         )
         print(f"    {told.reason}", flush=True)
 
 
-def overlaps(found: Ensemble, path: str, block: tuple[int, int]) -> str:
-    """Median correlation of the good filters' fields with the span of known ones."""
+def overlaps(found: Ensemble, path: str) -> str:
+    """Median correlation of the good filters' fields with the span of known ones.
+
+    Fields of one name are images of each other under the symmetries of the space, so that they
+    have mean 0, the same variance and no covariance.
+    """
     placement, shown = found.placement, []
-    with open_samples(path) as source:
-        v, _ = placement.cut(source.letters(0, 8192))
-    v = v[:, ::128].flatten(0, 1).long()
-    letters = F.one_hot(v, placement.space.alphabet.size).flatten(1).double()
+    data = WindowData(path, placement.window, windows_per_configuration=8)
+    letters = F.one_hot(data.test_windows().v.long(), placement.space.alphabet.size).flatten(1)
     scale = math.sqrt(2)  # the two logits of a bit are opposite, and share the unit of variance
     responses = scale * found.responses[found.good][..., 1].flatten(1)
-    for name, weights in known_fields(placement.space.alphabet, block).items():
-        covariance = (letters @ weights.double().T).T.cov().reshape(len(weights), -1)
-        along = responses @ weights.double().T
-        share = (along @ torch.linalg.inv(covariance) * along).sum(1).sqrt()
+    for name, weights in known_fields(placement.space.alphabet, placement.window.block).items():
+        variance = (letters.double() @ weights.double().T).square().mean()
+        share = (responses @ weights.double().T).square().sum(1).div(variance).sqrt()
         shown.append(f"{name} {float(share.median()):.3f}")
     return ", ".join(shown)
 
 
-def known_fields(alphabet: Alphabet, block: tuple[int, int]) -> dict[str, torch.Tensor]:
+def known_fields(alphabet: Alphabet, block: tuple[int, ...]) -> dict[str, torch.Tensor]:
     """Linear functions of the letters of a box: (fields, sites letters) each."""
     x, y = (part.flatten() for part in torch.meshgrid(*map(torch.arange, block), indexing="ij"))
     if alphabet.size == 2:

@@ -117,11 +117,13 @@ def compute(seeds: int) -> None:
 
 
 def averaged(found: Found, task: str, name: str) -> Estimate | None:
-    """Mean over the seeds, with the error of the mean as the seeds scatter."""
-    values = [one["value"] for key, one in found.items() if key[:2] == (task, name)]
-    if len(values) < 2:
+    """Mean over the seeds, with the error of the mean as the seeds scatter; or a single value."""
+    own = [one for key, one in found.items() if key[:2] == (task, name)]
+    values = [one["value"] for one in own]
+    if not own:
         return None
-    return Estimate(fmean(values), stdev(values) / math.sqrt(len(values)), "estimate", "1")
+    error = stdev(values) / math.sqrt(len(own)) if len(own) > 1 else own[0]["error"]
+    return Estimate(fmean(values), error, "estimate", "1")
 
 
 def table(found: Found, tasks: Sequence[Task], names: Sequence[str]) -> list[str]:
@@ -157,7 +159,7 @@ def _judged(name: str, own: Sequence[tuple[float, Mapping[str, float]]]) -> list
     seconds = [one["seconds"] for _, one in own]
     sizes = [fmean(map(abs, away)), fmean(seconds), max(seconds)]
     ends = ["", ""]
-    if name not in PEERS:
+    if name not in PEERS and estimator(name).comparable:
         sigmas = [gap / one["error"] for gap, (_, one) in zip(away, own, strict=True)]
         ends = [f"{max(sigmas):+.1f}", f"{min(sigmas):+.1f}"]
     kind = "" if name in PEERS else estimator(name).kind
@@ -188,8 +190,9 @@ def page(found: Found) -> str:
         f"`python benchmarks/estimators.py {len(seeds)}`, {datetime.date.today()}, one of 2 shared "
         f"cores (AMD EPYC), torch {torch.__version__}: {ROWS} rows, seeds "
         f"{', '.join(map(str, seeds))}, each another draw and another training, nats.\n",
-        "Cells are means over the seeds with the error of the mean as the seeds scatter; the first "
-        "table counts in the error that each value states itself. A trained estimator learns from "
+        "Cells are means over the seeds with the error of the mean as the seeds scatter; where one "
+        "seed was run, its value with the error that it states itself; the first table counts in "
+        "those, and says how many values there are. A trained estimator learns from "
         f"{round(0.55 * ROWS)} rows and reports {round(0.3 * ROWS)} others. "
         "Tasks: `rsmi.known.known_tasks()`.\n",
         "## How far from the truth\n",

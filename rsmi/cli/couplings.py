@@ -10,6 +10,7 @@ from rsmi.errors import InputError
 from rsmi.renormalization import RenormalisedCouplings, exact_couplings, fitted_couplings
 from rsmi.sampling import System
 from rsmi.sampling.exact.coarse import Basis
+from rsmi.sampling.families import DEFAULT
 from rsmi.storage import Selection
 
 DESCRIPTION = "Renormalised couplings of a rule: exact on a small lattice, or fitted to samples."
@@ -38,7 +39,7 @@ class CouplingsTask:
     method: Literal["exact", "pseudo-likelihood"]
     rule: str = "majority"
     block: tuple[int, ...] | None = None
-    model: str = "ising"
+    model: str = DEFAULT
     shape: tuple[int, ...] = ()
     temperature: float | str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)

@@ -18,6 +18,7 @@ COMMANDS = {
     "scan": "any task at every point of a grid of its settings, with fits, one table and figure",
     "sample": "draw configurations into an HDF5 file",
     "fit": "train a rule with Lightning's own command line (LightningCLI)",
+    "ensemble": "many rules at once, and the manifold that the best of them form",
     "information": "information a rule keeps about the environment, from samples",
     "exponents": "critical exponents by Monte Carlo RG with a learned or classical rule",
     "couplings": "couplings of the Hamiltonian that a rule leaves, exact or from samples",

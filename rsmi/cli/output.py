@@ -133,11 +133,6 @@ class Output:
             ) from None
 
 
-def _is_of(command: str, config: Path) -> bool:
-    """Whether a directory was begun by a command, with whatever settings."""
-    return config.is_file() and config.read_text().startswith(f"command: {command}\n")
-
-
 def default_out(arguments: Sequence[str]) -> str:
     """`runs/NAME` for the config NAME.yaml.
 
@@ -147,6 +142,11 @@ def default_out(arguments: Sequence[str]) -> str:
     if arguments and not arguments[0].startswith("-"):
         return str(Path("runs") / Path(arguments[0]).stem)
     raise InputError("no output directory; give --out DIR, or a config file as first argument")
+
+
+def _is_of(command: str, config: Path) -> bool:
+    """Whether a directory was begun by a command, with whatever settings."""
+    return config.is_file() and config.read_text().startswith(f"command: {command}\n")
 
 
 def _check_same(directory: Path, config: Path, text: str, resume: bool) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import field, make_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
@@ -17,6 +17,7 @@ from rsmi.runs.settings import Execution, to_plain
 from rsmi.runs.steps import draw
 from rsmi.storage import (
     Cluster,
+    Job,
     SampleGrid,
     SampleRecipe,
     describe,
@@ -71,27 +72,10 @@ def names_a_grid(arguments: Sequence[str]) -> bool:
     return not keys.isdisjoint(OF_A_GRID) or GRID in config_of(arguments)
 
 
-@dataclass(frozen=True)
-class Job:
-    """What a job of the cluster may use.
-
-    Args:
-        partition: Slurm partition; the cluster's default without one.
-        minutes: Most minutes of a job; one that is stopped then is queued again and goes on.
-        memory_gb: Memory of a job in GB.
-        most: Most jobs of the array, which share the cells; one for each cell without a number.
-    """
-
-    partition: str | None = None
-    minutes: int = 240
-    memory_gb: float = 4.0
-    most: int | None = None
-
-
 def draw_grid(arguments: Sequence[str]) -> None:
     """Parse and run."""
     settings, execution = parse("sample", _settings(), arguments, OF_GRIDS, sampling=True)
-    grid, cluster = _grid(settings), _cluster(settings)
+    grid, cluster = _grid(settings), settings.job.cluster(settings.cluster)
     if execution.out is None:
         raise InputError("no output directory; give --out DIR")
     if cluster is not None:
@@ -158,13 +142,6 @@ def _grid(settings: Any) -> SampleGrid:
         for key, values in settings.grid.items()
     }
     return SampleGrid(base, grid)
-
-
-def _cluster(settings: Any) -> Cluster | None:
-    if settings.cluster is None:
-        return None
-    job = settings.job
-    return Cluster(settings.cluster, job.partition, job.minutes, job.memory_gb, job.most)
 
 
 def _keys() -> list[str]:

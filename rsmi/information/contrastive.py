@@ -230,8 +230,8 @@ def contrastive_bound(
     Raises:
         InputError: For another shape, an unknown name, or fewer than two blocks.
 
-    >>> contrastive_bound(torch.zeros(4, 8, 8), "dv").value
-    0.0
+    >>> contrastive_bound(torch.eye(8).expand(4, 8, 8), "nwj").value > 0.6
+    True
     """
     chosen = _bound(bound) if isinstance(bound, str) else bound
     _check(scores)

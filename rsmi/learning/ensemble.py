@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from copy import deepcopy
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from itertools import islice, pairwise, permutations
 from typing import Any, Literal
@@ -101,6 +101,17 @@ class Ensemble(Outcome):
     def rule(self, member: int | None = None) -> Rule:
         """The hard rule of a member, of the best one without a number."""
         return self.members.rule(self.best if member is None else member).hardened()
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """What is recorded beside the best rule on disk."""
+        value, window = self.information, asdict(self.placement.window)
+        return {
+            "window": {k: list(v) if isinstance(v, tuple) else v for k, v in window.items()},
+            "ensemble": {"members": len(self), "member": self.best},
+            "seed": self.seeds[self.best],
+            "information": {"value": value.value, "error": value.error, "kind": value.kind},
+        }
 
     @property
     def information(self) -> Estimate:

@@ -12,7 +12,7 @@ from rsmi.information.assignments import Z2
 from rsmi.information.bottleneck import rate_of
 from rsmi.lattice import Alphabet, Placement, Window, place
 from rsmi.learning.classical import block_alone
-from rsmi.learning.rules import Rule, check_fit, check_symbols
+from rsmi.learning.rules import MAX_SYMBOLS, Rule, check_fit, check_symbols
 from rsmi.learning.settings import OPTIMA
 from rsmi.learning.store import load_rule, rules_by_name
 from rsmi.sampling.exact import WindowPosterior
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Rules = Sequence[str | Path] | Mapping[str, "str | Path | Rule"]
 """Names or directories of rules, or rules by the names under which they are reported."""
 
+_FEW = (2, 3, 4, 6, 8)
 OPTIMUM = "optimum"
 """What asks for the best rule in a list of rules."""
 
@@ -62,23 +63,29 @@ class SolvedRules(Outcome):
             found.append(quantity)
         return found
 
-    def bottleneck(self, most_symbols: int = 16, tolerance: float = 2e-3) -> "TradeOff":
-        """How much is lost by few symbols: these rules and the best ones of 2 ... symbols.
+    def bottleneck(
+        self, symbols: Sequence[int] | None = None, tolerance: float = 2e-3
+    ) -> "TradeOff":
+        """How much is lost by few symbols: these rules and the best ones of so many symbols.
 
         Args:
-            most_symbols: K of the largest of them; fewer where the block has fewer states.
+            symbols: Numbers K of symbols, 2 to 16; all of them without, and 2, 3, 4, 6 and 8 for
+                blocks of more than 16 states, whose best rules take longer to find.
             tolerance: As for `rsmi.information.bottleneck`.
 
         Raises:
-            InputError: For fewer than two symbols.
+            InputError: For a number of symbols that no rule has.
         """
-        check_symbols(most_symbols)
         solved = self.posterior
         curve = bottleneck(solved.posterior, solved.weights, tolerance=tolerance)
         states = int((curve.states > 0).sum())
+        usual = range(2, MAX_SYMBOLS + 1) if states <= MAX_SYMBOLS else _FEW
+        asked = usual if symbols is None else symbols
         found = {name: (self.tables[name], value) for name, value in self.values.items()}
-        for symbols in range(2, min(most_symbols, states) + 1):
-            found[f"best_of_{symbols}"] = solved.optimum(symbols, "allow")
+        for k in asked:
+            check_symbols(k)
+            if symbols is not None or k <= states:
+                found[f"best_of_{k}"] = solved.optimum(k, "allow")
         kept = {name: value for name, (_, value) in found.items()}
         rates = {name: rate_of(curve.states, table) for name, (table, _) in found.items()}
         return TradeOff(curve, kept, rates)

@@ -139,13 +139,13 @@ def grow(
 def fit_growth(amounts: Sequence[Amount]) -> Fit:
     """Fit a learning curve, see `Fit`.
 
-    The variance of a value by the choice of its configurations is taken to fall as 1/n, with a
-    factor from the spread of all subsets.
+    What a predictor loses falls as 1/n, and so does the scatter of that; the standard deviation of
+    a value by the choice of its configurations is taken as s/n, with s from all subsets.
 
     >>> values = [(n, 0.46 - 2 / n) for n in (100, 200, 400, 800)]
     >>> points = [Amount(n, (value - 1e-5, value + 1e-5)) for n, value in values]
     >>> print(fit_growth(points).limit)
-    0.460003(10) nats
+    0.460000(12) nats
     """
     n = torch.tensor([point.n for point in amounts], dtype=torch.float64)
     values = torch.tensor([point.mean for point in amounts], dtype=torch.float64)
@@ -174,15 +174,27 @@ def fit_growth(amounts: Sequence[Amount]) -> Fit:
     rise = Estimate(
         float(values[-1] - values[0]), math.hypot(float(errors[0]), float(errors[-1])), "estimate"
     )
-    reason = _undetermined(amounts[0].n, amounts[-1].n, rise, gain)
+    flat = (values - (values / errors**2).sum() / (1 / errors**2).sum()) / errors
+    seen = float(flat.square().sum() - residual.min()) ** 0.5
+    span = f"from {amounts[0].n} to {amounts[-1].n} training configurations"
+    reason = _undetermined(f"{span} the held-out value rises by {rise}", seen, rise, gain)
     return Fit(averaged(one, none), Estimate(power, spread, "estimate", "1"), gain, doubled, reason)
 
 
-def _undetermined(least: int, most: int, rise: Estimate, gain: Estimate) -> str:
-    """Why points do not determine a limit; empty where they do."""
-    span = f"from {least} to {most} training configurations the held-out value rises by {rise}"
-    if rise.value < _SEEN * rise.error:
-        return f"{span}, not beyond three errors: no limit is fitted, none would lie much higher"
+def _undetermined(span: str, seen: float, rise: Estimate, gain: Estimate) -> str:
+    """Why points do not determine a limit; empty where they do.
+
+    Args:
+        span: What was measured, in words.
+        seen: By how many errors a growth describes the points better than none.
+        rise: From the fewest configurations to all.
+        gain: What endless ones would add.
+    """
+    if rise.value <= 0 or seen < _SEEN:
+        return (
+            f"{span}; that it grows is seen by {seen:.1f} errors of the scatter between trainings, "
+            f"fewer than three, so no limit is fitted; endless ones might add {gain}"
+        )
     if gain.error > rise.value:
         return (
             f"{span}, and endless ones would add {gain}, known worse than that: no limit is "
@@ -198,9 +210,11 @@ def _grown(scaled: Tensor) -> Tensor:
 
 def _errors(amounts: Sequence[Amount]) -> Tensor:
     """Standard errors of the means by the choice of configurations, with the spread of all."""
-    squares = sum(point.n * sum((v - point.mean) ** 2 for v in point.values) for point in amounts)
+    squares = sum(
+        point.n**2 * sum((v - point.mean) ** 2 for v in point.values) for point in amounts
+    )
     freedom = sum(len(point.values) - 1 for point in amounts)
     # The factor widens the errors as Student's t does, since few subsets tell the spread.
     variance = squares / max(freedom - 2, 1)
-    counts = torch.tensor([point.n * len(point.values) for point in amounts], dtype=torch.float64)
-    return (variance / counts).sqrt().clamp(min=_TINY)
+    counts = [point.n**2 * len(point.values) for point in amounts]
+    return (variance / torch.tensor(counts, dtype=torch.float64)).sqrt().clamp(min=_TINY)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rsmi.learning.settings import Learning
-    from rsmi.runs.grid import Point, expand
+    from rsmi.runs.grid import Command, Point, expand
     from rsmi.runs.layers import Layers, measure_layers
     from rsmi.runs.pipeline import Plan, RunResult, plan, run
     from rsmi.runs.result import SCHEMA, Result, read_result, result_has_digest
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "rsmi.learning.settings": ("Learning",),
     "rsmi.storage": ("Cluster", "SampleRecipe", "Selection"),
-    "rsmi.runs.grid": ("Point", "expand"),
+    "rsmi.runs.grid": ("Command", "Point", "expand"),
     "rsmi.runs.scanning": ("Scan", "scan"),
     "rsmi.runs.table": ("Axes", "Fit", "FitResult", "PointResult", "ScanResult"),
     "rsmi.runs.result": ("SCHEMA", "Result", "read_result", "result_has_digest"),
@@ -50,6 +50,7 @@ __all__ = [
     "SCHEMA",
     "Axes",
     "Cluster",
+    "Command",
     "Cut",
     "Exact",
     "Execution",

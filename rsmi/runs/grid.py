@@ -5,7 +5,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -17,7 +17,21 @@ from rsmi.sampling.families.interface import CRITICAL
 from rsmi.storage import SampleRecipe
 from rsmi.storage.grid import word
 
-Task = Run | Information | Exact | ExponentsTask | SampleRecipe
+
+@dataclass(frozen=True)
+class Command:
+    """A command whose settings only its own parser knows, carried out in a process of its own.
+
+    Args:
+        name: Of the command, such as `fit`.
+        settings: As its config has them.
+    """
+
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+Task = Run | Information | Exact | ExponentsTask | SampleRecipe | Command
 
 COMMANDS: Mapping[str, type[Task]] = {
     "run": Run,
@@ -55,7 +69,8 @@ class Point:
     @property
     def settings(self) -> dict[str, Any]:
         """Of the task, as `result.json` holds them."""
-        settings: dict[str, Any] = plain(to_plain(self.task), "config")
+        own = self.task.settings if isinstance(self.task, Command) else to_plain(self.task)
+        settings: dict[str, Any] = plain(own, "config")
         return settings
 
     @property
@@ -93,6 +108,8 @@ class Point:
 
 def command_of(task: Task) -> str:
     """The command that carries out a task."""
+    if isinstance(task, Command):
+        return task.name
     return next(name for name, kind in COMMANDS.items() if type(task) is kind)
 
 
@@ -146,6 +163,11 @@ def expand(
 
 
 def _point(task: Task, choice: dict[str, Any]) -> Point:
+    if isinstance(task, Command):
+        settings = task.settings
+        for key, value in choice.items():
+            settings = nested(settings, key.split("."), value)
+        return Point(choice, Command(task.name, settings))
     try:
         return Point(choice, _changed(task, choice))
     except InputError as error:
@@ -161,13 +183,13 @@ def check_grid(
     Raises:
         InputError: Names the setting.
     """
-    known, keys = settings_of(kind), [*grid, *together]
+    known, keys, free = settings_of(kind), [*grid, *together], kind is Command
     if not keys:
         raise InputError(
             "grid: no setting varies; give at least one list, such as `window.buffer: [0, 1, 2]`"
         )
     for key in keys:
-        if not _is_known(key, known):
+        if not free and not _is_known(key, known):
             last = {path.rpartition(".")[2]: path for path in reversed(list(known))}
             alone = closest(key.rpartition(".")[2], last)
             close = closest(key, known) or (last[alone] if alone else None)
@@ -249,6 +271,18 @@ def _changed(task: Any, changes: Mapping[str, Any], prefix: str = "") -> Any:
         else:
             new[name] = _changed(current, inner, f"{prefix}{name}.")
     return dataclasses.replace(task, **new)
+
+
+def nested(settings: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+    """Nested settings with one of them set.
+
+    >>> nested({"window": {"block": [2, 2]}}, ["window", "buffer"], 1)
+    {'window': {'block': [2, 2], 'buffer': 1}}
+    """
+    name, *rest = path
+    inner = settings.get(name)
+    inner = inner if isinstance(inner, Mapping) else {}
+    return {**settings, name: nested(inner, rest, value) if rest else value}
 
 
 def fitting(hint: Any, value: Any, where: str) -> Any:

@@ -1,5 +1,8 @@
 """A scan: a task at every point of a grid, each in a folder of its own, and one table of them."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,12 +12,12 @@ import torch
 import yaml
 
 from rsmi.digest import plain_digest
-from rsmi.errors import InputError, RsmiError
+from rsmi.errors import AnalysisError, InputError, RsmiError
 from rsmi.information import Quantity
 from rsmi.learning import usual_rules
 from rsmi.progress import Progress, Unwatched, Watcher, silent
 from rsmi.runs.files import write_whole
-from rsmi.runs.grid import Point, Task, expand
+from rsmi.runs.grid import Command, Point, Task, expand
 from rsmi.runs.result import CONFIG_NAME, SAMPLES_NAME, Result, read_result
 from rsmi.runs.settings import Exact, Execution, Exponents, ExponentsTask, Information, Run
 from rsmi.runs.steps import draw, iterate_rule
@@ -256,6 +259,9 @@ def _settle(job: Job, watcher: Unwatched) -> str | None:
         found, failure = carry_out(
             job.task, replace(job.execution, out=str(folder)), watcher, job.drawn
         )
+    except RsmiError as reason:
+        write_whole(folder / REASON, f"{reason}\n".encode())
+        raise
     finally:
         write_whole(folder / LOG, "\n".join([*watcher.lines, ""]).encode())
     if failure is None:
@@ -294,10 +300,28 @@ def carry_out(
             return _exponents(task, execution, watcher)
         case Exact():
             return _exact(task, execution, watcher), None
+        case Command():
+            return _command(task, Path(str(execution.out)), execution), None
         case SampleRecipe():
             path = draw(task, Path(str(execution.out)) / SAMPLES_NAME, execution, watcher)
             with open_samples(path) as samples:
                 return describe(samples).quantities(), None
+
+
+def _command(task: Command, folder: Path, execution: Execution) -> list[Quantity]:
+    """What a command finds that is given the config in a folder; its files go to one inside."""
+    out, entry = folder / task.name, "import sys, rsmi.cli.main as cli; sys.exit(cli.main())"
+    given = [task.name, folder / CONFIG_NAME, "--out", out, "--resume"]
+    said = subprocess.run(
+        [sys.executable, "-c", entry, *map(str, given)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": str(execution.workers)},
+    )
+    if said.returncode:
+        words = " ".join(said.stderr.rpartition("error: ")[2].split())
+        raise AnalysisError(words or f"it ended with exit code {said.returncode}")
+    return read_result(out).numbers
 
 
 def _run(

@@ -202,8 +202,9 @@ class Exact:
         symbols: Coarse symbols of the optimum; as many as the model has letters by default.
         z2: `impose`, the default for bits of a two-valued model, restricts the optimum
             to rules odd under flipping every spin; `allow` takes the best of all, `optimum_any`.
-        bottleneck: Put the rules, and the best ones of 2 to 16 symbols, beside the most that any
-            coarse variable of the same I(V:H) keeps: the information-bottleneck curve.
+        bottleneck: Put the rules, and the best ones of 2 to 16 symbols (8 for blocks of more than
+            16 states), beside the most that any coarse variable of the same I(V:H) keeps: the
+            information-bottleneck curve.
     """
 
     shape: tuple[int | Literal["inf"], ...]

@@ -25,7 +25,7 @@ class ScalingResult(Outcome):
 
     Args:
         points: What was measured at each size and temperature.
-        transition: T_c and nu from the collapse of Binder cumulant and correlation length.
+        transition: T_c and nu from the collapse of U4 and <|m(k)|^2> / <m^2>.
         order: The same with |m|, whose power is -beta / nu.
         susceptibility: The same with N <m^2> / T, whose power is gamma / nu.
         crossings: Where neighbouring sizes agree: observable, sizes, temperature and value.
@@ -139,7 +139,8 @@ def finite_size_scaling(
 ) -> ScalingResult:
     r"""Find a transition and its exponents from several sizes and temperatures.
 
-    .. math:: U_4, \ \xi_2 / L = f(x), \quad \langle |m| \rangle = L^{-\beta/\nu} g(x), \quad
+    .. math:: U_4, \ \frac{\langle |m(k)|^2 \rangle}{\langle m^2 \rangle} = f(x), \quad
+              \langle |m| \rangle = L^{-\beta/\nu} g(x), \quad
               \chi = L^{\gamma/\nu} h(x), \quad x = \frac{T - T_c}{T_c} L^{1/\nu}
 
     Args:

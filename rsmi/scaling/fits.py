@@ -20,9 +20,9 @@ Array = NDArray[np.float64]
 P = TypeVar("P", bound=Observed)
 
 _ORDERS = (2, 3, 4, 5)
-_WIDTHS = (1.0, 0.7, 0.5, 0.35)  # shares of the widest window of the scaling variable
+_WIDTHS = (1.0, 0.6, 0.36)  # shares of the widest window of the scaling variable
 _SPARE = 4  # more data than parameters
-_OMEGAS = (0.8, 4.0)
+_INVERSE_NUS, _BENDS, _OMEGAS, _OMEGA = (0.1, 6.0), (-4.0, 4.0), (0.8, 4.0), 2.0
 _STARTS = (0.6, 1.0, 1.6)  # of 1 / nu
 _STILL = 1e-9  # relative error below which a number does not fluctuate
 _HOPELESS = 1e-6  # chance of the best fit below which there is no collapse
@@ -32,13 +32,13 @@ _HOPELESS = 1e-6  # chance of the best fit below which there is no collapse
 class ScalingFit:
     r"""What the collapse of several sizes gives.
 
-    .. math:: Q(T, L) = f_Q(x) + b_Q L^{-\omega}, \quad
-              \ln A(T, L) = \kappa \ln L + f_A(x) + b_A L^{-\omega}, \quad
-              x = \frac{T - T_c}{T_c} L^{1/\nu}
+    .. math:: Q(T, L) = f(x) + (b + b' x) L^{-\omega}, \quad
+              \ln A(T, L) = \kappa \ln L + f_A(x) + (b_A + b_A' x) L^{-\omega}, \quad
+              x = (t + c t^2) L^{1/\nu}, \quad t = T / T_c - 1
 
-    with polynomials f. Degree, smallest size, window of x and whether there is a correction are
-    averaged over, with weights exp(-(chi^2 + 2 k + 2 n_cut) / 2) of k parameters and n_cut data
-    left out, so that the errors contain these choices.
+    with polynomials f. Degree, smallest size, window of x and whether there are corrections b or
+    a bend c are averaged over, with weights exp(-(chi^2 + 2 k + 2 n_cut) / 2) of k parameters and
+    n_cut data left out, so that the errors contain these choices.
 
     Args:
         parameters: T_c in units of J and 1 / nu; of an amplitude also its power kappa.
@@ -96,7 +96,7 @@ class ScalingFit:
 
 
 def fit_transition(points: Sequence[Observed]) -> ScalingFit:
-    """Collapse Binder cumulant and correlation length of all sizes: T_c and nu.
+    """Collapse what all sizes share at the transition, see `Observed.ratios`: T_c and nu.
 
     Args:
         points: At least three sizes with three temperatures each.
@@ -160,9 +160,10 @@ class _Data:
         """Some of the points."""
         return _Data(*(part[kept] for part in vars(self).values()))
 
-    def scaled(self, critical: float, inverse_nu: float) -> Array:
+    def scaled(self, critical: float, inverse_nu: float, bend: float = 0.0) -> Array:
         """x (n,)."""
-        return np.asarray((self.temperatures / critical - 1) * self.sizes**inverse_nu)
+        t = self.temperatures / critical - 1
+        return np.asarray(t * (1 + bend * t) * self.sizes**inverse_nu)
 
 
 def _whitened(point: P, observed: Callable[[Array, P], Array]) -> tuple[Array, Array]:
@@ -210,6 +211,7 @@ class _Choice:
     data: _Data
     order: int
     corrected: bool
+    bent: bool
     total: int
     transition: ScalingFit | None = None
 
@@ -223,8 +225,8 @@ class _Choice:
 
     @property
     def _n_parameters(self) -> int:
-        linear = self._observables * (self.order + 1 + self.corrected)
-        return linear + 2 + self.corrected + (self.transition is not None)
+        linear = self._observables * (self.order + 1 + 2 * self.corrected)
+        return linear + 2 + self.bent + self.corrected + (self.transition is not None)
 
     @cached_property
     def _target(self) -> Array:
@@ -234,9 +236,10 @@ class _Choice:
     def _columns(self, theta: Array) -> Array:
         """Whitened columns (n p, k) that the data are a sum of."""
         sizes, p = self.data.sizes, self._observables
-        basis = [self.data.scaled(theta[0], theta[1]) ** k for k in range(self.order + 1)]
+        x = self.data.scaled(theta[0], theta[1], theta[2] if self.bent else 0.0)
+        basis = [x**k for k in range(self.order + 1)]
         if self.corrected:
-            basis.append(sizes ** -theta[2])
+            basis += [sizes ** -theta[-1], x * sizes ** -theta[-1]]
         if self.transition is not None:
             basis.append(np.log(sizes))
         rows = np.einsum("npq,nk->npqk", self.data.whiteners, np.stack(basis, 1))
@@ -263,7 +266,8 @@ class _Choice:
         if self._n_data < self._n_parameters + _SPARE:
             return None
         low, high = self._bounds()
-        start = np.clip(np.append(begun, 2.0)[: len(low)], low + 1e-9, high - 1e-9)
+        start = np.array([*begun, *[0.0] * self.bent, *[_OMEGA] * self.corrected])
+        start = np.clip(start, low + 1e-9, high - 1e-9)
         try:
             found = least_squares(lambda theta: self._solved(theta)[1], start, bounds=(low, high))
             return self._outcome(found.x)
@@ -272,9 +276,9 @@ class _Choice:
 
     def _bounds(self) -> tuple[Array, Array]:
         temperatures = self.data.temperatures
-        low, high = [temperatures.min(), 0.1], [temperatures.max(), 6.0]
-        if self.corrected:
-            low, high = [*low, _OMEGAS[0]], [*high, _OMEGAS[1]]
+        ranges = [(temperatures.min(), temperatures.max()), _INVERSE_NUS]
+        ranges += [_BENDS] * self.bent + [_OMEGAS] * self.corrected
+        low, high = zip(*ranges, strict=True)
         return np.array(low), np.array(high)
 
     def _outcome(self, theta: Array) -> "_Fit":
@@ -310,14 +314,14 @@ def _choices(data: _Data, begun: Array, transition: ScalingFit | None) -> Iterat
         kept = data.where((data.sizes >= least) & (reach <= width * reach.max()))
         if len(np.unique(kept.sizes)) < 3 + corrected:  # a correction takes one more
             continue
-        for order in _ORDERS:
-            yield _Choice(kept, order, corrected, len(data.sizes), transition)
+        for order, bent in product(_ORDERS, (False, True)):
+            yield _Choice(kept, order, corrected, bent, len(data.sizes), transition)
 
 
 def _begin(data: _Data) -> Array:
     """T_c and 1 / nu of the best plain fit to all data, from several starts."""
     middle, n = float(np.median(data.temperatures)), len(data.sizes)
-    choice = _Choice(data, _ORDERS[1], corrected=False, total=n)
+    choice = _Choice(data, _ORDERS[1], corrected=False, bent=False, total=n)
     fits = [fit for y in _STARTS if (fit := choice.fit(np.array([middle, y]))) is not None]
     if not fits:
         raise AnalysisError(f"{n} points do not decide a scaling function; give more of them")

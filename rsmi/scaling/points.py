@@ -133,8 +133,8 @@ class Point(Observed):
         return np.column_stack([self.series, e, e**2])
 
     def ratios(self, means: Array) -> Array:
-        """U4 and xi_2 / L."""
-        return np.stack([cumulant(means), length_ratio(means, self)], -1)
+        """U4 and <|m(k)|^2> / <m^2>, which unlike xi_2 / L stays bounded on either side."""
+        return np.stack([cumulant(means), means[..., 3] / means[..., 1]], -1)
 
     def estimates(self) -> dict[str, Estimate]:
         """What is quoted of the point by itself, per site, in units of J and k_B."""

@@ -11,7 +11,7 @@ from rsmi.storage.shards import sample_grid
 from rsmi.storage.source import check_lattice, check_source
 from rsmi.storage.stream import Subset, iterate, split
 from rsmi.storage.summary import Summary, describe, describe_grid
-from rsmi.storage.tasks import Cluster
+from rsmi.storage.tasks import Cluster, Job
 from rsmi.storage.verification import FileReport, verify
 from rsmi.storage.writer import SampleWriter
 
@@ -19,6 +19,7 @@ __all__ = [
     "Cluster",
     "FileReport",
     "Generator",
+    "Job",
     "SampleGrid",
     "SampleHeader",
     "SampleRecipe",

@@ -178,6 +178,29 @@ class Cluster:
             )
 
 
+@dataclass(frozen=True)
+class Job:
+    """What a job of the cluster may use.
+
+    Args:
+        partition: Slurm partition; the cluster's default without one.
+        minutes: Most minutes of a job; one that is stopped then is queued again and goes on.
+        memory_gb: Memory of a job in GB.
+        most: Most jobs of the array, which share the cells; one for each cell without a number.
+    """
+
+    partition: str | None = None
+    minutes: int = 240
+    memory_gb: float = 4.0
+    most: int | None = None
+
+    def cluster(self, executor: Literal["slurm", "local", "debug"] | None) -> Cluster | None:
+        """The cluster of such jobs; None where none is named."""
+        if executor is None:
+            return None
+        return Cluster(executor, self.partition, self.minutes, self.memory_gb, self.most)
+
+
 def submit(
     tasks: Sequence[T],
     work: Callable[[T], str | None],

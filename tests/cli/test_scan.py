@@ -130,16 +130,43 @@ def test_single_keys_are_overridden_by_dotted_options(
 ) -> None:
     config.write_text(
         "task: run\nbase: {data: mine.npy, exponents: {rules: []}}\n"
-        "grid: {window.buffer: [1, 2], learning.max_epochs: [1]}\n"
+        "grid: {window.buffer: [1, 2], learning.max_epochs: [1], learning.hidden: [[8]]}\n"
     )
     said = rsmi(
         "scan", config, "--out", tmp_path / "out", "--grid.window.buffer", "[3]",
-        "--grid.learning.max_epochs=[4, 5]", "--base.seed", "7", "--processes", "1",
+        "--grid.learning.max_epochs=[4, 5]", "--grid.learning.hidden", "[[16]]",
+        "--base.seed", "7", "--base.learning.patience=3", "--processes", "1",
     )  # fmt: skip
     assert said.code == 1
     assert "mine.npy" in said.err
     kept = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
-    assert kept["grid"] == {"window.buffer": [3], "learning.max_epochs": [4, 5]}
+    assert kept["grid"] == {
+        "window.buffer": [3], "learning.max_epochs": [4, 5], "learning.hidden": [[16]]
+    }  # fmt: skip
     points = [path.name for path in (tmp_path / "out" / "points").iterdir()]
     settings = yaml.safe_load((tmp_path / "out" / "points" / points[0] / "config.yaml").read_text())
-    assert settings["seed"] == 7
+    assert (settings["seed"], settings["learning"]["patience"]) == (7, 3)
+    assert "--grid.seed is [1; expected a value" in rsmi("scan", config, "--grid.seed", "[1").err
+
+
+def test_any_command_that_leaves_a_result_can_be_scanned(
+    rsmi: Rsmi, samples: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "fit.yaml"
+    path.write_text(
+        "task: fit\n"
+        "base:\n"
+        "  model: {class_path: PosteriorRSMI, init_args: {hidden: [16]}}\n"
+        f"  data: {{path: {samples}, window: {{block: [2, 2], buffer: 1}}, steps_per_epoch: 5,\n"
+        "         windows_per_configuration: 8}\n"
+        "  trainer: {max_epochs: 1, enable_progress_bar: false}\n"
+        "grid: {model.init_args.symmetry: [impose, imposed]}\n"
+        "columns: [information.learned]\n"
+    )
+    said = rsmi("scan", path, "--out", tmp_path / "out", "--processes", "1")
+    assert said.code == 1
+    assert "symmetry" in said.err
+    assert "1 of 2 points and 0 fits failed, such as symmetry=imposed-" in said.err
+    rows = list(csv.DictReader((tmp_path / "out" / "table.csv").read_text().splitlines()))
+    assert float(rows[0]["information.learned"]) > 0
+    assert rows[1]["information.learned"] == ""

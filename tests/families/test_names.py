@@ -10,7 +10,9 @@ from rsmi.sampling.families import families
 
 ROOT = Path(__file__).parents[2] / "rsmi"
 # Not `known`: somebody else's numbers belong to a model, and name it.
-ROOMS = ("storage", "learning", "renormalization", "layers", "runs", "report", "cli")
+ROOMS = (
+    "storage", "learning", "renormalization", "layers", "scaling", "runs", "report", "cli",
+)  # fmt: skip
 MODULES = {"ising", "potts", "dimers", "graphs", "quantum", "mazes", "maze_sampler"}
 CLASSES = {kind.__name__ for family in families.values() for kind in family.classes}
 ALLOWED = {

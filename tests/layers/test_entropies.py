@@ -56,6 +56,22 @@ def test_every_closed_form_is_the_entropy_of_the_list(row):
 
 
 @pytest.mark.parametrize(
+    ("shape", "parameters"),
+    [
+        ((11,), {"lattice": "chain"}),
+        ((4, 4), {"lattice": "square", "bonds": -1.0}),
+        ((3, 4), {"lattice": "triangular", "bonds": -1.0}),
+        ((2, 3), {"lattice": "honeycomb", "bonds": 0.7}),
+        ((2, 2), {"lattice": "kagome", "bonds": -0.5}),
+    ],
+)
+def test_solved_graphs_have_the_entropy_of_their_list(shape, parameters):
+    system = System(shape, "ising_graph", 1.7, parameters)
+    closed = system.family.closed_entropy(system.built)
+    assert closed == pytest.approx(float(entropy(system.law()[1])), abs=1e-9)
+
+
+@pytest.mark.parametrize(
     "system",
     [
         System((2, 3), "potts", 1.0, {"states": 3}),

@@ -152,7 +152,7 @@ def test_one_chain_that_was_declared_many_is_refused() -> None:
 
 
 def test_as_one_chain_it_is_what_it_is() -> None:
-    found = learned(samples_of(slow(8, 4096).numpy(), chains=1, space="spins on square [8, 8]"))
+    found = learned(samples_of(slow(8, 2048).numpy(), chains=1, space="spins on square [8, 8]"))
     assert found.null is not None
     assert null_reason(found.null.information) == ""
 
@@ -226,7 +226,7 @@ def points(power: float, scatter: float, generator: torch.Generator, rise: float
     """Values that grow with a known power, with the scatter of subsets."""
     found = []
     for n, subsets in ((100, 4), (200, 4), (400, 2), (800, 1)):
-        noise = scatter / math.sqrt(n) * torch.randn(subsets, generator=generator)
+        noise = scatter / n * torch.randn(subsets, generator=generator)
         found.append(Amount(n, tuple((0.46 - rise * n**-power + noise).tolist())))
     return found
 
@@ -236,11 +236,11 @@ def test_the_limit_of_a_learning_curve_is_covered(power: float, rise: float) -> 
     generator = torch.Generator().manual_seed(1)
     pulls = []
     for _ in range(120):
-        fit = fit_growth(points(power, 0.02, generator, rise))
+        fit = fit_growth(points(power, 0.2, generator, rise))
         assert fit.gain.error > 0
         pulls.append((fit.limit.value - 0.46) / fit.limit.error)
     inside = float(np.mean(np.abs(pulls) < 1))
-    last = [points(power, 0.02, generator, rise)[-1].mean - 0.46 for _ in range(120)]
+    last = [points(power, 0.2, generator, rise)[-1].mean - 0.46 for _ in range(120)]
     error = float(np.std(last)) / math.sqrt(120)
     assert inside > 0.47  # 68 % less 4.9 standard deviations of the count
     assert np.mean(last) < -4.9 * error  # without the fit the value stays below
@@ -248,7 +248,7 @@ def test_the_limit_of_a_learning_curve_is_covered(power: float, rise: float) -> 
 
 def test_a_flat_or_undetermined_curve_has_no_limit() -> None:
     generator = torch.Generator().manual_seed(2)
-    flat = [fit_growth(points(1.0, 0.02, generator, rise=0.0)).reason for _ in range(50)]
+    flat = [fit_growth(points(1.0, 0.2, generator, rise=0.0)).reason for _ in range(50)]
     assert all("no limit is fitted" in reason for reason in flat)
     steep = [Amount(n, (0.46 - 0.1 * n**-0.2 + d, 0.46 - 0.1 * n**-0.2 - d)) for n, d in
              ((100, 3e-3), (200, 3e-3), (400, 3e-3), (800, 3e-3))]  # fmt: skip
@@ -256,7 +256,7 @@ def test_a_flat_or_undetermined_curve_has_no_limit() -> None:
 
 
 def test_a_learning_curve_stands_in_the_result() -> None:
-    found = learned(samples(64, 8), curve=True, null=False, max_epochs=2)
+    found = learned(samples(64, 8), curve=True, null=False, max_epochs=1, steps_per_epoch=10)
     grown = found.learning_curve
     assert isinstance(grown, LearningCurve)
     assert [len(point.values) for point in grown.amounts] == [4, 4, 2, 1]

@@ -151,6 +151,8 @@ def test_a_point_that_fails_is_a_row_and_stops_nobody(tmp_path: Path) -> None:
     assert found.points[0].find(FULL).value == pytest.approx(0.549401, abs=1e-6)  # type: ignore[union-attr]
     assert found.points[1].numbers == ()
     assert "buffer" in found.points[1].failure
+    (reason,) = tmp_path.glob("points/*/reason.txt")
+    assert reason.read_text().strip() == found.points[1].failure
     with pytest.raises(AnalysisError, match=r"1 of 2 points and 0 fits failed, such as buffer=4-"):
         found.check()
     assert found.rows()[1]["failure"] == found.points[1].failure

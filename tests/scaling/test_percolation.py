@@ -16,7 +16,7 @@ SIZES, RUNS = (6, 8, 12, 16), 980
 
 @pytest.fixture(scope="module")
 def found() -> list[PercolationResult]:
-    return [percolation("square", SIZES, "bond", RUNS, seed) for seed in range(10)]
+    return [percolation("square", SIZES, "bond", RUNS, seed) for seed in range(6)]
 
 
 def _far(found: list[PercolationResult], shift: float = 0.0) -> float:

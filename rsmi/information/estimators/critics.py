@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rsmi.errors import AnalysisError
 from rsmi.information.contrastive import BOUNDS, ContrastiveBound, contrastive_bound
 from rsmi.information.estimators.pairs import Pairs
 from rsmi.information.number import Estimate
@@ -120,9 +119,6 @@ def trained(
         choose: What the validation part says of the network as it is.
         pairs: Rows; those to learn from are `pairs.parts[0]`.
         batch: Rows to a step.
-
-    Raises:
-        AnalysisError: Where the training gives no finite number from its first steps on.
     """
     rows, generator = pairs.parts[0], pairs.generator(4)
     optimizer = torch.optim.AdamW(net.parameters(), lr=_RATE, weight_decay=_DECAY, fused=True)
@@ -141,11 +137,6 @@ def trained(
         (-gain(drawn)).backward()
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimizer.step()
-    if not math.isfinite(best):
-        raise AnalysisError(
-            f"the training gave {best} on its validation part; are there outliers by many orders "
-            "of magnitude in x or y?"
-        )
     net.load_state_dict(kept)
     net.eval()
 
@@ -204,7 +195,7 @@ def _reported(
 ) -> Estimate:
     rows = pairs.parts[2][:_ROWS]
     found = scores(rows)
-    used = rows[: found.shape[0] * found.shape[1]]
+    used = rows[: len(found) * found.shape[1]]
     return contrastive_bound(found, bound, pairs.groups[used], pairs.seed)
 
 
@@ -226,10 +217,16 @@ def pooled(score: Score, y: Tensor, x: Tensor, rows: Tensor, most: int) -> Tenso
     )
 
 
-def pool_of(pairs: Pairs, most: int = POOL) -> int:
-    """K of the batches in which rows of the reported part meet."""
-    count = min(len(pairs.parts[2]), _ROWS)
-    return count // -(-count // most)
+def batch_of(pairs: Pairs, most: int, held_out: bool = True) -> int:
+    """K of the batches in which rows meet: of the reported part, or of all rows.
+
+    Args:
+        pairs: Rows.
+        most: Largest K.
+        held_out: Whether only rows that nothing was fitted to are reported.
+    """
+    rows = min(len(pairs.parts[2] if held_out else pairs), _ROWS)
+    return rows // -(-rows // min(most, rows))
 
 
 def known_information(pairs: Pairs, bound: ContrastiveBound, pool: int) -> Estimate:
@@ -243,8 +240,8 @@ def known_information(pairs: Pairs, bound: ContrastiveBound, pool: int) -> Estim
     known = pairs.log_conditional
     assert known is not None, "the registry asks for it"
     order = torch.randperm(len(pairs), generator=pairs.generator(3))[:_ROWS]
-    scores = pooled(known, pairs.y.rows, pairs.x.rows, order, min(pool, len(order) // 2))
-    used = order[: scores.shape[0] * scores.shape[1]]
+    scores = pooled(known, pairs.y.rows, pairs.x.rows, order, pool)
+    used = order[: len(scores) * scores.shape[1]]
     return contrastive_bound(scores, bound, pairs.groups[used], pairs.seed)
 
 

@@ -175,7 +175,6 @@ def estimate(
     Raises:
         InputError: For rows that do not pair, numbers that are not finite, a constant variable, an
             unknown name, or an estimator that cannot take these pairs, with the reason.
-        AnalysisError: Where a training fails.
 
     Source: in the documentation of each estimator, see `docs/estimators.md`.
 

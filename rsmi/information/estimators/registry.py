@@ -16,10 +16,10 @@ from rsmi.information.estimators.critics import (
     POOL,
     CriticName,
     Objective,
+    batch_of,
     club_information,
     critic_information,
     known_information,
-    pool_of,
     predictive_network,
 )
 from rsmi.information.estimators.density import (
@@ -242,7 +242,7 @@ def _critic(name: str, chosen: Objective, critic: CriticName, words: str) -> Est
     compute.__doc__ = words
 
     def ceiling(pairs: Pairs) -> float | None:
-        return chosen.value.ceiling(pool_of(pairs, chosen.pool))
+        return chosen.value.ceiling(batch_of(pairs, chosen.pool))
 
     kind = chosen.value.kind
     usual = name in ("infonce", "nwj") and critic == "joint"
@@ -298,7 +298,7 @@ def _infonce_known(batch: int = 256) -> Estimator:
         return known_information(pairs, BOUNDS["infonce"], batch)
 
     def ceiling(pairs: Pairs) -> float:
-        return infonce_ceiling(min(batch, len(pairs) // 2))
+        return infonce_ceiling(batch_of(pairs, batch, held_out=False))
 
     name = f"infonce_known({batch})"
     return _known(name, "lower", compute, ceiling)
