@@ -68,7 +68,9 @@ class JointRSMI(RSMI):
         self.filter = self._begun(v, e) if not isinstance(kind, Rule) else self._kept(kind)
         self.predictor = self._predictor(self.symbols, self.renamings(self.filter, v[:_TRIED]))
         with torch.no_grad():
-            self.predictor.begin(e, self._valued(v).float(), self.placement.near)
+            p = self._valued(v).float()
+        if bool(p.isfinite().all()):  # else the training says what is wrong
+            self.predictor.begin(e, p, self.placement.near)
         self.register_buffer("naming", torch.arange(self.symbols))
 
     def _kept(self, rule: Rule) -> Rule:
