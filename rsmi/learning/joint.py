@@ -7,7 +7,7 @@ from typing import Self, get_args
 import torch
 from torch import Tensor, nn
 
-from rsmi.errors import AnalysisError, InputError
+from rsmi.errors import InputError
 from rsmi.information import entropy
 from rsmi.lattice import Window
 from rsmi.learning.equivariance import Use
@@ -68,14 +68,9 @@ class JointRSMI(RSMI):
         self.filter = self._begun(v, e) if not isinstance(kind, Rule) else self._kept(kind)
         self.predictor = self._predictor(self.symbols, self.renamings(self.filter, v[:_TRIED]))
         with torch.no_grad():
-            valued = self._valued(v).float()
-            if not bool(valued.isfinite().all()):
-                raise AnalysisError(
-                    "the training failed at step 0: what the rule's network answers is nan before "
-                    "anything was learned; look for what is no number in that network, or in its "
-                    "weights"
-                )
-            self.predictor.begin(e, valued, self.placement.near)
+            p = self._valued(v).float()
+        if bool(p.isfinite().all()):  # else the training says what is wrong
+            self.predictor.begin(e, p, self.placement.near)
         self.register_buffer("naming", torch.arange(self.symbols))
 
     def _kept(self, rule: Rule) -> Rule:

@@ -116,7 +116,8 @@ def test_the_best_rule_of_the_six_by_six_torus_breaks_the_symmetry() -> None:
     solved = exact_window((6, 6), CRITICAL_COUPLING, (2, 2), 1)
     _, best = solved.optimum(z2="allow")
     assert best.value == pytest.approx(0.467434, abs=5e-7)
-    found = learned(samples(64, 64), symmetry="allow", null=False, max_epochs=6)
+    options = {"symmetry": "allow", "null": False, "max_epochs": 6, "learning_rate": 4e-3}
+    found = learned(samples(64, 64), **options)
     exact = solved.rule(found.rule.table()).value
     _, odd = solved.optimum(z2="impose")
     assert (odd.value + best.value) / 2 < exact < best.value + 1e-9
