@@ -184,12 +184,14 @@ def page(found: Found) -> str:
     letters = [task for task in tasks.values() if task.name.startswith(("spins", "halves"))]
     numbers = [task for task in tasks.values() if task not in letters]
     seeds = sorted({key[2] for key in found})
+    trained = ", ".join(map(str, sorted({key[2] for key in found if key[1] == "nwj"})))
     wrong = violations(found, tasks)
     parts = [
         "# Estimators of mutual information beside the truth\n",
         f"`python benchmarks/estimators.py {len(seeds)}`, {datetime.date.today()}, one of 2 shared "
         f"cores (AMD EPYC), torch {torch.__version__}: {ROWS} rows, seeds "
-        f"{', '.join(map(str, seeds))}, each another draw and another training, nats.\n",
+        f"{', '.join(map(str, seeds))} (of trained estimators {trained}), each "
+        "another draw and another training, nats.\n",
         "Cells are means over the seeds with the error of the mean as the seeds scatter; where one "
         "seed was run, its value with the error that it states itself; the first table counts in "
         "those, and says how many values there are. A trained estimator learns from "

@@ -303,7 +303,10 @@ def _orbit(cloud: _Cloud, symmetries: Sequence[Tensor]) -> Degeneracy | None:
             "undecided", f"{len(full)} clusters, each of which is {spread:.2f} times as wide as "
             f"the distance between them; expected at most {_COMPACT}", **known,
         )  # fmt: skip
-    return cloud.told("orbit", **known, **_group(full, symmetries, every))
+    group = _group(full, symmetries, every)
+    rare = max(chance, 1e-30)
+    group["reason"] += f"; without clusters such gaps come with a chance of {rare:.0e}"
+    return cloud.told("orbit", **known, **group)
 
 
 def _cut(points: Tensor) -> tuple[float, float]:
@@ -517,7 +520,7 @@ def _sphere(cloud: _Cloud) -> Degeneracy:
         return cloud.told("undecided", f"{p} axes without a gap, but {against}", **known)
     return cloud.told(
         "sphere", f"no gap; the rules lie within {thick:.2f} of the radius of a sphere with {p} "
-        "axes, of which no part is bare", **known,
+        "axes, of which no part is bare; an orbit of up to 6 clusters would be seen", **known,
     )  # fmt: skip
 
 

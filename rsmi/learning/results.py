@@ -454,6 +454,8 @@ class _Session:
         self, held_out: HeldOut, rules: Mapping[str, Rule], learned: Rule | None = None
     ) -> tuple[list[Quantity], list[str]]:
         """Exact values at the environments of these windows, or why there are none."""
+        if not all(rule.fits_table for rule in rules.values()):
+            return [], ["no exact values: the table of a rule for this block is too large"]
         solved = exact_beside(self.source, self.placement, held_out)
         if isinstance(solved, str):
             return [], [solved]

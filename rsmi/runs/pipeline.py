@@ -22,6 +22,7 @@ from rsmi.learning import (
     rules_by_name,
     usual_rules,
 )
+from rsmi.learning.rules import MAX_TABLE
 from rsmi.learning.settings import check_memory_of_learning
 from rsmi.progress import Unwatched, Watcher
 from rsmi.renormalization import MCRGResult, check_iteration, copies
@@ -200,13 +201,14 @@ class Plan:
         """Learn the rule and value it beside the classical ones."""
         task, text = self.task, f"Learning a rule for {self.window}"
         with watcher.stage("learning", text), _open(task, source) as samples:
-            alphabet = space_of(samples).alphabet
+            space = space_of(samples)
+            alphabet, n_visible = space.alphabet, place(self.window, space).n_visible
             try:
                 learned = learn_rule(
                     samples,
                     self.window,
                     seed=task.seed,
-                    beside=usual_rules(alphabet),
+                    beside=_beside(alphabet, n_visible),
                     directory=directory,
                     progress=watcher.visible,
                     say=watcher.say,
@@ -259,6 +261,12 @@ def _open(task: Run, source: Any) -> Iterator[Samples]:
     else:
         with opened(chosen) as samples:
             yield samples
+
+
+def _beside(alphabet: Alphabet, n_visible: int) -> tuple[str, ...]:
+    """Classical rules to be valued too, of blocks small enough for their tables."""
+    small = 8 * alphabet.size ** (n_visible + 1) <= MAX_TABLE
+    return tuple(usual_rules(alphabet)) if small else ()
 
 
 def _balanced(samples: Samples) -> Tensor:

@@ -10,7 +10,7 @@ import pytest
 from rsmi.errors import AnalysisError, InputError
 from rsmi.progress import Unwatched
 from rsmi.report import read_result
-from rsmi.runs import Execution, Exponents, Learning, Run, run
+from rsmi.runs import Cut, Execution, Exponents, Learning, Run, run
 from rsmi.storage import SampleRecipe, open_samples, samples_of
 
 QUICK = Learning(
@@ -50,6 +50,14 @@ def test_a_recipe_is_drawn_and_kept_only_where_asked(tmp_path: Path) -> None:
     assert set(watcher.timings) == {"sampling", "learning"}
     assert "sampling.energy" in {quantity.name for quantity in found.quantities()}
     assert run(task).quantities() == found.quantities()
+
+
+def test_a_block_too_large_for_tables_is_run_without_classical_rules(samples: Path) -> None:
+    large = replace(QUICK, method="joint", rule="linear", restarts=1)
+    window = Cut((6, 6), 1, 1)
+    found = run(Run(data=str(samples), window=window, learning=large, exponents=Exponents(())))
+    assert found.learned.placement.n_visible == 36
+    assert "information.majority" not in {quantity.name for quantity in found.quantities()}
 
 
 def test_what_was_found_before_a_failure_is_returned(samples: Path) -> None:
