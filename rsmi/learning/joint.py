@@ -69,7 +69,8 @@ class JointRSMI(RSMI):
         self.predictor = self._predictor(self.symbols, self.renamings(self.filter, v[:_TRIED]))
         with torch.no_grad():
             p = self._valued(v).float()
-        if bool(p.isfinite().all()):  # else the training says what is wrong
+        # A network of one's own has nothing to begin with, and need not give numbers.
+        if isinstance(kind, str | Rule):
             self.predictor.begin(e, p, self.placement.near)
         self.register_buffer("naming", torch.arange(self.symbols))
 

@@ -534,10 +534,14 @@ class _Session:
 
     def _data(self) -> WindowData:
         s = self.settings
-        return WindowData(
+        data = WindowData(
             self.source, self.window, s.batch_size, s.steps_per_epoch, s.configurations,
             s.windows_per_configuration, self.seed,
         )  # fmt: skip
+        if s.symmetry == "none":
+            data.setup("fit")
+            data.without_symmetry()
+        return data
 
 
 def _named(rules: Rules, placement: Placement, trust: bool) -> dict[str, Rule]:

@@ -79,7 +79,7 @@ class Learning:
     learning_rate: float = 4e-3
     batch_size: int = 2048
     steps_per_epoch: int = 50
-    max_epochs: int = 6
+    max_epochs: int = 12
     patience: int = 6
     restarts: int = 1
     configurations: int = 16384
