@@ -20,7 +20,14 @@ from rsmi.learning.classical import (
 )
 from rsmi.learning.equivariance import Equivariance
 from rsmi.learning.exact import SolvedRules, TradeOff, solve_rules
-from rsmi.learning.rules import HardRule, Rule, TableRule, measure_symmetry, orientation
+from rsmi.learning.rules import (
+    HardRule,
+    Rule,
+    TableRule,
+    influence,
+    measure_symmetry,
+    orientation,
+)
 from rsmi.learning.settings import Learning
 from rsmi.learning.store import (
     describe_rule,
@@ -109,6 +116,7 @@ __all__ = [
     "degeneracy",
     "describe_rule",
     "electric_field",
+    "influence",
     "learn_by_proxy",
     "learn_ensemble",
     "learn_rule",

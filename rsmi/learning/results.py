@@ -11,6 +11,7 @@ from statistics import stdev
 from typing import Any, Generic, Literal, TypeVar
 
 import pytorch_lightning as pl
+import torch
 from torch import nn
 
 from rsmi.errors import AnalysisError, InputError
@@ -24,7 +25,7 @@ from rsmi.learning.joint import JointRSMI
 from rsmi.learning.learn import Learned, curve, fit_best, learn, learn_null, make_trainer
 from rsmi.learning.posterior import PosteriorRSMI
 from rsmi.learning.rsmi import RSMI, ceiling
-from rsmi.learning.rules import Rule, check_fit, measure_symmetry
+from rsmi.learning.rules import Rule, check_fit, influence, measure_symmetry
 from rsmi.learning.settings import (
     MAX_WORDS,
     OPTIMA,
@@ -43,6 +44,13 @@ from rsmi.storage.interface import space_of
 Rules = Sequence[str | Path] | Mapping[str, "str | Path | Rule"]
 
 _BEGINNING = 4  # a training is so many times as long as each of its beginnings
+_LOOKED_AT, _PARTS = 1 << 14, 16  # blocks that say what each site of a rule has to say
+# By the number of axes along which a site is at an end of its box.
+_PLACES = {
+    1: ("inside", "end"),
+    2: ("inside", "edge", "corner"),
+    3: ("inside", "face", "edge", "corner"),
+}
 _BETWEEN = 7919  # between the seeds of one beginning and the next
 _SEEDS = 15485863  # between those of one training and the next that are compared
 
@@ -443,6 +451,7 @@ class _Session:
     ) -> tuple[list[Quantity], list[str]]:
         """Other rules on the same windows, how far symmetries are broken, and exact values."""
         held_out, found = self.data.test_windows(), self._broken(learned.rule)
+        found += _influences(learned.rule, held_out, self.window.block)
         if not self.joint:
             bounds = self._bounds(rules, held_out)
             symmetry = self.data.symmetry
@@ -542,6 +551,25 @@ class _Session:
             data.setup("fit")
             data.without_symmetry()
         return data
+
+
+def _influences(rule: Rule, held_out: HeldOut, block: Sequence[int]) -> list[Quantity]:
+    """What corners, edges and the inside of a box have to say, see `rsmi.learning.influence`."""
+    if max(block, default=0) < 3 or len(block) not in _PLACES or rule.n_sites != math.prod(block):
+        return []
+    v = held_out.v[:: -(-len(held_out.v) // _LOOKED_AT)]
+    parts = torch.stack([influence(rule, part).view(*block) for part in v.chunk(_PARTS)])
+    ends = torch.zeros(*block, dtype=torch.int64)
+    for axis, extent in enumerate(block):
+        ends.movedim(axis, 0)[[0, extent - 1]] += 1
+    found = []
+    for count, name in enumerate(_PLACES[len(block)]):
+        own = parts[:, ends == count].mean(1)
+        if len(own) > 1 and bool((ends == count).any()):
+            spread = float(own.std()) / math.sqrt(len(own))
+            value = Estimate(float(own.mean()), spread, "estimate", "1", len(v))
+            found.append(Quantity.of(f"rule.influence.{name}", value))
+    return found
 
 
 def _named(rules: Rules, placement: Placement, trust: bool) -> dict[str, Rule]:

@@ -112,6 +112,7 @@ GLOSSARY = {
     "fit.<name>.<feature>": Entry("", "where a column has its feature"),
     "scan.points": Entry("", "points of the scan"),
     "scan.failed": Entry("", "points and fits that failed"),
+    "rule.influence.<place>": Entry("", "how often another letter there changes the symbol"),
     "rule.equivariance": Entry("", "share of blocks for which the rule commutes with the symmetry"),
     "sampling.energy": Entry("&lang;E&rang;/N", "energy per site"),
     "sampling.magnetisation": Entry("&lang;|M|&rang;/N", "absolute magnetisation per site"),

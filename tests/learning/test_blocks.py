@@ -29,6 +29,10 @@ def test_a_block_that_no_table_holds_is_learned_and_its_rim_speaks(tmp_path: Pat
     assert float(corners.min()) > 2 * float(inside.mean())
     assert float(felt[0, 1:-1].mean()) > float(inside.mean())
     assert found.information.value > 0.5
+    said = {q.name: q for q in found.quantities() if q.name.startswith("rule.influence.")}
+    corner, edge, middle = (said[f"rule.influence.{at}"] for at in ("corner", "edge", "inside"))
+    assert corner.value > edge.value > middle.value
+    assert 0 < corner.error < 0.1 * corner.value
 
 
 def test_two_bits_of_dimers_are_the_electric_field(tmp_path: Path) -> None:
