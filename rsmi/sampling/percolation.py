@@ -132,7 +132,7 @@ class Percolation:
     Schweizer and Chayes (1996), Phys. Rev. E 54, 1332.
 
     >>> runs = Percolation("square", (8, 8), "bond", seed=1).runs(0, 50, [0.0, 1.0])
-    >>> runs.shape, runs[:, 0].max(), runs[:, 1].min()
+    >>> runs.shape, float(runs[:, 0].max()), float(runs[:, 1].min())
     ((50, 2, 4), 0.015625, 1.0)
     """
 

@@ -189,7 +189,7 @@ def test_what_cannot_be_listed_is_integrated():
     assert found.kind == "estimate"
     assert abs(found.deviation(known.value)) < 4.9
     assert found.error < 0.02 * known.value
-    with pytest.raises(InputError, match=r"model tfim is not known here in closed form"):
+    with pytest.raises(InputError, match=r"24 spins; exact diagonalisation is supported up to 20"):
         drawn_inputs(System((24,), "tfim"), 64)
 
 

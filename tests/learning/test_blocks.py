@@ -21,7 +21,7 @@ def test_a_block_that_no_table_holds_is_learned_and_its_rim_speaks(tmp_path: Pat
     recipe = SampleRecipe(shape=(16, 16), temperature="critical", chains=64, records=64, seed=1)
     generate(recipe, tmp_path / "s.h5")
     found = learn_rule(tmp_path / "s.h5", Window((6, 6), 1), rule="linear", **QUICK)
-    assert "no exact values beside these samples" in found.notes[0]
+    assert "no exact values" in found.notes[0]
     generator = torch.Generator().manual_seed(1)
     blocks = (torch.rand(512, 36, generator=generator) < 0.5).to(torch.int8)
     felt = influence(found.rule, blocks).view(6, 6)
