@@ -22,7 +22,6 @@ from rsmi.learning.settings import MAX_WORDS
 from rsmi.learning.windowed import WindowedData
 
 _RULE_WINDOWS = 16384  # environments from which the best rule is derived
-_WORDS = 64  # more of them begin with fewer windows
 _CHUNK = 4096  # words compared at once with those that came
 
 
@@ -32,7 +31,7 @@ class PosteriorRSMI(RSMI):
     For blocks whose training windows make at most 1024 different words. The training loss is the
     cross-entropy of the block's word, and validation measures the information of the whole block;
     nothing is assumed of the rule, which is found once, from the trained posterior. The untrained
-    posterior is a linear discriminant of the words. Words that never come share one value.
+    posterior is the frequency of each word. Words that never come share one value.
 
     Raises:
         InputError: In `build`, for more words.
@@ -57,14 +56,17 @@ class PosteriorRSMI(RSMI):
                 f"words; the {n_v} sites with {alphabet.size} letters of {self.window} show more; "
                 "use JointRSMI (method: joint)"
             )
-        words, _ = found
+        words, counts = found
         self.register_buffer("words", words)
         self.register_buffer("number", word_index(words, alphabet.size))
-        n_states = len(words) + (self._others > 0)
+        frequency = counts.double() + 0.5
+        if self._others:
+            frequency = torch.cat([frequency, frequency.new_tensor([0.5])])
         actions = self._moved(torch.tensor(alphabet.symmetries, dtype=torch.int8)[:, words.long()])
-        self.predictor = self._predictor(n_states, actions if self.imposes else None)
-        v, e = (part[:: max(1, n_states // _WORDS)] for part in data.some_windows())
-        self.predictor.begin(e, self.probabilities(None, v).float(), self.placement.near)
+        self.predictor = self._predictor(len(frequency), actions if self.imposes else None)
+        if self.imposes:
+            frequency = frequency[actions].mean(0)
+        self.predictor.begin_at((frequency / frequency.sum()).log())
 
     def _moved(self, images: Tensor) -> Tensor:
         """Numbers (G, S) of words (G, S, n_v); with the one for all others, which stay it."""

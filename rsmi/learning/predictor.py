@@ -84,6 +84,11 @@ class Predictor(nn.Module):
         nn.init.zeros_(self.biases[-1])
 
     @torch.no_grad()
+    def begin_at(self, log_probability: Tensor) -> None:
+        """Start from one distribution (n_symbols,), whatever the environment."""
+        self.biases[-1].copy_(log_probability)
+
+    @torch.no_grad()
     def begin(self, e: Tensor, p: Tensor, sites: Tensor) -> None:
         """Start from the linear discriminants of samples, each network from its share of them.
 

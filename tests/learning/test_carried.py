@@ -201,7 +201,7 @@ def test_trainings_from_other_seeds_widen_the_error() -> None:
     spread = float(np.std(values, ddof=1))
     assert len(set(values)) == 3
     assert found.information.value in values
-    assert found.bound.training >= spread > 0
+    assert found.bound.training >= spread * (1 - 1e-9) > 0
     assert found.information.error == pytest.approx(
         math.hypot(found.bound.statistical, found.bound.training)
     )

@@ -162,6 +162,21 @@ def test_weights_know_their_own_seed_only(samples: str) -> None:
     assert not torch.equal(weights[0], weights[2])
 
 
+def test_an_untrained_posterior_is_the_frequency_of_words(samples: str) -> None:
+    """Below the critical temperature the words of one sign dominate; nothing else is known."""
+    data = WindowData(samples, WINDOW, windows_per_configuration=16)
+    data.setup()
+    model = PosteriorRSMI(WINDOW)
+    model.build(data)
+    held_out = data.test_windows()
+    model.eval()
+    found = model.log_posterior(held_out.e[:5]).exp()
+    marginal = model.probabilities(None, held_out.v).mean(0)
+    torch.testing.assert_close(found[0].double(), marginal, atol=0.02, rtol=0)
+    assert torch.equal(found, found[:1].expand(5, -1))
+    assert found.max() > 3 * found.min()
+
+
 def test_training_and_held_out_windows_share_no_configuration(samples: str) -> None:
     data = WindowData(samples, WINDOW)
     data.setup()
