@@ -153,7 +153,8 @@ def _lead(cli: FitCLI) -> None:
     output.finish(quantities, cli.config["seed_everything"])
     if grown is not None:
         output.say(grown)
-    if null is not None and (reason := null_reason(null.information)):
+    error = learned.information.error
+    if null is not None and (reason := null_reason(null.information, error)):
         raise AnalysisError(f"{reason}; all that was found is in {cli.config['out']}")
 
 

@@ -147,8 +147,15 @@ def check_bound(bound: Estimate) -> Estimate:
     return bound
 
 
-def null_reason(null: Estimate) -> str:
+def null_reason(null: Estimate, error: float = 0.0) -> str:
     """Why a null is not 0 within three errors; empty where it is.
+
+    A null below 0 says by how much bounds are too low. They stay bounds, and where it is less than
+    the error of the value that it stands beside, that error covers it.
+
+    Args:
+        null: What was found where the truth is 0.
+        error: Of the value.
 
     >>> null_reason(Estimate(-0.002, 0.001, "lower"))
     ''
@@ -156,7 +163,7 @@ def null_reason(null: Estimate) -> str:
     'the null is 0.0040(10) nats (lower bound), 4.0'
     """
     limit = _FAILED * null.error + _ROUNDING
-    if abs(null.value) <= limit:
+    if -max(limit, error) <= null.value <= limit:
         return ""
     errors = abs(null.value) / null.error if null.error else math.inf
     found = f"the null is {null}, {errors:.1f} errors from 0, which it is in truth"

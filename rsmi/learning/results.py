@@ -115,9 +115,11 @@ class LearnedRule(Learned, Outcome):
         """Refuse a value that one cannot quote.
 
         Raises:
-            Refused: Where the null is not 0 within three errors, or the error larger than asked.
+            Refused: Where the null is not 0 within three errors (below 0: beyond the value's error
+                too), or the error larger than asked.
         """
-        reason = "" if self.null is None else null_reason(self.null.information)
+        null, error = self.null, self.information.error
+        reason = "" if null is None else null_reason(null.information, error)
         if not reason and self.asked is not None:
             reason = self.bound.too_wide(self.asked, self.amounts["test"], self.order)
         if reason:
@@ -168,7 +170,10 @@ class RuleValues(Outcome):
         Raises:
             Refused: As `LearnedRule.check`.
         """
-        reasons = [null_reason(null.information) for null in self.nulls.values()]
+        reasons = [
+            null_reason(null.information, self.bounds[name].information.error)
+            for name, null in self.nulls.items()
+        ]
         if self.asked is not None:
             n, order = self.amounts["test"], self.order
             reasons += [bound.too_wide(self.asked, n, order) for bound in self.bounds.values()]

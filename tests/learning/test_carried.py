@@ -195,6 +195,13 @@ def test_a_null_is_zero_within_three_errors(value: float, error: float, message:
     assert bool(reason) == bool(message)
 
 
+def test_a_null_below_zero_is_covered_by_a_larger_error() -> None:
+    low, high = (Estimate(sign * 0.0031, 0.001, "lower") for sign in (-1, 1))
+    assert null_reason(low, error=0.004) == ""
+    assert "takes noise for knowledge" in null_reason(low, error=0.003)
+    assert "not independent" in null_reason(high, error=0.004)
+
+
 def test_trainings_from_other_seeds_widen_the_error() -> None:
     found = learned(samples(), seeds=3, null=False, max_epochs=1)
     values = [estimate.value for estimate in found.seeds]
