@@ -13,7 +13,8 @@ from rsmi.storage import samples_of
 
 SEEDS = 10
 ROWS = 32768
-LARGE = {"rows": 98304, "symmetry": "allow"}  # of six by six dimers, whose predictor asks for more
+# Of six by six dimers, whose predictor asks for more.
+LARGE = {"rows": 98304, "symmetry": "allow", "max_epochs": 24}
 SYSTEMS = {
     "dimers 4x4": ("dimers", (4, 4), "inf", {}, Window((1, 2), 1, None), 2),
     "Blume-Capel 3x3": (
