@@ -72,6 +72,8 @@ class RSMI(pl.LightningModule):
         check_choice("point_group", point_group, get_args(Use))
         if not 2 <= symbols <= MAX_SYMBOLS:
             raise InputError(f"symbols is {symbols}; expected 2 to {MAX_SYMBOLS}")
+        if not (math.isfinite(learning_rate) and learning_rate > 0):
+            raise InputError(f"learning_rate is {learning_rate}; expected a number above 0")
         self.window, self.symbols = window, symbols
         self.symmetry, self.point_group = symmetry, point_group
         self.hidden, self.learning_rate, self.seed = tuple(hidden), learning_rate, seed

@@ -206,6 +206,7 @@ def test_window_that_does_not_fit_is_refused(samples: str) -> None:
         ({"symbols": 1}, "symbols is 1; expected 2 to 16"),
         ({"symbols": 17}, "symbols is 17; expected 2 to 16"),
         ({"rule": "tabel"}, "did you mean 'table'"),
+        ({"learning_rate": -1.0}, r"learning_rate is -1\.0; expected a number above 0"),
     ],
 )
 def test_unknown_options_are_refused(arguments: dict[str, Any], message: str) -> None:
