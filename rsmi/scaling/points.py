@@ -126,7 +126,7 @@ class Point(Observed):
 
     @cached_property
     def columns(self) -> Array:
-        """(n, 4 or 6): `series`, then e and e^2 of the energy per site where it is known."""
+        """`series`, then e and e^2 of the energy per site where it is known; (n, 4 or 6)."""
         if self.energies is None:
             return self.series
         e = self.energies / self.sites
