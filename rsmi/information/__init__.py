@@ -30,7 +30,7 @@ from rsmi.information.estimators import (
 from rsmi.information.fitting import CURVES, FEATURES, CurveFit, Feature, fit_curves, locate
 from rsmi.information.number import Estimate, Kind, format_with_error
 from rsmi.information.optimum import best_rule
-from rsmi.information.outcome import Outcome, Sheet, quantity_sheet
+from rsmi.information.outcome import Outcome, Sheet, frame, quantity_sheet
 from rsmi.information.predictive import (
     predictive_bound,
     predictive_estimate,
@@ -71,6 +71,7 @@ __all__ = [
     "fit_curves",
     "fixed_width_bins",
     "format_with_error",
+    "frame",
     "gaussian_information",
     "infonce",
     "infonce_ceiling",

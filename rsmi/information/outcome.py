@@ -6,7 +6,7 @@ import shutil
 import sys
 import textwrap
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -222,14 +222,8 @@ class Outcome(ABC):
         Raises:
             InputError: Where pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError:
-            raise InputError(
-                "a frame needs pandas, which is not installed; run `pip install pandas`, or use "
-                "to_dict(), which holds the same numbers"
-            ) from None
-        return pandas.DataFrame([_flat(quantity) for quantity in self.quantities()])
+        rows = [_flat(quantity) for quantity in self.quantities()]
+        return frame(rows, "to_dict(), which holds the same numbers")
 
     def plot(self) -> "Figure":
         """Draw what was found, see `rsmi.report.draw`.
@@ -255,6 +249,26 @@ class Outcome(ABC):
     def _repr_html_(self) -> str:
         html: str = _report().html(self.sheets())
         return html
+
+
+def frame(rows: Sequence[Mapping[str, Plain]], instead: str) -> "DataFrame":
+    """Rows as a pandas `DataFrame`.
+
+    Args:
+        rows: One mapping for each.
+        instead: What to use where there is no pandas.
+
+    Raises:
+        InputError: Where pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError:
+        raise InputError(
+            "a frame needs pandas, which is not installed; run `pip install pandas`, or use "
+            f"{instead}"
+        ) from None
+    return pandas.DataFrame(rows)
 
 
 def text_width() -> int:

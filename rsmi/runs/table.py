@@ -23,6 +23,7 @@ from rsmi.information import (
     Sheet,
     fit_curves,
     format_with_error,
+    frame,
     locate,
 )
 from rsmi.runs.grid import Point, short_names
@@ -300,14 +301,7 @@ class ScanResult(Outcome):
         Raises:
             InputError: Where pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError:
-            raise InputError(
-                "a frame needs pandas, which is not installed; run `pip install pandas`, or use "
-                "rows(), which holds the same"
-            ) from None
-        return pandas.DataFrame(self.rows())
+        return frame(self.rows(), "rows(), which holds the same")
 
     def sheets(self) -> list[Sheet]:
         """The points, then the fits."""
