@@ -14,17 +14,15 @@ import yaml
 from rsmi.digest import plain_digest
 from rsmi.errors import AnalysisError, InputError, RsmiError
 from rsmi.information import Quantity
-from rsmi.learning import usual_rules
 from rsmi.progress import Progress, Unwatched, Watcher, silent
 from rsmi.runs.files import write_whole
 from rsmi.runs.grid import Command, Point, Task, expand
 from rsmi.runs.result import CONFIG_NAME, SAMPLES_NAME, Result, read_result
 from rsmi.runs.settings import Exact, Execution, Exponents, ExponentsTask, Information, Run
-from rsmi.runs.steps import draw, iterate_rule
+from rsmi.runs.steps import draw, iterate_rule, value_task
 from rsmi.runs.table import Axes, Fit, PointResult, ScanResult
 from rsmi.sampling.families import System
 from rsmi.storage import Cluster, SampleRecipe, check_lattice, describe, open_samples
-from rsmi.storage.interface import space_of
 from rsmi.storage.tasks import run_tasks, submit
 
 POINTS, SAMPLES, JOBS = "points", "samples", "jobs"
@@ -343,21 +341,9 @@ def _failure(check: Any) -> RsmiError | None:
 
 
 def _information(task: Information, execution: Execution, watcher: Watcher) -> list[Quantity]:
-    from rsmi.learning import value_rules
-
     with task.select.open(task.data) as samples, watcher.stage("information", "Valuing rules"):
         check_lattice(samples)
-        space = space_of(samples)
-        found = value_rules(
-            samples,
-            task.window.window(space),
-            usual_rules(space.alphabet) if task.rules is None else task.rules,
-            seed=task.seed,
-            trust=execution.trust,
-            say=watcher.say,
-            **vars(task.learning) | {"null": False},
-        )
-    return found.quantities()
+        return value_task(task, samples, execution, watcher, null=False).quantities()
 
 
 def _exponents(

@@ -2,15 +2,20 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from rsmi.learning import Rule, rule_name
+from rsmi.learning import Rule, rule_name, usual_rules
 from rsmi.progress import Watcher
 from rsmi.renormalization import MCRGResult, renormalise
-from rsmi.runs.settings import Execution, Exponents
+from rsmi.runs.settings import Execution, Exponents, Information
 from rsmi.storage import SampleRecipe, Samples, generate
 from rsmi.storage.generation import Drawing
 from rsmi.storage.hdf5 import Hdf5Samples
+from rsmi.storage.interface import space_of
 from rsmi.storage.room import in_bytes
+
+if TYPE_CHECKING:
+    from rsmi.learning import RuleValues
 
 
 def draw(recipe: SampleRecipe, path: Path, execution: Execution, watcher: Watcher) -> Path:
@@ -45,6 +50,36 @@ def draw(recipe: SampleRecipe, path: Path, execution: Execution, watcher: Watche
     watcher.say(facts["equilibration_report"])
     watcher.say(f"drawn by {recipe.update}, method {facts['method']} on {facts['device']}")
     return path
+
+
+def value_task(
+    task: Information, samples: Samples, execution: Execution, watcher: Watcher, **options: Any
+) -> "RuleValues":
+    """What the rules of a task keep, on open samples.
+
+    Args:
+        task: Which rules, in which window.
+        samples: Open samples.
+        execution: Whether code of a rule may run.
+        watcher: Is told what is done.
+        **options: Fields of the task's `learning` that are to be others.
+
+    Raises:
+        RsmiError: As `rsmi.learning.value_rules`.
+    """
+    from rsmi.learning import value_rules
+
+    space = space_of(samples)
+    return value_rules(
+        samples,
+        task.window.window(space),
+        usual_rules(space.alphabet) if task.rules is None else task.rules,
+        seed=task.seed,
+        trust=execution.trust,
+        progress=watcher.visible,
+        say=watcher.say,
+        **vars(task.learning) | options,
+    )
 
 
 def iterate_rule(
