@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from coverage_rules import SYSTEMS
+from coverage_rules import SYSTEMS, listed
 from torch import Tensor
 
 from rsmi.information import Estimate
-from rsmi.lattice import Window, place
+from rsmi.lattice import Window
 from rsmi.learning import Refused, learn_rule, majority
 from rsmi.learning.data import WindowData
 from rsmi.learning.held_out import held_out_bound, held_out_information
@@ -27,8 +27,6 @@ from rsmi.learning.posterior import PosteriorRSMI
 from rsmi.learning.windowed import HeldOut
 from rsmi.sampling import CRITICAL_COUPLING, Ising, Metropolis, Sampler, SwendsenWang
 from rsmi.sampling.exact import exact_window
-from rsmi.sampling.exact.window import enumerated_window
-from rsmi.sampling.families import find_family
 from rsmi.storage import SampleRecipe, Samples, generate, samples_of
 
 SHAPE = (16, 16)
@@ -185,18 +183,8 @@ def spins(
 
 def enumerated(name: str, rows: int, **options: Any) -> System:
     """Rows drawn from the list of all configurations of a system of the table of rules."""
-    model, shape, temperature, parameters, window, symbols = SYSTEMS[name]
-    family = find_family(model)
-    built = family.built(shape, temperature, parameters)
-    letters, chances = family.enumerate(built)
-    space = family.space(built)
-    solved = enumerated_window(letters, chances, place(window, space))
-
-    def draw(seed: int) -> Samples:
-        generator = torch.Generator().manual_seed(seed)
-        chosen = torch.multinomial(chances, rows, replacement=True, generator=generator)
-        return samples_of(letters[chosen], chains=rows, space=space)
-
+    _, _, _, _, window, symbols = SYSTEMS[name]
+    solved, draw = listed(name, rows)
     return System(draw, solved.rule, window, {"symbols": symbols, **options})
 
 

@@ -3,13 +3,15 @@
 Configurations are drawn from the enumerated distribution: nothing but the learning is judged.
 """
 
+from collections.abc import Callable
+
 import torch
 
 from rsmi.lattice import Window, place
 from rsmi.learning import learn_rule
 from rsmi.sampling.exact.window import WindowPosterior, enumerated_window
 from rsmi.sampling.families import find_family
-from rsmi.storage import samples_of
+from rsmi.storage import Samples, samples_of
 
 SEEDS = 10
 ROWS = 32768
@@ -32,17 +34,27 @@ SYSTEMS = {
 }  # fmt: skip
 
 
-def judged(name: str, seed: int, rows: int = ROWS, **options: object) -> tuple[float, ...]:
-    """Bound minus exact value in errors, exact value over the optimum, bound over exact value."""
-    model, shape, temperature, parameters, window, symbols = SYSTEMS[name]
+def listed(name: str, rows: int) -> tuple[WindowPosterior, Callable[[int], Samples]]:
+    """The window of a system solved exactly, and rows drawn from its list by their seed."""
+    model, shape, temperature, parameters, window, _ = SYSTEMS[name]
     family = find_family(model)
     built = family.built(shape, temperature, parameters)
     letters, chances = family.enumerate(built)
     space = family.space(built)
-    solved = enumerated_window(letters, chances, place(window, space))
-    generator = torch.Generator().manual_seed(seed)
-    drawn = letters[torch.multinomial(chances, rows, replacement=True, generator=generator)]
-    samples = samples_of(drawn, chains=rows, space=space)
+
+    def draw(seed: int) -> Samples:
+        generator = torch.Generator().manual_seed(seed)
+        chosen = torch.multinomial(chances, rows, replacement=True, generator=generator)
+        return samples_of(letters[chosen], chains=rows, space=space)
+
+    return enumerated_window(letters, chances, place(window, space)), draw
+
+
+def judged(name: str, seed: int, rows: int = ROWS, **options: object) -> tuple[float, ...]:
+    """Bound minus exact value in errors, exact value over the optimum, bound over exact value."""
+    _, _, _, _, window, symbols = SYSTEMS[name]
+    solved, draw = listed(name, rows)
+    samples = draw(seed)
     found = learn_rule(samples, window, symbols=symbols, seed=seed, null=False, **options)
     exact = solved.rule(found.rule.table()).value
     pull = (found.information.value - exact) / found.information.error
