@@ -357,7 +357,9 @@ def _subset(term: Term, shape: tuple[int, ...]) -> int:
 def _beyond(coefficients: Tensor, shape: tuple[int, ...]) -> tuple[float, float]:
     """Norms of couplings of further pairs and of more than two spins, over the nearest pairs'."""
     n = math.prod(shape)
-    count = (torch.arange(1 << n)[:, None] >> torch.arange(n) & 1).sum(1)
+    index, count = torch.arange(1 << n), torch.zeros(1 << n, dtype=torch.int64)
+    for bit in range(n):
+        count += index >> bit & 1
     squares = coefficients.square()
     nearest = torch.zeros(1 << n, dtype=torch.bool)
     for axis in range(len(shape)):

@@ -23,7 +23,7 @@ def scaling_figure(found: ScalingResult) -> "Figure":
     """Binder cumulant by temperature, then cumulant and order parameter in scaled variables."""
 
     def cumulant(point: Any) -> tuple[float, float]:
-        own = point.estimates()["cumulant"]
+        own = point.estimates["cumulant"]
         return own.value, own.error
 
     figure, (raw, scaled, order) = _panels(found.points, found.transition, cumulant, found.order)

@@ -91,7 +91,7 @@ class ScalingResult(Outcome):
                     f"scaling.point.{name}", value, exact.get(name), size=point.size,
                     temperature=point.temperature,
                 )
-                for name, value in (point.estimates() | {"tau_int": point.memory}).items()
+                for name, value in (point.estimates | {"tau_int": point.memory}).items()
             ]  # fmt: skip
         return found
 
@@ -116,10 +116,10 @@ class ScalingResult(Outcome):
         ]
 
     def _points_sheet(self) -> Sheet:
-        columns = [name for name in _SHOWN if any(name in p.estimates() for p in self.points)]
+        columns = [name for name in _SHOWN if any(name in p.estimates for p in self.points)]
         rows = []
         for point in self.points:
-            own = point.estimates() | {"tau_int": point.memory}
+            own = point.estimates | {"tau_int": point.memory}
             cells = [_text(own[name]) if name in own else "" for name in columns]
             rows.append([f"{point.size:g}", f"{point.temperature:.6g}", *cells])
         return Sheet("", ["L", "T", *columns], rows, "per site, in units of J", most=40)

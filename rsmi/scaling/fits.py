@@ -249,8 +249,13 @@ class _Choice:
         """How far T_c and 1 / nu are from the transition, in its errors."""
         if self.transition is None:
             return np.empty(0)
-        root = np.linalg.cholesky(self.transition.covariance)
-        return np.linalg.solve(root, theta[:2] - self.transition.parameters)
+        return np.asarray(self._known @ (theta[:2] - self.transition.parameters))
+
+    @cached_property
+    def _known(self) -> Array:
+        """The inverse root of the transition's covariance."""
+        assert self.transition is not None, "asked for where there is one"
+        return np.asarray(np.linalg.inv(np.linalg.cholesky(self.transition.covariance)))
 
     def _solved(self, theta: Array) -> tuple[Array, Array]:
         """The best coefficients for these T_c, 1 / nu and omega, and the residuals."""

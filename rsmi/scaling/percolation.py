@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rsmi.errors import InputError
-from rsmi.information import Estimate, Outcome, Quantity, Sheet, format_with_error, quantity_sheet
+from rsmi.information import Estimate, Outcome, Quantity, Sheet, quantity_sheet
 from rsmi.lattice.graphs import unit_cell
 from rsmi.sampling.exact.universality import UNIVERSALITY
 from rsmi.sampling.percolation import Kind, Percolation
@@ -88,7 +88,7 @@ class PercolationResult(Outcome):
         """The transition, then a row for every point."""
         final = [q for q in self.quantities() if q.name.count(".") == 1]
         rows = [
-            [f"{p.size:g}", f"{p.parameter:.6g}", *(_text(q) for q in _measured(p))]
+            [f"{p.size:g}", f"{p.parameter:.6g}", *(q.text for q in _measured(p))]
             for p in self.points
         ]
         columns = ["L", "p", "largest cluster", "an axis wrapped", "every axis wrapped"]
@@ -161,10 +161,6 @@ def _measured(point: PercolationPoint) -> list[Quantity]:
         Quantity(f"percolation.point.{name}", float(v), float(e), "estimate", "1", context=about)
         for name, v, e in zip(names, values, errors, strict=True)
     ]
-
-
-def _text(quantity: Quantity) -> str:
-    return format_with_error(quantity.value, quantity.error)
 
 
 def _check(lattice: str, sizes: Sequence[int], runs: int) -> None:

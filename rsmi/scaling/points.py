@@ -136,6 +136,7 @@ class Point(Observed):
         """U4 and <|m(k)|^2> / <m^2>, which unlike xi_2 / L stays bounded on either side."""
         return np.stack([cumulant(means), means[..., 3] / means[..., 1]], -1)
 
+    @cached_property
     def estimates(self) -> dict[str, Estimate]:
         """What is quoted of the point by itself, per site, in units of J and k_B."""
         known = self.energies is not None

@@ -215,7 +215,7 @@ def points_of(source: object) -> list[Any]:
     """Every data set of a source that may hold several: lattices and temperatures side by side.
 
     Args:
-        source: A path of a collection or of an `mcising` file, or a sequence of sources.
+        source: A path, of a collection for all of its data sets, or a sequence of sources.
 
     Returns:
         Sources for `samples_of`, or, of a file, functions that open a part of it.
