@@ -23,5 +23,12 @@ def main(arguments: Sequence[str]) -> None:
             found = value_task(task, samples, execution, output)
     for note in found.notes:
         output.say(note)
-    output.finish(found.quantities(), task.seed)  # before `check` refuses any of it
+    result = output.finish(found.quantities(), task.seed)  # before `check` refuses any of it
+    output.page(
+        found,
+        result,
+        "What each rule keeps about the environment",
+        "Dots are lower bounds on configurations never trained on; diamonds use the exact p(v|e) "
+        "of the Hamiltonian at sampled environments.",
+    )
     found.check()

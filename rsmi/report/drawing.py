@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rsmi.errors import InputError
 from rsmi.information import Outcome
-from rsmi.report.figures import values
+from rsmi.information.estimators import Estimates
+from rsmi.report.figures import estimators, values
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,3 +43,6 @@ def draw(outcome: Outcome) -> "Figure":
             f"this {type(outcome).__name__} holds no number, so there is nothing to draw"
         )
     return values(quantities)
+
+
+draw.register(Estimates, estimators)
