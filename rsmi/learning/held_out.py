@@ -63,7 +63,11 @@ class Bound:
     training: float
 
     def rounded(self) -> "Bound":
-        """The same without the rounding of a predictor that says nothing: 0, with error 0."""
+        """The same without the rounding of a predictor that says nothing: 0, with error 0.
+
+        >>> print(Bound(Estimate(1e-17, 6e-17, "lower"), 6e-17, 0.0).rounded().information)
+        0 nats (lower bound)
+        """
         if self.information.error >= _ROUNDING or abs(self.information.value) >= _ROUNDING:
             return self
         return Bound(replace(self.information, value=0.0, error=0.0), 0.0, 0.0)
