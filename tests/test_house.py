@@ -87,6 +87,12 @@ def test_every_config_parses(path: Path) -> None:
         task, _ = parse("scan", ScanTask, [str(path)], "")
         assert len(asked_of(task).points()) > 1
         return
+    if path.stem.startswith("theory"):
+        from rsmi.cli.theory import PARTS
+
+        part = PARTS[path.stem.split("_")[1]]
+        assert isinstance(parse("theory", part.settings, [str(path)], "")[0], part.settings)
+        return
     if path.stem.startswith(("fit", "layers", "samples")):
         assert isinstance(yaml.safe_load(path.read_text()), dict)
         return

@@ -57,7 +57,8 @@ if TYPE_CHECKING:
     from rsmi.learning.learn import Learned, make_trainer
     from rsmi.learning.manifold import Degeneracy, degeneracy
     from rsmi.learning.posterior import PosteriorRSMI
-    from rsmi.learning.results import LearnedRule, Refused, RuleValues, learn_rule, value_rules
+    from rsmi.learning.results import LearnedRule, Refused, RuleValues
+    from rsmi.learning.session import learn_rule, value_rules
     from rsmi.learning.streaming import StreamingWindowData
 
 _TRAINING = {
@@ -69,7 +70,8 @@ _TRAINING = {
     "ensemble": ("Ensemble", "learn_ensemble"),
     "learn": ("Learned", "make_trainer"),
     "posterior": ("PosteriorRSMI",),
-    "results": ("LearnedRule", "Refused", "RuleValues", "learn_rule", "value_rules"),
+    "results": ("LearnedRule", "Refused", "RuleValues"),
+    "session": ("learn_rule", "value_rules"),
     "streaming": ("StreamingWindowData",),
 }
 

@@ -14,9 +14,9 @@ from rsmi.errors import AnalysisError, InputError
 from rsmi.information import Estimate, Outcome, Quantity, block_sums, bootstrap_error
 from rsmi.lattice import Alphabet, Space, Window, place
 from rsmi.learning.data import WindowData
-from rsmi.learning.ensemble import imposed, options_of, windows_of
+from rsmi.learning.ensemble import options_of, windows_of
 from rsmi.learning.rules import Rule, orientation
-from rsmi.learning.settings import Learning, check_memory_of_learning, check_seed
+from rsmi.learning.settings import Learning, check_memory_of_learning, check_seed, imposed
 from rsmi.learning.trainable import LogitRule, make_rule
 from rsmi.storage import opened
 from rsmi.storage.interface import space_of

@@ -14,6 +14,7 @@ from rsmi.renormalization.renormalised import (
 )
 from rsmi.renormalization.result import MCRGResult, known_exponents
 from rsmi.renormalization.stability import ScanEntry, over_steps, stability_matrix
+from rsmi.renormalization.variational import variational_couplings
 from rsmi.renormalization.verdict import Drift, Verdict, copies
 
 __all__ = [
@@ -41,4 +42,5 @@ __all__ = [
     "over_steps",
     "renormalise",
     "stability_matrix",
+    "variational_couplings",
 ]

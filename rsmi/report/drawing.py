@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rsmi.errors import InputError
 from rsmi.information import Outcome
-from rsmi.report.figures import values
+from rsmi.information.estimators import Estimates
+from rsmi.report.figures import estimators, values
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,6 +17,7 @@ _ROOMS = {
     "rsmi.learning": "rsmi.report.learning",
     "rsmi.renormalization": "rsmi.report.renormalization",
     "rsmi.scaling": "rsmi.report.scaling",
+    "rsmi.theory": "rsmi.report.theory",
     "rsmi.runs": "rsmi.report.runs",
 }
 """Room of a kind of result -> the module that registers its figure, imported when needed."""
@@ -42,3 +44,6 @@ def draw(outcome: Outcome) -> "Figure":
             f"this {type(outcome).__name__} holds no number, so there is nothing to draw"
         )
     return values(quantities)
+
+
+draw.register(Estimates, estimators)

@@ -97,6 +97,23 @@ GLOSSARY = {
     "layers.claim.late_labels.<unit>": Entry(
         "&minus;&Delta;H(Y|T)", "fall of the last hidden layers in training, quantised"
     ),
+    "theory.machines.shared_weights": Entry(
+        "&Delta;H<sub>L</sub>", "largest difference that the same weights in every layer make"
+    ),
+    "theory.machines.entropy": Entry("H<sub>L</sub>", "functions of a node of wide machines"),
+    "theory.machines.counted": Entry("H<sub>L</sub>", "the same, counted at a width"),
+    "theory.machines.sparse": Entry("H<sub>L</sub>", "functions of nodes that are sparse gates"),
+    "theory.machines.error": Entry("&epsilon;<sub>L</sub>", "outputs that other weights change"),
+    "theory.machines.error.counted": Entry("&epsilon;<sub>L</sub>", "the same, counted at a width"),
+    "theory.machines.rate": Entry("-ln P / N", "half the typical error, at a width"),
+    "theory.machines.settled": Entry(
+        "&eta;<sub>l</sub>", "overlap of typical machines at an error"
+    ),
+    "theory.machines.trained": Entry(
+        "&eta;<sub>l</sub>", "overlap of trained layers with their end"
+    ),
+    "theory.machines.in_order": Entry("", "trained networks whose first layers settled first"),
+    "theory.machines.accuracy": Entry("", "right outputs of trained networks"),
     "information.ensemble.best": Entry("I(H:E)", "best rule of an ensemble by validation"),
     "information.ensemble.good": Entry("", "share of an ensemble that is worth as much"),
     "information.ensemble.null": Entry(

@@ -293,7 +293,7 @@ def carry_out(
         case Run():
             return _run(task, execution, watcher, drawn)
         case Information():
-            return _information(task, execution, watcher), None
+            return _information(task, execution, watcher)
         case ExponentsTask():
             return _exponents(task, execution, watcher)
         case Exact():
@@ -340,10 +340,13 @@ def _failure(check: Any) -> RsmiError | None:
     return None
 
 
-def _information(task: Information, execution: Execution, watcher: Watcher) -> list[Quantity]:
+def _information(
+    task: Information, execution: Execution, watcher: Watcher
+) -> tuple[list[Quantity], RsmiError | None]:
     with task.select.open(task.data) as samples, watcher.stage("information", "Valuing rules"):
         check_lattice(samples)
-        return value_task(task, samples, execution, watcher, null=False).quantities()
+        found = value_task(task, samples, execution, watcher)
+    return found.quantities(), _failure(found.check)
 
 
 def _exponents(

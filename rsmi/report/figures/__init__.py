@@ -15,7 +15,7 @@ from rsmi.report.figures.rule import rule
 from rsmi.report.figures.scan import Mark, Series, scan
 from rsmi.report.figures.style import save
 from rsmi.report.figures.training import Curve, training
-from rsmi.report.figures.values import values
+from rsmi.report.figures.values import estimators, values
 
 __all__ = [
     "Bar",
@@ -29,6 +29,7 @@ __all__ = [
     "bars",
     "bottleneck",
     "depth",
+    "estimators",
     "exponents",
     "filters",
     "information",
