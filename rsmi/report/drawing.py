@@ -17,6 +17,7 @@ _ROOMS = {
     "rsmi.learning": "rsmi.report.learning",
     "rsmi.renormalization": "rsmi.report.renormalization",
     "rsmi.scaling": "rsmi.report.scaling",
+    "rsmi.theory": "rsmi.report.theory",
     "rsmi.runs": "rsmi.report.runs",
 }
 """Room of a kind of result -> the module that registers its figure, imported when needed."""

@@ -27,6 +27,7 @@ FILE_NAME = "report.html"
 _FOLDED = {
     r"\.scan\.": "Scan over steps and couplings",
     r"^layers\.(?!study\.|claim\.)": "Layer by layer",
+    r"^theory\.machines\.(entropy|counted|sparse|error|settled|trained)": "Every machine",
 }
 """Names of which there are too many to be read one by one, and what they are."""
 
