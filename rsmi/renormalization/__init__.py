@@ -5,6 +5,11 @@ from rsmi.renormalization.coarse_grain import coarse_grain
 from rsmi.renormalization.coarse_samples import CoarseSamples, coarse_samples, coarse_space
 from rsmi.renormalization.couplings import Interaction, generate_interactions
 from rsmi.renormalization.exponents import SYMBOLS, Exponent
+from rsmi.renormalization.locality import (
+    LocalityStudy,
+    couplings_against_information,
+    random_rules,
+)
 from rsmi.renormalization.measure import measure
 from rsmi.renormalization.monte_carlo_rg import check_iteration, find_rule, renormalise
 from rsmi.renormalization.renormalised import (
@@ -24,6 +29,7 @@ __all__ = [
     "Drift",
     "Exponent",
     "Interaction",
+    "LocalityStudy",
     "MCRGResult",
     "RenormalisedCouplings",
     "ScanEntry",
@@ -33,6 +39,7 @@ __all__ = [
     "coarse_samples",
     "coarse_space",
     "copies",
+    "couplings_against_information",
     "exact_couplings",
     "find_rule",
     "fitted_couplings",
@@ -40,6 +47,7 @@ __all__ = [
     "known_exponents",
     "measure",
     "over_steps",
+    "random_rules",
     "renormalise",
     "stability_matrix",
     "variational_couplings",
