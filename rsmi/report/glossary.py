@@ -62,6 +62,10 @@ GLOSSARY = {
     "exponents.delta_epsilon": Entry(
         "&Delta;<sub>&epsilon;</sub>", "scaling dimension of the energy, d - y_t"
     ),
+    "flow.T_c": Entry("T<sub>c</sub>", "temperature that the rule leaves where it is"),
+    "flow.nu": Entry("&nu;", "from the slope of T'(T) there"),
+    "flow.y_t": Entry("y<sub>t</sub>", "ln(dT'/dT) over ln b"),
+    "flow.fixed_point": Entry("", "1: T'(T) crosses T at every level; 0: refused"),
     "layers.H(X)": Entry("H(X)", "entropy of the inputs"),
     "layers.H(Y)": Entry("H(Y)", "entropy of the labels"),
     "layers.seeds.mean": Entry("mean", "a quantity over several trainings, with their error"),
@@ -121,6 +125,22 @@ GLOSSARY = {
     ),
     "information.scan.member": Entry("I(H:E)", "each rule of an ensemble"),
     "information.proxy": Entry("A", "proxy of 2018, above that of a rule that ignores its block"),
+    "compare.optimum": Entry("max I(H:E)", "best of all rules, or of those odd under a flip"),
+    "compare.<method>.information": Entry("I(H:E)", "rule of the method, held-out configurations"),
+    "compare.<method>.information_exact": Entry("I(H:E)", "the same from the Hamiltonian"),
+    "compare.<method>.goal": Entry("", "what the training reached of its own objective, held out"),
+    "compare.<method>.H(X|T)": Entry("H(V|H)", "what the symbol leaves open of its block"),
+    "compare.<method>.H(Y|T)": Entry(
+        "H(Y|T)", "what all symbols of a configuration leave open of its phase"
+    ),
+    "compare.<method>.fixed_point": Entry("", "share of the seeds whose exponents may be quoted"),
+    "compare.<method>.couplings": Entry("", "0 where the couplings were refused"),
+    "compare.<method>.y_t": Entry("y<sub>t</sub>", "thermal exponent of the method's rule"),
+    "compare.<method>.y_h": Entry("y<sub>h</sub>", "magnetic exponent of the method's rule"),
+    "compare.<method>.<y>.step.<number>": Entry("", "the exponent after that step alone"),
+    "compare.<method>.<y>.one_coupling": Entry("", "the exponent from one coupling"),
+    "compare.<method>.rangeness": Entry("", "couplings of further pairs over the nearest, norms"),
+    "compare.<method>.bodyness": Entry("", "couplings of more than two spins, likewise"),
     "degeneracy.dimension": Entry("d", "dimension of the manifold of good rules"),
     "degeneracy.span": Entry("", "axes that the good rules use"),
     "degeneracy.clusters": Entry("n", "clusters that the good rules form"),
@@ -144,6 +164,9 @@ GLOSSARY = {
 estimator, `<name>` of a layer, `<unit>` for a kind of network. `docs/results.md` says more."""
 
 _PATTERNS = (
+    (r"^compare\.[^.]+\.y_[th]\.step\.\d+$", "compare.<method>.<y>.step.<number>"),
+    (r"^compare\.[^.]+\.y_[th]\.one_coupling$", "compare.<method>.<y>.one_coupling"),
+    (r"^compare\.[^.]+\.([^.]+)$", r"compare.<method>.\1"),
     (r"^information\.estimate\..+\.null$", "information.estimate.<estimator>.null"),
     (r"^information\.estimate\..+$", "information.estimate.<estimator>"),
     (r"^fit\.[^.]+\.[^.]+\.delta_aic$", "fit.<name>.<curve>.delta_aic"),

@@ -6,6 +6,7 @@ a figure is drawn.
 """
 
 from rsmi.report.figures.bottleneck import bottleneck
+from rsmi.report.figures.comparison import Dots, Panel, comparison
 from rsmi.report.figures.exponents import Line, ScanRow, exponents
 from rsmi.report.figures.filters import filters
 from rsmi.report.figures.information import Bar, bars, information, learning_curve
@@ -21,13 +22,16 @@ __all__ = [
     "Bar",
     "Curve",
     "Depth",
+    "Dots",
     "Line",
     "Mark",
+    "Panel",
     "Path",
     "ScanRow",
     "Series",
     "bars",
     "bottleneck",
+    "comparison",
     "depth",
     "estimators",
     "exponents",
