@@ -213,7 +213,8 @@ def fitted_couplings(
               p(h_x | rest) = \sigma\Big(2 h_x \sum_a K_a \partial S_a / \partial h_x\Big)
 
     It is the exact answer where the coarse Hamiltonian holds no other operator; what it holds
-    besides is left out, and moves the others.
+    besides is left out, and moves the others in first order: `variational_couplings`, where the
+    model is known, are moved in second order only.
 
     Args:
         samples: A path, open samples or an array, see `rsmi.storage.samples_of`, of spins.
@@ -242,11 +243,10 @@ def fitted_couplings(
         check_one_bit(chosen)
         check_source(source)
         coarse = coarse_samples(source, chosen, seed=seed)
-        cells = space_of(coarse).cells
-        found = generate_interactions(reach, space_of(coarse).cell, max_spins)
-        kept = [each for each in found if 2 * each.extent < min(cells)]
+        asked = generate_interactions(reach, space_of(coarse).cell, max_spins)
+        kept, products = torus_products(space_of(coarse), asked)
         _check_amount(coarse, len(kept))
-        fit = _PseudoLikelihood(coarse, kept)
+        fit = _PseudoLikelihood(coarse, kept, products)
         values, scatter = fit.maximise(progress)
     name, method = rule_name(rule), "pseudo-likelihood"
     return fitted(name, space_of(coarse), kept, values, scatter, method, basis)
@@ -265,11 +265,12 @@ def _check_amount(coarse: Samples, size: int) -> None:
 class _PseudoLikelihood:
     """Newton's method for a concave function of the couplings."""
 
-    def __init__(self, coarse: Samples, interactions: Sequence[Interaction]) -> None:
+    def __init__(
+        self, coarse: Samples, interactions: Sequence[Interaction], products: Sequence[Products]
+    ) -> None:
         self.coarse, self.interactions = coarse, interactions
         self.labels = block_labels(coarse.n, coarse.chains, _BLOCKS, _BLOCKS)
         self.letters = coarse.letters(0, coarse.n).flatten(1).contiguous().numpy()
-        _, products = torus_products(space_of(coarse), interactions)
         self.laid = Laid.of(products, self.letters.shape[1])
         if int(self.labels.max()) + 1 < _LEAST_BLOCKS:
             raise InputError(
@@ -390,7 +391,7 @@ def fitted(
     _, products = torus_products(small, interactions)
     turned = partial(fitted, rule, coarse, interactions, values, scatter, method)
     if basis == "gas":
-        matrix = _gas_matrix(products)
+        matrix = gas_matrix(products)
         values, scatter = matrix @ values, scatter @ matrix.T
     errors = scatter.square().sum(0).sqrt()
     found = [
@@ -491,7 +492,7 @@ def _numbers(products: Products) -> Tensor:
     return torch.from_numpy((1 << products).sum(1))
 
 
-def _gas_matrix(products: Sequence[Products]) -> Tensor:
+def gas_matrix(products: Sequence[Products]) -> Tensor:
     """(A, A) from couplings of products of h = 2 n - 1 to those of products of n."""
     listed = [[tuple(sorted(row)) for row in some.tolist()] for some in products]
     place = {one: a for a, some in enumerate(listed) for one in some}

@@ -177,8 +177,8 @@ class _Search:
             self.biased.run(couplings, short // 3)
             means, covariance = self._measure(couplings, short)
             slope, variance = means.mean((0, 1)), means.mean(1).var(0) / len(means)
-            far = float((slope.square() / uniform).sum()) / self.biased.n_blocks
-            noise = float((variance / uniform).sum()) / self.biased.n_blocks
+            far = float((slope.square() / uniform).sum())
+            noise = float((variance / uniform).sum())
             damped = covariance + min(1.0, far) * torch.diag(uniform)
             couplings = couplings + torch.linalg.solve(damped, slope)
             if far < _CLOSE * noise:
@@ -277,11 +277,6 @@ class _Biased:
     def walkers(self) -> int:
         """W."""
         return len(self.letters)
-
-    @property
-    def n_blocks(self) -> int:
-        """Coarse spins."""
-        return self.spins.shape[1] - 1
 
     def run(self, couplings: Tensor, sweeps: int) -> Tensor:
         """Sweep all walkers; S_a after each sweep, (W, sweeps, A)."""
