@@ -7,6 +7,14 @@ from rsmi.renormalization.couplings import Interaction, generate_interactions
 from rsmi.renormalization.exponents import SYMBOLS, Exponent
 from rsmi.renormalization.measure import measure
 from rsmi.renormalization.monte_carlo_rg import check_iteration, find_rule, renormalise
+from rsmi.renormalization.operators import (
+    ChargesResult,
+    Encoders,
+    OperatorsResult,
+    charge_dimensions,
+    learn_encoders,
+    scaling_dimensions,
+)
 from rsmi.renormalization.renormalised import (
     RenormalisedCouplings,
     exact_couplings,
@@ -19,14 +27,18 @@ from rsmi.renormalization.verdict import Drift, Verdict, copies
 __all__ = [
     "SYMBOLS",
     "Average",
+    "ChargesResult",
     "CoarseSamples",
     "Drift",
+    "Encoders",
     "Exponent",
     "Interaction",
     "MCRGResult",
+    "OperatorsResult",
     "RenormalisedCouplings",
     "ScanEntry",
     "Verdict",
+    "charge_dimensions",
     "check_iteration",
     "coarse_grain",
     "coarse_samples",
@@ -37,8 +49,10 @@ __all__ = [
     "fitted_couplings",
     "generate_interactions",
     "known_exponents",
+    "learn_encoders",
     "measure",
     "over_steps",
     "renormalise",
+    "scaling_dimensions",
     "stability_matrix",
 ]

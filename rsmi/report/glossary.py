@@ -62,6 +62,16 @@ GLOSSARY = {
     "exponents.delta_epsilon": Entry(
         "&Delta;<sub>&epsilon;</sub>", "scaling dimension of the energy, d - y_t"
     ),
+    "operators.dimension.<n>": Entry("&Delta;", "scaling dimension, leading operator first"),
+    "operators.half": Entry("&Delta;", "leading dimension from exactly half the lattice"),
+    "operators.collapse": Entry("&Delta;", "leading dimension from the collapse of all sizes"),
+    "operators.information": Entry(
+        "&Delta;", "from the decay of information, L<sup>-4&Delta;</sup>"
+    ),
+    "operators.encoder.<name>": Entry("I(H:E|H')", "what a learned encoder adds to earlier ones"),
+    "operators.<charge>.dimension.<n>": Entry("&Delta;", "scaling dimension of a charge"),
+    "operators.<charge>.stiffness.<n>": Entry("g", "stiffness of the height field from a charge"),
+    "operators.electric.power": Entry("", "electric dimensions grow as this power of the charge"),
     "layers.H(X)": Entry("H(X)", "entropy of the inputs"),
     "layers.H(Y)": Entry("H(Y)", "entropy of the labels"),
     "layers.seeds.mean": Entry("mean", "a quantity over several trainings, with their error"),
@@ -135,6 +145,9 @@ _PATTERNS = (
     (r"^information\.exact\.[^.]+$", "information.exact.<rule>"),
     (r"^information\.learned\.curve\.\d+$", "information.learned.curve.<n>"),
     (r"^information\.learned\.seed\.\d+$", "information.learned.seed.<number>"),
+    (r"^operators\.(?:scan\.)?dimension\.\d+$", "operators.dimension.<n>"),
+    (r"^operators\.encoder\..+$", "operators.encoder.<name>"),
+    (r"^operators\.(?:electric|magnetic)\.(\w+)\.\d+$", r"operators.<charge>.\1.<n>"),
     (r"^layers\.claim\.([^.]+)\.[^.]+$", r"layers.claim.\1.<unit>"),
     (r"^layers\..*\(.*\)\.[HI]\([XYT|;,]+\)$", "layers.<name>.<estimator>"),
     (r"^layers\..*(?:renyi|nearest_neighbour)\.I\([XYT;]+\)$", "layers.<name>.<estimator>"),

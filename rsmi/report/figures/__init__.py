@@ -11,6 +11,8 @@ from rsmi.report.figures.filters import filters
 from rsmi.report.figures.information import Bar, bars, information, learning_curve
 from rsmi.report.figures.layers import Depth, Path, depth, plane
 from rsmi.report.figures.levels import levels
+from rsmi.report.figures.operators import Curve as Correlation
+from rsmi.report.figures.operators import Fall, Filter, operators
 from rsmi.report.figures.rule import rule
 from rsmi.report.figures.scan import Mark, Series, scan
 from rsmi.report.figures.style import save
@@ -19,8 +21,11 @@ from rsmi.report.figures.values import values
 
 __all__ = [
     "Bar",
+    "Correlation",
     "Curve",
     "Depth",
+    "Fall",
+    "Filter",
     "Line",
     "Mark",
     "Path",
@@ -34,6 +39,7 @@ __all__ = [
     "information",
     "learning_curve",
     "levels",
+    "operators",
     "plane",
     "rule",
     "save",
