@@ -59,6 +59,18 @@ def coarse_space(space: Space, rule: Rule) -> Space:
     return Space(cells, coarse_alphabet(rule), _coarse_cell(space.cell, rule.block))
 
 
+def blocks_of(space: Space, rule: Rule) -> NDArray[np.int32]:
+    """(n_blocks, n_v) sites of every block of a space, in the order of the rule.
+
+    >>> from rsmi.learning import majority
+    >>> blocks_of(Space.from_text("spins on chain [4]"), majority((2,))).tolist()
+    [[0, 1], [2, 3]]
+    """
+    numbers = torch.arange(space.n_sites, dtype=torch.int32).reshape(1, *space.shape)
+    blocks = tile(numbers, (*rule.block, space.sites))
+    return blocks.reshape(-1, rule.n_sites).contiguous().numpy()
+
+
 def coarse_alphabet(rule: Rule) -> Alphabet:
     """The symbols of a rule as letters, with the symmetries that it hands on.
 
@@ -185,10 +197,7 @@ class CoarseSamples(BaseSamples):
     @cached_property
     def _sites(self) -> NDArray[np.int32]:
         """(n_blocks, n_v) sites of every block, in the order of the rule."""
-        space = self._fine_space
-        numbers = torch.arange(space.n_sites, dtype=torch.int32).reshape(1, *space.shape)
-        blocks = tile(numbers, (*self.rule.block, space.sites))
-        return blocks.reshape(-1, self.rule.n_sites).contiguous().numpy()
+        return blocks_of(self._fine_space, self.rule)
 
     def _spins(self, start: int, stop: int) -> NDArray[np.int8]:
         letters = self.letters(start, stop).numpy()
