@@ -79,6 +79,7 @@ def test_every_model_has_a_dataset() -> None:
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*.yaml")), ids=lambda path: path.stem)
 def test_every_config_parses(path: Path) -> None:
     """A config is accepted by its command (the first word of its name, `run` by default)."""
+    from rsmi.cli.flow import FlowTask
     from rsmi.cli.operators import OperatorsTask
     from rsmi.cli.parsing import parse
     from rsmi.cli.scan import ScanTask, asked_of
@@ -88,12 +89,20 @@ def test_every_config_parses(path: Path) -> None:
         task, _ = parse("scan", ScanTask, [str(path)], "")
         assert len(asked_of(task).points()) > 1
         return
+    if path.stem.startswith("theory"):
+        from rsmi.cli.theory import PARTS
+
+        part = PARTS[path.stem.split("_")[1]]
+        assert isinstance(parse("theory", part.settings, [str(path)], "")[0], part.settings)
+        return
     if path.stem.startswith(("fit", "layers", "samples")):
         assert isinstance(yaml.safe_load(path.read_text()), dict)
         return
+    if path.stem.startswith("flow"):
+        assert parse("flow", FlowTask, [str(path)], "")[0].data
+        return
     if path.stem.startswith("operators"):
-        task, _ = parse("operators", OperatorsTask, [str(path)], "")
-        assert task.sector
+        assert parse("operators", OperatorsTask, [str(path)], "")[0].sector
         return
     task, _ = parse("run", Run, [str(path)], "")
     assert isinstance(task, Run)

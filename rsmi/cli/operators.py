@@ -15,7 +15,7 @@ from rsmi.renormalization import (
     charge_dimensions,
     scaling_dimensions,
 )
-from rsmi.report.renormalization import write_operators
+from rsmi.report.operators import write_operators
 from rsmi.runs.settings import Execution
 
 DESCRIPTION = "Scaling dimensions of operators, rules and learned encoders from samples at L, 2L."

@@ -11,9 +11,7 @@ from rsmi.information import Estimate
 from rsmi.known.checking import Check, exactly
 from rsmi.known.networks import (
     Keep,
-    gate_machine_entropies,
     linear_gaussian,
-    measured_sign_machine,
     perfect_maze_network,
     random_maps,
     sawtooth,
@@ -52,8 +50,6 @@ _INVERTIBLE = "an invertible map forgets nothing"
 _GAUSS = "1/2 ln det(1 + W W^T)"
 _RG = "transfer matrices over the coarse rows, another way than enumeration or counting"
 _MAZE = "breadth-first search decides every maze; fresh weights know next to nothing"
-_ORTHANTS = "orthants of a normal whose overlaps follow the arcsine recursion"
-_GATES = "Markov chain of the two functions of a layer"
 
 # All in bits. layer: H(X|T) of random maps of 256 states
 _RANDOM_MAPS = {1: 0.8250, 2: 1.3415, 4: 2.0173, 8: 2.8172}
@@ -66,8 +62,6 @@ _ISING_6X6 = 10.6734016340
 _UNTRAINED_MAZE = 0.2190350514
 _DIMERS_4X4 = 8.0874628413
 _ISING_8X8 = 26.0739278
-_SIGN_MACHINE = (3.6656, 3.8931, 3.9609, 3.9850)
-_GATE_MACHINE = (4.0, 3.7850, 3.4026, 3.0078)
 
 Group = Callable[[], Sequence[Estimate]]
 
@@ -80,7 +74,6 @@ def layers() -> list[Check]:
         *_lattices(),
         *_mazes(),
         *_input_entropies(),
-        *_machines(),
         _check("independent_label", _independent_label, 0.0, 1e-9, "p(x) p(y) carries nothing"),
     ]
 
@@ -283,23 +276,6 @@ def _integrated() -> Estimate:
         return square.heated(k).engine(seed=round(1e9 * k)).sampler
 
     return _bits(integrated_entropy(update, CRITICAL_COUPLING, 64 * math.log(2), intervals=8))
-
-
-def _machines() -> list[Check]:
-    """Functions of two bits in one wide machine, and in one two nodes wide."""
-    signs = cache(partial(measured_sign_machine, 2, len(_SIGN_MACHINE), 4096, seed=0))
-    gates = cache(partial(gate_machine_entropies, len(_GATE_MACHINE)))
-    wide = ("sign_machine", signs, _SIGN_MACHINE, 0.05, _ORTHANTS)
-    narrow = ("gate_machine", gates, _GATE_MACHINE, 5e-5, _GATES)
-    return [
-        _check(f"{name}.{layer}", partial(_of_machine, found, layer), bits, within, source)
-        for name, found, known, within, source in (wide, narrow)
-        for layer, bits in enumerate(known, 1)
-    ]
-
-
-def _of_machine(found: Callable[[], Sequence[float]], layer: int) -> Estimate:
-    return _bits(found()[layer - 1])
 
 
 def _independent_label() -> Estimate:

@@ -1,18 +1,12 @@
 """Networks whose layer entropies are known in closed form, or by a search of another kind."""
 
-import itertools
-
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
-from scipy.stats import multivariate_normal
 from torch import Tensor, nn
 
 from rsmi.errors import InputError
-from rsmi.information import entropy
-from rsmi.lattice import states
-from rsmi.layers import Probe, with_noise
+from rsmi.layers import with_noise
 
 _STEEPNESS = 12.0
 _LAYERS_PER_SITE = 4
@@ -172,91 +166,3 @@ def perfect_maze_network(size: int, layers: int | None = None) -> MazeNetwork:
         if isinstance(step, FloodStep):
             step.flood(_STEEPNESS)
     return network
-
-
-class SignLayer(nn.Module):
-    """Signs of random sums of all nodes below."""
-
-    weight: Tensor
-
-    def __init__(self, below: int, width: int, generator: torch.Generator) -> None:
-        super().__init__()
-        self.register_buffer("weight", torch.randn(below, width, generator=generator))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """+1 or -1, (n, width)."""
-        return (x @ self.weight).sign()
-
-
-def literals(n: int) -> Tensor:
-    """Columns of the machine's inputs, (2**n, n + 1) of +1 and -1: the n bits and a constant."""
-    bits = states(n).float()
-    return torch.cat([bits, torch.ones(len(bits), 1)], 1)
-
-
-def sign_machine_entropies(n: int, layers: int) -> list[float]:
-    r"""H of the function of a node in each layer of wide sign machines, in nats.
-
-    Overlaps of two inputs go from layer to layer as :math:`q \to \frac2\pi \arcsin q`, and a
-    function has the probability of its orthant under a normal distribution with them.
-
-    Args:
-        n: Bits of input, 1 or 2; the literals are these and a constant.
-        layers: Number of layers.
-
-    >>> bool(abs(sign_machine_entropies(2, 1)[0] / np.log(2) - 3.6656) < 0.002)
-    True
-    """
-    columns = literals(n).double().numpy()
-    overlap = columns @ columns.T / columns.shape[1]
-    signs = states(len(overlap)).double().numpy()[: 1 << (len(overlap) - 1)]
-    result = []
-    for _ in range(layers):
-        # Every orthant is the lower one of a normal with some axes turned round, and has the
-        # probability of the opposite one.
-        half = [_lower_orthant(overlap * np.outer(s, s)) for s in signs]
-        p = torch.tensor(half, dtype=torch.float64)
-        result.append(float(entropy(p / p.sum())) + np.log(2))
-        overlap = 2 / np.pi * np.arcsin(np.clip(overlap, -1, 1))
-    return result
-
-
-def _lower_orthant(covariance: NDArray[np.float64]) -> float:
-    origin = np.zeros(len(covariance))
-    return float(
-        multivariate_normal.cdf(origin, None, covariance, True, maxpts=20_000, abseps=1e-5)
-    )
-
-
-def gate_machine_entropies(layers: int) -> list[float]:
-    """H of the function of a node in each layer of a machine two nodes wide, in nats.
-
-    Each node is any of the 16 gates of the two nodes below, in the first layer of the two bits.
-    Exact: the pair of functions of a layer is a Markov chain with 256 states.
-
-    >>> [round(float(h / np.log(2)), 4) for h in gate_machine_entropies(4)]
-    [4.0, 3.785, 3.4026, 3.0078]
-    """
-    functions = (states(4) > 0).long()  # the column of each function
-    place = 2 * functions[:, None] + functions[None, :]  # row of a gate that each input selects
-    node = torch.zeros(16, 16, 16, dtype=torch.float64)  # p(function | the two below)
-    for gate in functions:
-        column = (gate[place] << torch.arange(4)).sum(2)
-        node.scatter_add_(2, column[..., None], torch.full((16, 16, 1), 1 / 16).double())
-    pair = torch.full((16, 16), 1 / 256, dtype=torch.float64)
-    result = []
-    for _ in range(layers):
-        result.append(float(entropy(pair.sum(1))))
-        pair = torch.einsum("ab,abc,abd->cd", pair, node, node)
-    return result
-
-
-def measured_sign_machine(n: int, layers: int, width: int, seed: int) -> list[float]:
-    """The same entropies counted over the nodes of one machine, in nats."""
-    generator = torch.Generator().manual_seed(seed)
-    sizes = [n + 1] + [width] * layers
-    machine = nn.Sequential(*[SignLayer(a, b, generator) for a, b in itertools.pairwise(sizes)])
-    with Probe(machine) as probe:
-        found = probe(literals(n))
-    counts = (torch.unique(layer.T, dim=0, return_counts=True)[1] for layer in found.values())
-    return [float(entropy(count.double() / width)) for count in counts]

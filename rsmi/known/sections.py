@@ -14,6 +14,7 @@ from rsmi.known.learning import learning
 from rsmi.known.renormalization import renormalization
 from rsmi.known.sampling import sampling
 from rsmi.known.storage import storage
+from rsmi.known.theory import theory
 from rsmi.known.thermodynamics import thermodynamics
 
 SECTIONS: Mapping[str, Callable[[], list[Check]]] = {
@@ -25,6 +26,7 @@ SECTIONS: Mapping[str, Callable[[], list[Check]]] = {
     "renormalization": renormalization,
     "learning": learning,
     "layers": layers,
+    "theory": theory,
 }
 """Section name -> its checks. What several checks share is computed when the first one asks."""
 

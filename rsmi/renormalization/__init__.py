@@ -2,9 +2,16 @@
 
 from rsmi.renormalization.averages import Average
 from rsmi.renormalization.coarse_grain import coarse_grain
-from rsmi.renormalization.coarse_samples import CoarseSamples, coarse_samples, coarse_space
+from rsmi.renormalization.coarse_samples import (
+    CoarseSamples,
+    coarse_samples,
+    coarse_space,
+    learn_rules,
+)
 from rsmi.renormalization.couplings import Interaction, generate_interactions
 from rsmi.renormalization.exponents import SYMBOLS, Exponent
+from rsmi.renormalization.flow import FlowResult, flow
+from rsmi.renormalization.matching import Match
 from rsmi.renormalization.measure import measure
 from rsmi.renormalization.monte_carlo_rg import check_iteration, find_rule, renormalise
 from rsmi.renormalization.operators import (
@@ -22,6 +29,7 @@ from rsmi.renormalization.renormalised import (
 )
 from rsmi.renormalization.result import MCRGResult, known_exponents
 from rsmi.renormalization.stability import ScanEntry, over_steps, stability_matrix
+from rsmi.renormalization.variational import variational_couplings
 from rsmi.renormalization.verdict import Drift, Verdict, copies
 
 __all__ = [
@@ -32,8 +40,10 @@ __all__ = [
     "Drift",
     "Encoders",
     "Exponent",
+    "FlowResult",
     "Interaction",
     "MCRGResult",
+    "Match",
     "OperatorsResult",
     "RenormalisedCouplings",
     "ScanEntry",
@@ -47,12 +57,15 @@ __all__ = [
     "exact_couplings",
     "find_rule",
     "fitted_couplings",
+    "flow",
     "generate_interactions",
     "known_exponents",
     "learn_encoders",
+    "learn_rules",
     "measure",
     "over_steps",
     "renormalise",
     "scaling_dimensions",
     "stability_matrix",
+    "variational_couplings",
 ]

@@ -1,11 +1,12 @@
-"""Couplings of the Hamiltonian that a rule leaves behind: exactly, or from coarse samples."""
+"""Couplings of the Hamiltonian that a rule leaves behind: exactly, or fitted to samples."""
 
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,22 +20,24 @@ from rsmi.information import (
     block_labels,
     format_with_error,
 )
-from rsmi.lattice import Alphabet
+from rsmi.lattice import Space
 from rsmi.learning import Rule, rule_name
-from rsmi.renormalization.coarse_samples import coarse_samples
+from rsmi.renormalization.coarse_samples import coarse_samples, coarse_space
 from rsmi.renormalization.couplings import Interaction, Term, generate_interactions
 from rsmi.renormalization.monte_carlo_rg import find_rule
 from rsmi.sampling.exact import coarse_distribution, coarse_torus_distribution, products_of
 from rsmi.sampling.exact.coarse import Basis
 from rsmi.sampling.families import System
-from rsmi.storage import Samples, opened
+from rsmi.storage import Samples, check_source, opened
 from rsmi.storage.interface import space_of
 
 _BATCH = 1 << 22  # spins whose fields are held at once
 _ROUNDS, _CLOSE = 30, 1e-10
 _LEAST_BLOCKS, _BLOCKS = 16, 64
-_SINGULAR = 1e-9
+_SINGULAR, _SPINS_PER_COUPLING = 1e-9, 20
 _ROUNDING = 1e-13
+NORMS = ("rangeness", "bodyness")
+"""Names of the two norms of all that is neither a field nor between nearest spins."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,11 +51,12 @@ class RenormalisedCouplings(Outcome):
         rule: Name of the rule.
         shape: Extents of the coarse lattice.
         interactions: The operators S_a.
-        values: K_a of each.
-        method: `exact` or `pseudo-likelihood`.
+        values: K_a of each, the mean over its terms.
+        method: `exact`, `pseudo-likelihood` or `variational`.
         basis: Whether operators are products of spins, or of occupations.
-        beyond: Of the exact Hamiltonian, the norms of the couplings of all further pairs and of all
-            products of more spins, each over the norm of those of the nearest pairs.
+        beyond: Rangeness and m-bodyness, the norms of the couplings of all further pairs and of
+            all products of more than two spins, each over the norm of those of the nearest pairs:
+            of the whole Hamiltonian where it is exact, else of the operators that were fitted.
     """
 
     rule: str
@@ -61,7 +65,7 @@ class RenormalisedCouplings(Outcome):
     values: Sequence[Estimate]
     method: str
     basis: Basis = "spin"
-    beyond: tuple[float, float] | None = None
+    beyond: tuple[Estimate, Estimate] | None = None
 
     def quantities(self) -> list[Quantity]:
         """`couplings.<name>`, then rangeness and m-bodyness."""
@@ -72,11 +76,10 @@ class RenormalisedCouplings(Outcome):
             Quantity.of(f"couplings.{each.name}", value).about(**about, terms=len(each.terms))
             for each, value in zip(self.interactions, self.values, strict=True)
         ]
-        names = ("rangeness", "bodyness")
         whole = self.beyond or ()
         found += [
-            Quantity(f"couplings.{name}", value, 0.0, "exact", "1", context=about)
-            for name, value in zip(names, whole, strict=bool(whole))
+            Quantity.of(f"couplings.{name}", value).about(**about)
+            for name, value in zip(NORMS, whole, strict=bool(whole))
         ]
         return found
 
@@ -89,7 +92,7 @@ class RenormalisedCouplings(Outcome):
         if self.beyond is not None:
             rows += [["norm over that of the nearest pairs"]]
             rows += [
-                [name, "", format_with_error(value)]
+                [name, "", format_with_error(value.value, value.error)]
                 for name, value in zip(("further pairs", "more spins"), self.beyond, strict=True)
             ]
         size = " x ".join(map(str, self.shape))
@@ -150,22 +153,22 @@ def exact_couplings(
     (0.21689, 0.21689)
     """
     chosen = find_rule(rule, system.space, block, trust=trust)
-    _check_spins(system.space.alphabet, chosen)
+    check_one_bit(chosen)
     p = _coarse_law(system, chosen)
     if not bool((p > 0).all()):
         raise InputError(
             f"some coarse configurations of rule {rule_name(rule)!r} never come, so their "
             "couplings are infinite; take a softer rule or a higher temperature"
         )
-    shape = tuple(int(n) // b for n, b in zip(system.extents, chosen.block, strict=True))
+    coarse = coarse_space(system.space, chosen)
     coefficients = products_of(p.log(), basis)
     coefficients[coefficients.abs() < _ROUNDING] = 0.0
-    found = generate_interactions(reach, system.space.cell, max_spins)
-    kept = [each for each in found if each.fits(shape)]
-    values = [float(coefficients[_subset(each.terms[0], shape)]) for each in kept]
+    found = generate_interactions(reach, coarse.cell, max_spins)
+    kept, products = torus_products(coarse, found)
+    values = [float(coefficients[_numbers(each)].mean()) for each in products]
     exact = [Estimate(value, 0.0, "exact", "1") for value in values]
-    beyond = _beyond(coefficients, shape)
-    return RenormalisedCouplings(rule_name(rule), shape, kept, exact, "exact", basis, beyond)
+    name, beyond = rule_name(rule), _beyond(coefficients, coarse.cells)
+    return RenormalisedCouplings(name, coarse.cells, kept, exact, "exact", basis, beyond)
 
 
 def fitted_couplings(
@@ -175,6 +178,7 @@ def fitted_couplings(
     *,
     reach: float = 2.3,
     max_spins: int = 4,
+    basis: Basis = "spin",
     seed: int = 0,
     trust: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -193,6 +197,7 @@ def fitted_couplings(
         block: Extents of the block of a rule known by name; 2 along each axis without.
         reach: Largest distance between two spins of an operator, in coarse lattice constants.
         max_spins: Most spins of an operator.
+        basis: As in `exact_couplings`; the same fit, written in occupations.
         seed: Of the random entries of the rule.
         trust: Whether code of a trained rule may run.
         progress: Is told how many rounds of how many are done at most.
@@ -201,7 +206,8 @@ def fitted_couplings(
         Estimates, whose errors know that blocks of a chain are independent and nothing else.
 
     Raises:
-        InputError: For samples that are no spins, or too few.
+        InputError: For a rule that does not fit, too few samples, or samples whose order shows
+            that they are not in equilibrium, see `rsmi.storage.check_source`.
         AnalysisError: Where operators cannot be told apart, by name.
 
     Source: Besag (1975), The Statistician 24, 179.
@@ -209,14 +215,27 @@ def fitted_couplings(
     with opened(samples) as source:
         space = space_of(source)
         chosen = find_rule(rule, space, block, trust=trust)
-        _check_spins(space.alphabet, chosen)
+        check_one_bit(chosen)
+        check_source(source)
         coarse = coarse_samples(source, chosen, seed=seed)
         cells = space_of(coarse).cells
         found = generate_interactions(reach, space_of(coarse).cell, max_spins)
         kept = [each for each in found if 2 * each.extent < min(cells)]
+        _check_amount(coarse, len(kept))
         fit = _PseudoLikelihood(coarse, kept)
-        values = fit.maximise(progress)
-    return RenormalisedCouplings(rule_name(rule), cells, kept, values, "pseudo-likelihood")
+        values, scatter = fit.maximise(progress)
+    name, method = rule_name(rule), "pseudo-likelihood"
+    return fitted(name, space_of(coarse), kept, values, scatter, method, basis)
+
+
+def _check_amount(coarse: Samples, size: int) -> None:
+    sites = space_of(coarse).n_sites
+    least = max(_LEAST_BLOCKS, math.ceil(_SPINS_PER_COUPLING * size / sites))
+    if coarse.n < least:
+        raise InputError(
+            f"{coarse.n} configurations of {sites} coarse spins; the covariance of {size} "
+            f"operators takes at least {least}; draw more, or take a smaller reach"
+        )
 
 
 class _PseudoLikelihood:
@@ -231,34 +250,28 @@ class _PseudoLikelihood:
                 f"least {_LEAST_BLOCKS} for an error; draw more"
             )
 
-    def maximise(self, progress: Callable[[int, int], None]) -> list[Estimate]:
-        """The couplings with the errors that blocks of chains give."""
+    def maximise(self, progress: Callable[[int, int], None]) -> tuple[Tensor, Tensor]:
+        """The couplings, and how blocks of chains scatter them, see `fitted`."""
         couplings = torch.zeros(len(self.interactions), dtype=torch.float64)
         for done in range(_ROUNDS):
             scores, curvature = self._slopes(couplings)
-            self._check(curvature)
+            check_apart(curvature, self.interactions)
             step = torch.linalg.solve(curvature, scores.sum(0))
             couplings = couplings + step
             progress(done + 1, _ROUNDS)
             if float(step @ curvature @ step) < _CLOSE * len(self.labels):
-                return self._estimates(couplings)
+                return couplings, self._scatter(couplings)
         raise AnalysisError(
             "the pseudo-likelihood has no maximum at finite couplings: some spin is always as its "
             "neighbours say; take a softer rule, a higher temperature or a smaller reach"
         )
 
-    def _estimates(self, couplings: Tensor) -> list[Estimate]:
-        """With the sandwich of the curvature and the scatter of the scores of blocks."""
+    def _scatter(self, couplings: Tensor) -> Tensor:
+        """What each block adds to the covariance: the sandwich of curvature and scores."""
         scores, curvature = self._slopes(couplings)
-        inverse = torch.linalg.inv(curvature)
         count = len(scores)
-        spread = scores - scores.mean(0)
-        covariance = inverse @ (spread.T @ spread) @ inverse * count / (count - 1)
-        errors = covariance.diag().sqrt()
-        return [
-            Estimate(float(k), float(error), "estimate", "1", count)
-            for k, error in zip(couplings, errors, strict=True)
-        ]
+        spread = (scores - scores.mean(0)) * math.sqrt(count / (count - 1))
+        return torch.linalg.solve(curvature, spread.T).T
 
     def _slopes(self, couplings: Tensor) -> tuple[Tensor, Tensor]:
         """Scores by block (B, A), and minus the second derivative (A, A)."""
@@ -277,18 +290,64 @@ class _PseudoLikelihood:
             curvature += weighted.T @ weighted
         return scores, curvature
 
-    def _check(self, curvature: Tensor) -> None:
-        """Refuse operators that cannot be told apart on these samples."""
-        scale = curvature.diag().clamp(min=1e-300).sqrt()
-        values, vectors = torch.linalg.eigh(curvature / torch.outer(scale, scale))
-        if float(values[0]) > _SINGULAR:
-            return
-        alike = vectors[:, 0].abs()
-        names = [each.name for each, a in zip(self.interactions, alike, strict=True) if a > 0.1]
-        raise AnalysisError(
-            f"the couplings of {', '.join(names)} cannot be told apart on these samples; take a "
-            "smaller reach, or a larger lattice"
-        )
+
+def check_apart(curvature: Tensor, interactions: Sequence[Interaction]) -> None:
+    """Refuse operators that cannot be told apart.
+
+    Args:
+        curvature: (A, A) second derivative by the couplings, or covariance of the operators.
+        interactions: The A operators.
+
+    Raises:
+        AnalysisError: Names those that go together.
+    """
+    scale = curvature.diag().clamp(min=1e-300).sqrt()
+    values, vectors = torch.linalg.eigh(curvature / torch.outer(scale, scale))
+    if float(values[0]) > _SINGULAR:
+        return
+    alike = vectors[:, 0].abs()
+    names = [each.name for each, a in zip(interactions, alike, strict=True) if a > 0.1]
+    raise AnalysisError(
+        f"the couplings of {', '.join(names)} cannot be told apart on these samples; take a "
+        "smaller reach, or a larger lattice"
+    )
+
+
+def fitted(
+    rule: str,
+    coarse: Space,
+    interactions: Sequence[Interaction],
+    values: Tensor,
+    scatter: Tensor,
+    method: str,
+    basis: Basis,
+) -> RenormalisedCouplings:
+    """Couplings of spins with their errors, in either basis.
+
+    Args:
+        rule: Its name.
+        coarse: Where the coarse spins live.
+        interactions: The A operators.
+        values: (A,) couplings of products of spins.
+        scatter: (B, A); its scatterᵀ scatter is their covariance.
+        method: How they were found.
+        basis: In which they are told.
+    """
+    widest = 2 * max(each.extent for each in interactions) + 1
+    small = replace(coarse, cells=tuple(min(n, widest) for n in coarse.cells))
+    _, products = torus_products(small, interactions)
+    if basis == "gas":
+        turned = _gas_matrix(products)
+        values, scatter = turned @ values, scatter @ turned.T
+    errors = scatter.square().sum(0).sqrt()
+    found = [
+        Estimate(float(k), float(error), "estimate", "1", len(scatter))
+        if error > 0
+        else Estimate(float(k), 0.0, "exact", "1")
+        for k, error in zip(values, errors, strict=True)
+    ]
+    beyond = _fitted_norms(interactions, products, values, scatter)
+    return RenormalisedCouplings(rule, coarse.cells, interactions, found, method, basis, beyond)
 
 
 def local_fields(spins: Tensor, interactions: Sequence[Interaction]) -> Tensor:
@@ -316,19 +375,24 @@ def _term_field(spins: Tensor, term: Term) -> Tensor:
     return total
 
 
-def _check_spins(alphabet: Alphabet, rule: Rule) -> None:
-    if alphabet.size != 2 or rule.n_symbols != 2:
+def check_one_bit(rule: Rule) -> None:
+    """Refuse a rule whose symbols are no spins of two values.
+
+    Raises:
+        InputError: Says how many symbols it has.
+    """
+    if rule.n_symbols != 2:
         raise InputError(
-            f"letters {', '.join(alphabet.names)} and {rule.n_symbols} symbols; couplings are "
-            "products of spins of two values before and after: take two letters and a one-bit rule"
+            f"the rule has {rule.n_symbols} symbols; couplings are those of products of spins of "
+            "two values: take a one-bit rule"
         )
 
 
 def _coarse_law(system: System, rule: Rule) -> Tensor:
     """p(h) of every coarse configuration, index as `state_index`."""
     pair = system.family.pair(system.built)
-    field = pair is None or bool(pair.site.any())
-    if field or not system.finite or system.space.cell.name not in ("chain", "square"):
+    other = pair is None or bool(pair.site.any()) or pair.n_letters != 2
+    if other or not system.finite or system.space.cell.name not in ("chain", "square"):
         raise InputError(
             f"{system} is not solved; exact couplings are those of Ising spins without a field on "
             "a ring or a square torus; take samples and the method pseudo-likelihood"
@@ -343,18 +407,99 @@ def _coarse_law(system: System, rule: Rule) -> Tensor:
     return coarse_torus_distribution((rows, columns), float(pair.bond[0, 0]), table, (high, wide))
 
 
-def _subset(term: Term, shape: tuple[int, ...]) -> int:
-    """Index of the product of a term's spins: one bit for each."""
-    total = 0
-    for site in term:
-        number = 0
-        for n, x in zip(shape, site, strict=True):
-            number = number * n + x % n
-        total ^= 1 << number
-    return total
+Product = tuple[int, ...]
+"""Numbers of the sites of a product of spins, in order."""
 
 
-def _beyond(coefficients: Tensor, shape: tuple[int, ...]) -> tuple[float, float]:
+def torus_products(
+    coarse: Space, asked: Sequence[Interaction]
+) -> tuple[list[Interaction], list[list[Product]]]:
+    """Operators that a torus keeps apart, and the distinct products that each sums.
+
+    Args:
+        coarse: Where the spins live, one in a cell.
+        asked: The operators, see `generate_interactions`.
+
+    Returns:
+        The operators, and for each its products; two distances that are the same round the torus
+        are one.
+
+    >>> from rsmi.lattice.alphabet import SPIN
+    >>> ring = Space.of("chain", (4,), SPIN)
+    >>> found, products = torus_products(ring, generate_interactions(2.0, ring.cell, 2))
+    >>> [each.name for each in found], products[-1]
+    (['1-spin', '2-spin (1)', '2-spin (2)'], [(0, 2), (1, 3)])
+    """
+    kept: list[Interaction] = []
+    found: list[list[Product]] = []
+    seen: set[Product] = set()
+    for each in asked:
+        new = _products(each, coarse.cells) - seen if each.fits(coarse.cells) else set()
+        if new:
+            kept.append(each)
+            found.append(sorted(new))
+            seen |= new
+    return kept, found
+
+
+def _products(interaction: Interaction, shape: tuple[int, ...]) -> set[Product]:
+    """Site numbers of every translate of every term, each set of sites once."""
+    sites = np.arange(math.prod(shape)).reshape(shape)
+    axes, found = tuple(range(len(shape))), set()
+    for term in interaction.terms:
+        moved = [np.roll(sites, [-x for x in site], axes).ravel() for site in term]
+        found |= {tuple(sorted(product)) for product in np.stack(moved, 1).tolist()}
+    return {product for product in found if len(set(product)) == len(product)}
+
+
+def _numbers(products: Sequence[Product]) -> Tensor:
+    """Index of each product: one bit for each spin."""
+    return torch.tensor([sum(1 << site for site in product) for product in products])
+
+
+def _gas_matrix(products: Sequence[Sequence[Product]]) -> Tensor:
+    """(A, A) from couplings of products of h = 2 n - 1 to those of products of n."""
+    place = {one: a for a, some in enumerate(products) for one in some}
+    matrix = torch.zeros(len(products), len(products), dtype=torch.float64)
+    for b, some in enumerate(products):
+        for whole, k in itertools.product(some, range(1, len(some[0]) + 1)):
+            for part in itertools.combinations(whole, k):
+                a = place[part]
+                matrix[a, b] += 2**k * (-1) ** (len(whole) - k) / len(products[a])
+    return matrix
+
+
+def _fitted_norms(
+    interactions: Sequence[Interaction],
+    products: Sequence[Sequence[Product]],
+    values: Tensor,
+    scatter: Tensor,
+) -> tuple[Estimate, Estimate]:
+    """Rangeness and m-bodyness of fitted couplings; the noise in their squares is taken off."""
+    counts = torch.tensor([float(len(some)) for some in products], dtype=torch.float64)
+    spins = torch.tensor([each.n_spins for each in interactions])
+    nearest = torch.tensor([_is_nearest(each) for each in interactions])
+    noise, slope = scatter.square().sum(0), 2 * counts * values
+
+    def norm(some: Tensor) -> Estimate:
+        near = (counts * values.square())[nearest].sum()
+        square = (counts * (values.square() - noise))[some].sum().clamp(min=0) / near
+        floor = ((counts * noise)[some].sum() / near).clamp(min=1e-300)
+        gradient = slope * (some.double() - square * nearest.double()) / near
+        error = float((scatter @ gradient).norm() / (2 * torch.maximum(square, floor).sqrt()))
+        return Estimate(float(square.sqrt()), error, "estimate", "1", len(scatter))
+
+    return norm((spins == 2) & ~nearest), norm(spins > 2)
+
+
+def _is_nearest(interaction: Interaction) -> bool:
+    """Whether it is a pair of spins one step along an axis from each other."""
+    return interaction.n_spins == 2 and any(
+        sum(abs(x - y) for x, y in zip(*term, strict=True)) == 1 for term in interaction.terms
+    )
+
+
+def _beyond(coefficients: Tensor, shape: tuple[int, ...]) -> tuple[Estimate, Estimate]:
     """Norms of couplings of further pairs and of more than two spins, over the nearest pairs'."""
     n = math.prod(shape)
     index, count = torch.arange(1 << n), torch.zeros(1 << n, dtype=torch.int64)
@@ -362,11 +507,12 @@ def _beyond(coefficients: Tensor, shape: tuple[int, ...]) -> tuple[float, float]
         count += index >> bit & 1
     squares = coefficients.square()
     nearest = torch.zeros(1 << n, dtype=torch.bool)
+    sites = torch.arange(n).reshape(shape)
     for axis in range(len(shape)):
-        for site in itertools.product(*map(range, shape)):
-            beside = tuple(x + (i == axis) for i, x in enumerate(site))
-            nearest[_subset((site, beside), shape)] = True
-    norm = squares[nearest & (count == 2)].sum()
-    further = squares[~nearest & (count == 2)].sum()
-    more = squares[count > 2].sum()
-    return float((further / norm).sqrt()), float((more / norm).sqrt())
+        beside = sites.roll(-1, axis)
+        nearest[((1 << sites) ^ (1 << beside)).flatten()] = True
+    nearest &= count == 2
+    norm = squares[nearest].sum()
+    further, more = squares[~nearest & (count == 2)].sum(), squares[count > 2].sum()
+    found = [Estimate(float((x / norm).sqrt()), 0.0, "exact", "1") for x in (further, more)]
+    return found[0], found[1]

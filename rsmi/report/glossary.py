@@ -72,6 +72,10 @@ GLOSSARY = {
     "operators.<charge>.dimension.<n>": Entry("&Delta;", "scaling dimension of a charge"),
     "operators.<charge>.stiffness.<n>": Entry("g", "stiffness of the height field from a charge"),
     "operators.electric.power": Entry("", "electric dimensions grow as this power of the charge"),
+    "flow.T_c": Entry("T<sub>c</sub>", "temperature that the rule leaves where it is"),
+    "flow.nu": Entry("&nu;", "from the slope of T'(T) there"),
+    "flow.y_t": Entry("y<sub>t</sub>", "ln(dT'/dT) over ln b"),
+    "flow.fixed_point": Entry("", "1: T'(T) crosses T at every level; 0: refused"),
     "layers.H(X)": Entry("H(X)", "entropy of the inputs"),
     "layers.H(Y)": Entry("H(Y)", "entropy of the labels"),
     "layers.seeds.mean": Entry("mean", "a quantity over several trainings, with their error"),
@@ -107,6 +111,23 @@ GLOSSARY = {
     "layers.claim.late_labels.<unit>": Entry(
         "&minus;&Delta;H(Y|T)", "fall of the last hidden layers in training, quantised"
     ),
+    "theory.machines.shared_weights": Entry(
+        "&Delta;H<sub>L</sub>", "largest difference that the same weights in every layer make"
+    ),
+    "theory.machines.entropy": Entry("H<sub>L</sub>", "functions of a node of wide machines"),
+    "theory.machines.counted": Entry("H<sub>L</sub>", "the same, counted at a width"),
+    "theory.machines.sparse": Entry("H<sub>L</sub>", "functions of nodes that are sparse gates"),
+    "theory.machines.error": Entry("&epsilon;<sub>L</sub>", "outputs that other weights change"),
+    "theory.machines.error.counted": Entry("&epsilon;<sub>L</sub>", "the same, counted at a width"),
+    "theory.machines.rate": Entry("-ln P / N", "half the typical error, at a width"),
+    "theory.machines.settled": Entry(
+        "&eta;<sub>l</sub>", "overlap of typical machines at an error"
+    ),
+    "theory.machines.trained": Entry(
+        "&eta;<sub>l</sub>", "overlap of trained layers with their end"
+    ),
+    "theory.machines.in_order": Entry("", "trained networks whose first layers settled first"),
+    "theory.machines.accuracy": Entry("", "right outputs of trained networks"),
     "information.ensemble.best": Entry("I(H:E)", "best rule of an ensemble by validation"),
     "information.ensemble.good": Entry("", "share of an ensemble that is worth as much"),
     "information.ensemble.null": Entry(
@@ -114,6 +135,22 @@ GLOSSARY = {
     ),
     "information.scan.member": Entry("I(H:E)", "each rule of an ensemble"),
     "information.proxy": Entry("A", "proxy of 2018, above that of a rule that ignores its block"),
+    "compare.optimum": Entry("max I(H:E)", "best of all rules, or of those odd under a flip"),
+    "compare.<method>.information": Entry("I(H:E)", "rule of the method, held-out configurations"),
+    "compare.<method>.information_exact": Entry("I(H:E)", "the same from the Hamiltonian"),
+    "compare.<method>.goal": Entry("", "what the training reached of its own objective, held out"),
+    "compare.<method>.H(X|T)": Entry("H(V|H)", "what the symbol leaves open of its block"),
+    "compare.<method>.H(Y|T)": Entry(
+        "H(Y|T)", "what all symbols of a configuration leave open of its phase"
+    ),
+    "compare.<method>.fixed_point": Entry("", "share of the seeds whose exponents may be quoted"),
+    "compare.<method>.couplings": Entry("", "0 where the couplings were refused"),
+    "compare.<method>.y_t": Entry("y<sub>t</sub>", "thermal exponent of the method's rule"),
+    "compare.<method>.y_h": Entry("y<sub>h</sub>", "magnetic exponent of the method's rule"),
+    "compare.<method>.<y>.step.<number>": Entry("", "the exponent after that step alone"),
+    "compare.<method>.<y>.one_coupling": Entry("", "the exponent from one coupling"),
+    "compare.<method>.rangeness": Entry("", "couplings of further pairs over the nearest, norms"),
+    "compare.<method>.bodyness": Entry("", "couplings of more than two spins, likewise"),
     "degeneracy.dimension": Entry("d", "dimension of the manifold of good rules"),
     "degeneracy.span": Entry("", "axes that the good rules use"),
     "degeneracy.clusters": Entry("n", "clusters that the good rules form"),
@@ -137,6 +174,9 @@ GLOSSARY = {
 estimator, `<name>` of a layer, `<unit>` for a kind of network. `docs/results.md` says more."""
 
 _PATTERNS = (
+    (r"^compare\.[^.]+\.y_[th]\.step\.\d+$", "compare.<method>.<y>.step.<number>"),
+    (r"^compare\.[^.]+\.y_[th]\.one_coupling$", "compare.<method>.<y>.one_coupling"),
+    (r"^compare\.[^.]+\.([^.]+)$", r"compare.<method>.\1"),
     (r"^information\.estimate\..+\.null$", "information.estimate.<estimator>.null"),
     (r"^information\.estimate\..+$", "information.estimate.<estimator>"),
     (r"^fit\.[^.]+\.[^.]+\.delta_aic$", "fit.<name>.<curve>.delta_aic"),

@@ -1,39 +1,30 @@
-"""What the iteration of a rule found, and operators with their dimensions, as figures."""
+"""What the iteration of a rule found, as a figure."""
 
-import itertools
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
-from rsmi.information import format_with_error
-from rsmi.lattice import words
-from rsmi.renormalization import (
-    SYMBOLS,
-    ChargesResult,
-    MCRGResult,
-    OperatorsResult,
-    ScanEntry,
-)
-from rsmi.renormalization.operators import Correlators, Separation
+from rsmi.information import Estimate
+from rsmi.renormalization import SYMBOLS, FlowResult, MCRGResult, ScanEntry
+from rsmi.renormalization.matching import FixedPoint
 from rsmi.report.drawing import draw
-from rsmi.report.figures import (
-    Correlation,
-    Fall,
-    Filter,
-    Line,
-    ScanRow,
-    exponents,
-    operators,
-    save,
+from rsmi.report.figures import Line, ScanRow, exponents
+from rsmi.report.figures.style import (
+    BLUE,
+    CYCLE,
+    GREY,
+    MARKERS,
+    VERMILLION,
+    blank,
+    exact_line,
+    legend,
+    styled,
 )
-from rsmi.report.page import Figure as Picture
-from rsmi.report.page import write_report
-from rsmi.runs.result import Result
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -57,108 +48,77 @@ def _line(found: MCRGResult, name: str) -> Line:
     return Line(exact, value.value, value.error)
 
 
-@draw.register(OperatorsResult)
-def operators_figure(found: OperatorsResult) -> "Figure":
-    """Correlators of the leading operator, their collapse, eigenvalues, and filters."""
-    vector = found.separation.vectors[:, 0]
-    curves = [_curve(c, vector) for c in found.curves]
-    return operators(curves, _falls(found.separation, _named(found)), _filters(found))
-
-
-@draw.register(ChargesResult)
-def charges_figure(found: ChargesResult) -> "Figure":
-    """Correlators of the smallest charge, their collapse, and the eigenvalues of all."""
-    curves = [_curve(c, torch.ones(1, dtype=torch.float64)) for c in found.curves[0]]
-    falls = [
-        fall
-        for charge, each in zip(found.charges, found.separations, strict=True)
-        for fall in _falls(each, [f"{found.kind} charge {charge:g}"])
-    ]
-    return operators(curves, falls)
-
-
-def _named(found: OperatorsResult) -> list[str]:
-    return [f"operator {place + 1}" for place in range(len(found.dimensions))]
-
-
-def _curve(c: Correlators, vector: torch.Tensor) -> Correlation:
-    """Correlator of one operator along the axes, without the place itself."""
-    values = torch.einsum("a,dab,b->d", vector, c.everything[2:], vector)
-    left = torch.einsum("a,gdab,b->gd", vector, c.left_out[:, 2:], vector)
-    errors = ((c.blocks - 1) * left.var(0, unbiased=False)).sqrt()
-    distances = np.array(c.distances[1:], dtype=float)
-    return Correlation(c.size, distances, values.numpy(), errors.numpy())
-
-
-def _falls(separation: Separation, names: Sequence[str]) -> list[Fall]:
-    """Of every operator on the sizes on which it is seen."""
-    found = []
-    for i, (name, value) in enumerate(zip(names, separation.dimensions, strict=False)):
-        n = separation.seen[i]
-        label = f"{name}: {format_with_error(value.value, value.error)}"
-        found.append(
-            Fall(
-                label,
-                np.array(separation.sizes[:n], dtype=float),
-                separation.values[:n, i].numpy(),
-                separation.errors[:n, i].numpy(),
-                value.value,
+@draw.register(FlowResult)
+@styled
+def flow_figure(found: FlowResult) -> "Figure":
+    """T'(T) with the staircase of the iterated rule; T*, y_t and the distance by level."""
+    figure = blank(10.5)
+    panels = figure.subplots(4, 1, height_ratios=[2.6, 1, 1, 1])
+    _staircase(panels[0], found)
+    known = found.known
+    exact = None if known is None else (1 / known.coupling, known.universality.y_t.value)
+    for which, axes in enumerate(panels[1:3]):
+        if exact is not None:
+            exact_line(axes, exact[which], "exact")
+        axes.set_ylabel(("$T^*$ (J)", "$y_t$")[which])
+    panels[3].axhline(0, color=GREY, linewidth=1)
+    panels[3].set_ylabel("distance\n(nats per site)")
+    panels[3].set_yscale("symlog", linthresh=1e-4)
+    for place, (sizes, matches) in enumerate(zip(found.pairs, found.levels, strict=True)):
+        own = [match for match in matches if match.fixed is not None]
+        for axes, read in zip(panels[1:], _READ, strict=True):
+            values = [read(cast(FixedPoint, match.fixed)) for match in own]
+            axes.errorbar(
+                [match.level + 0.06 * place for match in own],
+                [v.value for v in values],
+                [v.error for v in values],
+                color=CYCLE[place % len(CYCLE)],
+                fmt=MARKERS[place % len(MARKERS)],
+                capsize=3,
+                label=f"{sizes[1]} beside {sizes[0]}",
             )
-        )
-    return found
+            axes.set_xticks([match.level for match in matches])
+    panels[3].set_xlabel("steps of the smaller lattice")
+    legend(figure)
+    return figure
 
 
-def _filters(found: OperatorsResult) -> list[Filter]:
-    """Single spins and pairs of the block for spins in a plane or chain; else shares."""
-    shown = []
-    for place, (name, value) in enumerate(zip(_named(found), found.dimensions, strict=True)):
-        label = f"{name}\nΔ = {format_with_error(value.value, value.error)}"
-        if found.basis.alphabet.size == 2 and len(found.basis.block) <= 2:
-            shown.append(_spin_filter(found, place, label))
-        else:
-            shares = zip(found.basis.names, found.shares[:, place].tolist(), strict=True)
-            shown.append(Filter(label, shares=tuple(shares)))
-    return shown
+_READ: tuple[Callable[[FixedPoint], Estimate], ...] = (
+    lambda fixed: fixed.temperature.estimate("J"),
+    lambda fixed: fixed.exponent.estimate("1"),
+    lambda fixed: fixed.distance,
+)
+"""T*, y_t and the distance of a level."""
 
 
-def _spin_filter(found: OperatorsResult, place: int, label: str) -> Filter:
-    """Coefficients of single spins and of pairs in the expansion of an operator in products."""
-    tables = found.basis.tables[:, 0].double()
-    function = found.separation.vectors[:, place] @ tables
-    rows, columns = (1, *found.basis.block)[-2:]
-    cells = [(float(x), float(y)) for y in range(rows) for x in range(columns)]
-    n = (len(tables[0]) - 1).bit_length()
-    where = [cells[k * len(cells) // n] for k in range(n)]
-    spins = 2.0 * words(2, n).double() - 1
-    function = function * torch.sign(function[-1] or function[function.abs().argmax()])
-    single = (spins.T @ function / len(spins)).tolist()
-    pairs = [
-        (where[a], where[b], float((spins[:, a] * spins[:, b] * function).mean()))
-        for a, b in itertools.combinations(range(n), 2)
-    ]
-    return Filter(label, [(*w, c) for w, c in zip(where, single, strict=True)], pairs)
+def _staircase(axes: "Axes", found: FlowResult) -> None:
+    """T'(T), the diagonal, and where the rule takes two temperatures beside T*."""
+    effective = found.chosen.effective
+    at = np.array([t for t, _ in effective])
+    moved = np.array([m.value for _, m in effective])
+    errors = [m.error for _, m in effective]
+    axes.errorbar(at, moved, errors, color=BLUE, fmt="o-", capsize=3, label="$T'(T)$")
+    if len(at):
+        axes.plot(at[[0, -1]], at[[0, -1]], color=GREY, linewidth=1)
+    if not found.reasons and len(at):
+        axes.axvline(found.T_c.value, color=GREY, linewidth=1, linestyle=":")
+        for start in _beside(found.T_c.value, at):
+            axes.plot(*_stairs(start, at, moved), color=VERMILLION, linewidth=1.3)
+    axes.set_xlabel("temperature $T$ (J)")
+    axes.set_ylabel("after a step, $T'$ (J)")
 
 
-def write_operators(
-    directory: Path, found: OperatorsResult | ChargesResult, result: Result
-) -> Path:
-    """Draw the operators into `directory`/figures, and write `report.html`.
+def _beside(critical: float, at: NDArray[np.float64]) -> list[float]:
+    """Where two staircases begin: a sixth of the way to the ends."""
+    return [critical + (end - critical) / 6 for end in (at[0], at[-1])]
 
-    Args:
-        directory: Of the command.
-        found: What it found.
-        result: The same as it stands on disk.
 
-    Returns:
-        Path of the page.
-    """
-    path = save(found.plot(), directory / "figures" / "operators.png")
-    caption = (
-        "How correlations of the leading operator fall with distance on each lattice; the same, "
-        "brought onto one curve by its dimension; and how the eigenvalues of the covariance fall "
-        "with the lattice, with lines of the dimensions quoted. Below, what an operator sees of "
-        "its block: single spins as dots and products of two as lines, blue where positive."
-    )
-    picture = Picture(path, "Operators and their scaling dimensions", caption)
-    title = f"rsmi operators: {directory.name}"
-    return write_report(directory, result, [picture], [], title, found.sheets())
+def _stairs(
+    start: float, at: NDArray[np.float64], moved: NDArray[np.float64]
+) -> tuple[list[float], list[float]]:
+    """Corners of T -> T' -> T'' until the measured temperatures end."""
+    x, y, t = [start], [start], start
+    while at[0] <= t <= at[-1] and len(x) < 40:
+        after = float(np.interp(t, at, moved))
+        x, y, t = [*x, t, after], [*y, after, after], after
+    return x, y

@@ -209,6 +209,14 @@ class Family(ABC):
         """
         return None
 
+    def bonds(self, model: Any) -> tuple[PairInteraction, Tensor] | None:
+        """Its energy as tables over bonds and sites, and the bonds, int64 (n, 2), if it is such.
+
+        Sites are numbered as letters lie in the space; all bonds are alike, and all sites.
+        """
+        pair = self.pair(model)
+        return None if pair is None else (pair, self.space(model).bonds)
+
     def configurations(self, model: Any) -> Tensor:
         """Every state of a small model, once each.
 

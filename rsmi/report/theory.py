@@ -1,0 +1,135 @@
+"""How the results of theories are drawn, and their pages."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rsmi.information import Estimate, Outcome
+from rsmi.report.drawing import draw
+from rsmi.report.figures.style import (
+    CYCLE,
+    GREY,
+    MARKERS,
+    blank,
+    save,
+    styled,
+    words,
+)
+from rsmi.report.page import Figure, write_report
+from rsmi.runs.result import Result
+from rsmi.theory import MachinesResult
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Drawing
+
+
+@draw.register(MachinesResult)
+@styled
+def machines_figure(found: MachinesResult) -> "Drawing":
+    """Entropy of the functions against depth: dense machines, and machines of gates."""
+    figure = blank(8.0 if found.sparse else 4.4)
+    panels = figure.subplots(2 if found.sparse else 1, 1, squeeze=False)[:, 0]
+    for name, colour in zip(found.wide, CYCLE, strict=False):
+        exact = [one.value for one in found.wide[name]]
+        panels[0].plot(range(1, len(exact) + 1), exact, color=colour, label=name)
+        for kind, marker, shift in (("layered", "o", -0.06), ("recurrent", "s", 0.06)):
+            _dots(panels[0], found.counted[name, kind], colour, marker, 1 + shift)
+    width = found.settings.width
+    for kind, marker in (("layered", "o"), ("recurrent", "s")):
+        label = f"width {width}, {kind}"
+        panels[0].plot([], [], marker, color=GREY, label=label, markersize=6, fillstyle="none")
+    panels[0].set_ylabel(f"$H_L$ (bits), {found.settings.inputs} inputs")
+    for place, (gate, values) in enumerate(found.sparse.items()):
+        style = {"color": CYCLE[place % len(CYCLE)], "marker": MARKERS[place % len(MARKERS)]}
+        height = [one.value for one in values]
+        panels[1].plot(range(len(height)), height, label=words(gate), linestyle="--", **style)
+        panels[1].set_ylabel(f"$H_L$ (bits), {found.settings.gate_inputs} inputs, gates")
+    for panel in panels:
+        panel.set_xlabel("layer $L$")
+        panel.legend(ncols=1 if panel is panels[0] else 2, fontsize=11)
+    return figure
+
+
+def _dots(axes: "Axes", values: Sequence[Estimate], colour: str, marker: str, first: float) -> None:
+    height, error = zip(*((one.value, one.error) for one in values), strict=True)
+    x = first + np.arange(len(height))
+    axes.errorbar(
+        x, height, error, fmt=marker, color=colour, fillstyle="none", markersize=6, capsize=2
+    )
+
+
+@styled
+def learning_figure(found: MachinesResult) -> "Drawing":
+    """Outputs that differ after a change of weights, and which layers settle first."""
+    figure = blank(8.0)
+    panels = figure.subplots(2, 1)
+    for (activation, name), values in found.errors.items():
+        place = list(found.settings.perturbations).index(name)
+        colour, solid = CYCLE[place % len(CYCLE)], activation == "sign"
+        depths = np.arange(1, len(values) + 1)
+        line = "-" if solid else "--"
+        panels[0].plot(depths, values, line, color=colour, label=f"{name}, {activation}")
+        _dots(panels[0], found.measured[activation, name], colour, "o" if solid else "D", 1)
+    panels[0].set(xlabel="layer $L$", ylabel="outputs that differ")
+    panels[0].legend(ncols=2, fontsize=11)
+    for place, one in enumerate(found.settled):
+        colour, layers = CYCLE[place % len(CYCLE)], np.arange(1, len(one.overlaps) + 1)
+        panels[1].plot(layers, one.overlaps, "-", color=colour, label=f"theory, {one.error:g}")
+        if found.order is not None:
+            _dots(panels[1], found.order.overlaps[place], colour, "s", 1)
+            panels[1].plot([], [], "s", color=colour, fillstyle="none", label=f"SGD, {one.error:g}")
+    panels[1].set(xlabel="layer", ylabel="overlap of the weights", ylim=(0, 1.05))
+    panels[1].set_xticks(range(1, len(found.settled[0].overlaps) + 1))
+    panels[1].legend(ncols=2, fontsize=11, title="outputs that differ", title_fontsize=11)
+    return figure
+
+
+_Drawn = tuple[str, Callable[..., "Drawing"], str, str]
+
+_FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
+    MachinesResult: (
+        "Random machines",
+        ["theory.machines.shared_weights", "theory.machines.accuracy"],
+        [
+            (
+                "entropy",
+                machines_figure,
+                "Entropy of the functions of a node against depth",
+                "Lines: infinitely wide machines. Symbols: machines of finite width, with fresh "
+                "weights in every layer and with the same ones. Below, machines of random gates.",
+            ),
+            (
+                "learning",
+                learning_figure,
+                "A change of weights, and the order of learning",
+                "Above, how often an output differs when the weights are changed: lines for wide "
+                "machines, symbols counted. Below, overlaps by layer of typical machines at an "
+                "error from a reference, and of networks trained by SGD with their own end.",
+            ),
+        ],
+    ),
+}
+
+
+def write_theory(directory: Path, found: Outcome, result: Result) -> Path:
+    """Draw every figure of a theory, and write `report.html`.
+
+    Args:
+        directory: Receives the page, and the pictures under `figures`.
+        found: What was found.
+        result: The same as it stands on disk.
+
+    Returns:
+        Path of the page.
+    """
+    title, headline, drawn = _FIGURES[type(found)]
+    figures = [
+        Figure(save(make(found), directory / "figures" / f"{name}.png"), heading, caption)
+        for name, make, heading, caption in drawn
+    ]
+    known = {quantity.name for quantity in result.numbers}
+    shown = [name for name in headline if name in known]
+    return write_report(directory, result, figures, shown, title, found.sheets())

@@ -1,0 +1,57 @@
+"""Networks whose behaviour is known in closed form, beside what they do when they are run."""
+
+from rsmi.theory.machines import Machines, MachinesResult, study_machines
+from rsmi.theory.perturbed_machines import (
+    Learning,
+    LearningOrder,
+    Perturbation,
+    Scaleless,
+    Settled,
+    agreement_law,
+    agreement_rate,
+    learning_order,
+    machines_at_error,
+    measured_errors,
+    output_errors,
+    weight_overlap,
+)
+from rsmi.theory.random_machines import (
+    GATES,
+    Activation,
+    FunctionSpace,
+    finite_machines,
+    literals,
+    next_overlaps,
+    orthant_probabilities,
+    sparse_machines,
+    two_node_machines,
+    wide_machines,
+)
+
+__all__ = [
+    "GATES",
+    "Activation",
+    "FunctionSpace",
+    "Learning",
+    "LearningOrder",
+    "Machines",
+    "MachinesResult",
+    "Perturbation",
+    "Scaleless",
+    "Settled",
+    "agreement_law",
+    "agreement_rate",
+    "finite_machines",
+    "learning_order",
+    "literals",
+    "machines_at_error",
+    "measured_errors",
+    "next_overlaps",
+    "orthant_probabilities",
+    "output_errors",
+    "sparse_machines",
+    "study_machines",
+    "two_node_machines",
+    "weight_overlap",
+    "wide_machines",
+]

@@ -1,0 +1,50 @@
+"""`rsmi theory` as a user runs it: result, page, pictures, and what it refuses."""
+
+from pathlib import Path
+
+import pytest
+
+from rsmi.report import read_result
+
+SMALL = {
+    "machines": (
+        "--machines", "100", "--depth", "2", "--width", "16", "--trials", "20",
+        "--learning.steps", "60", "--learning.width", "8", "--learning.errors", "[0.2]",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_theory_leaves_numbers_a_page_and_pictures(name, rsmi, tmp_path: Path):
+    said = rsmi("theory", name, *SMALL[name], "--out", tmp_path / "out", "--workers", "1")
+    assert said.code == 0, said.err
+    result = read_result(tmp_path / "out")
+    names = {quantity.name for quantity in result.numbers}
+    assert names
+    assert all(one.startswith(f"theory.{name}.") for one in names)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count("<img") == len(list((tmp_path / "out" / "figures").glob("*.png"))) > 0
+
+
+def test_the_entropy_of_two_inputs_is_in_the_table(rsmi):
+    said = rsmi("theory", "machines", *SMALL["machines"], "--workers", "1")
+    rows = [line.split() for line in said.out.splitlines()]
+    assert ["infinitely", "wide", "3.6655", "3.8931"] in rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "the theory is ''; expected `rsmi theory NAME [CONFIG]` with one of machines"),
+        (("machine",), "did you mean 'machines'?"),
+        (("machines", "--inputs", "4"), "4 inputs have 2^16 functions"),
+        (("machines", "--gates", "[maj]"), "did you mean 'maj3'?"),
+        (("machines", "--perturbations", "{dilute: 2}"), "strength of dilute is 2"),
+        (("machines", "--learning.seeds", "2"), "expected at least 10 networks"),
+    ],
+)
+def test_bad_input_is_refused_in_words(arguments, words, rsmi, tmp_path: Path):
+    said = rsmi("theory", *arguments, *(("--out", tmp_path / "out") if arguments else ()))
+    assert said.code == 2
+    assert words in said.err
+    assert not (tmp_path / "out").exists()
