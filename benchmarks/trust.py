@@ -1,6 +1,7 @@
 """Print the coverage tables of docs/trust.md: how often stated errors and refusals are right.
 
 python benchmarks/trust.py [exponents] [letters] [information] [layers] [sources] [rules] [scaling]
+                           [operators]
 
 All of them take some hours of one core.
 """
@@ -10,6 +11,7 @@ import sys
 from coverage_exponents import exponents, letters
 from coverage_information import information
 from coverage_layers import layers
+from coverage_operators import operators
 from coverage_rules import rules
 from coverage_scaling import scaling
 from coverage_sources import sources
@@ -22,6 +24,7 @@ TABLES = {
     "sources": sources,
     "rules": rules,
     "scaling": scaling,
+    "operators": operators,
 }
 
 
