@@ -81,7 +81,7 @@ def test_every_config_parses(path: Path) -> None:
     """A config is accepted by its command (the first word of its name, `run` by default)."""
     from rsmi.cli.parsing import parse
     from rsmi.cli.scan import ScanTask, asked_of
-    from rsmi.runs.settings import Run
+    from rsmi.runs.settings import Compare, Run
 
     if path.stem.startswith("scan"):
         task, _ = parse("scan", ScanTask, [str(path)], "")
@@ -95,6 +95,9 @@ def test_every_config_parses(path: Path) -> None:
         return
     if path.stem.startswith(("fit", "layers", "samples")):
         assert isinstance(yaml.safe_load(path.read_text()), dict)
+        return
+    if path.stem.startswith("compare"):
+        assert isinstance(parse("compare", Compare, [str(path)], "")[0], Compare)
         return
     task, _ = parse("run", Run, [str(path)], "")
     assert isinstance(task, Run)

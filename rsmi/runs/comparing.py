@@ -255,13 +255,8 @@ def compare(
     ('lower', 'classifier, left out')
     """
     execution, watcher = execution or Execution(), watcher or Unwatched()
-    methods = tuple(METHODS) if task.methods is None else task.methods
-    for method in methods:
-        check_method(method)
     check_sources(task, samples)
-    asked = Scan(
-        task, {"methods": [[method] for method in methods], "seeds": [[s] for s in task.seeds]}
-    )
+    asked = trainings(task)
     if samples is None and phases is None and execution.out is not None:
         return Comparison(scan(asked, execution, processes, cluster, watcher).points)
     with directory_of(execution) as directory:
@@ -270,6 +265,20 @@ def compare(
             source = draw(task.samples, directory / SAMPLES_NAME, execution, watcher)
         points = list(_in_memory(asked.points(), source, execution, watcher, phases))
     return Comparison(tuple(points))
+
+
+def trainings(task: Compare) -> Scan:
+    """Every method with every seed.
+
+    Raises:
+        InputError: For an unknown method.
+    """
+    methods = tuple(METHODS) if task.methods is None else task.methods
+    for method in methods:
+        check_method(method)
+    return Scan(
+        task, {"methods": [[method] for method in methods], "seeds": [[s] for s in task.seeds]}
+    )
 
 
 def _in_memory(
