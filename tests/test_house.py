@@ -79,6 +79,8 @@ def test_every_model_has_a_dataset() -> None:
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*.yaml")), ids=lambda path: path.stem)
 def test_every_config_parses(path: Path) -> None:
     """A config is accepted by its command (the first word of its name, `run` by default)."""
+    from rsmi.cli.couplings import CouplingsTask
+    from rsmi.cli.flow import FlowTask
     from rsmi.cli.parsing import parse
     from rsmi.cli.scan import ScanTask, asked_of
     from rsmi.runs.settings import Compare, Run
@@ -98,6 +100,12 @@ def test_every_config_parses(path: Path) -> None:
         return
     if path.stem.startswith("compare"):
         assert isinstance(parse("compare", Compare, [str(path)], "")[0], Compare)
+        return
+    if path.stem.startswith("flow"):
+        assert parse("flow", FlowTask, [str(path)], "")[0].data
+        return
+    if path.stem.startswith("couplings"):
+        assert parse("couplings", CouplingsTask, [str(path)], "")[0].against
         return
     task, _ = parse("run", Run, [str(path)], "")
     assert isinstance(task, Run)

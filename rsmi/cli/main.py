@@ -21,6 +21,7 @@ COMMANDS = {
     "ensemble": "many rules at once, and the manifold that the best of them form",
     "information": "information a rule keeps about the environment, from samples",
     "exponents": "critical exponents by Monte Carlo RG with a learned or classical rule",
+    "flow": "T_c and nu from how a rule moves the temperature, by two-lattice matching",
     "compare": "rules of RSMI and of conventional trainings beside each other on one data set",
     "couplings": "couplings of the Hamiltonian that a rule leaves, exact or from samples",
     "layers": "what each layer of a network forgets, and studies of it",

@@ -2,9 +2,21 @@
 
 from rsmi.renormalization.averages import Average
 from rsmi.renormalization.coarse_grain import coarse_grain
-from rsmi.renormalization.coarse_samples import CoarseSamples, coarse_samples, coarse_space
+from rsmi.renormalization.coarse_samples import (
+    CoarseSamples,
+    coarse_samples,
+    coarse_space,
+    learn_rules,
+)
 from rsmi.renormalization.couplings import Interaction, generate_interactions
 from rsmi.renormalization.exponents import SYMBOLS, Exponent
+from rsmi.renormalization.flow import FlowResult, flow
+from rsmi.renormalization.locality import (
+    LocalityStudy,
+    couplings_against_information,
+    random_rules,
+)
+from rsmi.renormalization.matching import Match
 from rsmi.renormalization.measure import measure
 from rsmi.renormalization.monte_carlo_rg import check_iteration, find_rule, renormalise
 from rsmi.renormalization.renormalised import (
@@ -23,8 +35,11 @@ __all__ = [
     "CoarseSamples",
     "Drift",
     "Exponent",
+    "FlowResult",
     "Interaction",
+    "LocalityStudy",
     "MCRGResult",
+    "Match",
     "RenormalisedCouplings",
     "ScanEntry",
     "Verdict",
@@ -33,13 +48,17 @@ __all__ = [
     "coarse_samples",
     "coarse_space",
     "copies",
+    "couplings_against_information",
     "exact_couplings",
     "find_rule",
     "fitted_couplings",
+    "flow",
     "generate_interactions",
     "known_exponents",
+    "learn_rules",
     "measure",
     "over_steps",
+    "random_rules",
     "renormalise",
     "stability_matrix",
     "variational_couplings",

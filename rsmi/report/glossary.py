@@ -62,6 +62,10 @@ GLOSSARY = {
     "exponents.delta_epsilon": Entry(
         "&Delta;<sub>&epsilon;</sub>", "scaling dimension of the energy, d - y_t"
     ),
+    "flow.T_c": Entry("T<sub>c</sub>", "temperature that the rule leaves where it is"),
+    "flow.nu": Entry("&nu;", "from the slope of T'(T) there"),
+    "flow.y_t": Entry("y<sub>t</sub>", "ln(dT'/dT) over ln b"),
+    "flow.fixed_point": Entry("", "1: T'(T) crosses T at every level; 0: refused"),
     "layers.H(X)": Entry("H(X)", "entropy of the inputs"),
     "layers.H(Y)": Entry("H(Y)", "entropy of the labels"),
     "layers.seeds.mean": Entry("mean", "a quantity over several trainings, with their error"),
