@@ -81,6 +81,7 @@ def test_every_config_parses(path: Path) -> None:
     """A config is accepted by its command (the first word of its name, `run` by default)."""
     from rsmi.cli.couplings import CouplingsTask
     from rsmi.cli.flow import FlowTask
+    from rsmi.cli.operators import OperatorsTask
     from rsmi.cli.parsing import parse
     from rsmi.cli.scan import ScanTask, asked_of
     from rsmi.runs.settings import Compare, Run
@@ -106,6 +107,9 @@ def test_every_config_parses(path: Path) -> None:
         return
     if path.stem.startswith("couplings"):
         assert parse("couplings", CouplingsTask, [str(path)], "")[0].against
+    if path.stem.startswith("operators"):
+        task, _ = parse("operators", OperatorsTask, [str(path)], "")
+        assert task.sector
         return
     task, _ = parse("run", Run, [str(path)], "")
     assert isinstance(task, Run)

@@ -19,6 +19,14 @@ from rsmi.renormalization.locality import (
 from rsmi.renormalization.matching import Match
 from rsmi.renormalization.measure import measure
 from rsmi.renormalization.monte_carlo_rg import check_iteration, find_rule, renormalise
+from rsmi.renormalization.operators import (
+    ChargesResult,
+    Encoders,
+    OperatorsResult,
+    charge_dimensions,
+    learn_encoders,
+    scaling_dimensions,
+)
 from rsmi.renormalization.renormalised import (
     RenormalisedCouplings,
     exact_couplings,
@@ -32,17 +40,21 @@ from rsmi.renormalization.verdict import Drift, Verdict, copies
 __all__ = [
     "SYMBOLS",
     "Average",
+    "ChargesResult",
     "CoarseSamples",
     "Drift",
+    "Encoders",
     "Exponent",
     "FlowResult",
     "Interaction",
     "LocalityStudy",
     "MCRGResult",
     "Match",
+    "OperatorsResult",
     "RenormalisedCouplings",
     "ScanEntry",
     "Verdict",
+    "charge_dimensions",
     "check_iteration",
     "coarse_grain",
     "coarse_samples",
@@ -55,11 +67,13 @@ __all__ = [
     "flow",
     "generate_interactions",
     "known_exponents",
+    "learn_encoders",
     "learn_rules",
     "measure",
     "over_steps",
     "random_rules",
     "renormalise",
+    "scaling_dimensions",
     "stability_matrix",
     "variational_couplings",
 ]

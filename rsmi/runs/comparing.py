@@ -173,7 +173,8 @@ class Comparison(Outcome):
             return LEFT_OUT
         found = self.find(method, name)
         if found is not None:
-            return _text(found)
+            some = found.context["seeds"] != len(own)
+            return _text(found) + (f" {found.context['seeds']}/{len(own)}" if some else "")
         return "refused" if name.partition(".")[0] in (*SYMBOLS.values(), *NORMS) else ""
 
 
@@ -186,7 +187,7 @@ _FLOW = {
 _SAID_OF_FLOW = (
     "1st step: all couplings, first step alone; 1 coupling: at the step that is quoted; range and "
     "m-body: norms of further pairs and of products of more than two spins over that of the "
-    "nearest pairs"
+    "nearest pairs; k/n: of k of n seeds, those of the others were refused"
 )
 
 

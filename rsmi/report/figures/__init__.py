@@ -12,6 +12,8 @@ from rsmi.report.figures.filters import filters
 from rsmi.report.figures.information import Bar, bars, information, learning_curve
 from rsmi.report.figures.layers import Depth, Path, depth, plane
 from rsmi.report.figures.levels import levels
+from rsmi.report.figures.operators import Curve as Correlation
+from rsmi.report.figures.operators import Fall, Filter, operators
 from rsmi.report.figures.rule import rule
 from rsmi.report.figures.scan import Mark, Series, scan
 from rsmi.report.figures.style import save
@@ -20,9 +22,12 @@ from rsmi.report.figures.values import estimators, values
 
 __all__ = [
     "Bar",
+    "Correlation",
     "Curve",
     "Depth",
     "Dots",
+    "Fall",
+    "Filter",
     "Line",
     "Mark",
     "Panel",
@@ -39,6 +44,7 @@ __all__ = [
     "information",
     "learning_curve",
     "levels",
+    "operators",
     "plane",
     "rule",
     "save",
