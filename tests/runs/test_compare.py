@@ -145,6 +145,7 @@ def test_the_command_leaves_table_figure_and_page(tmp_path: Path, capsys: Any) -
     result = read_result(out)
     assert result.find("compare.majority.information").kind == "lower"
     assert result.find("compare.majority.H(Y|T)").kind == "upper"
+    assert 0.95 < result.find("compare.majority.of_best").value <= 1.0
     assert result.find("compare.majority.rangeness").value == pytest.approx(0.21906, abs=1e-5)
     assert (out / "table.csv").read_text().startswith("method,seed,information,")
     assert (out / "figures" / "compare.png").exists()
