@@ -84,7 +84,7 @@ def test_every_config_parses(path: Path) -> None:
     from rsmi.cli.operators import OperatorsTask
     from rsmi.cli.parsing import parse
     from rsmi.cli.scan import ScanTask, asked_of
-    from rsmi.runs.settings import Run
+    from rsmi.runs.settings import Compare, Run
 
     if path.stem.startswith("scan"):
         task, _ = parse("scan", ScanTask, [str(path)], "")
@@ -100,6 +100,7 @@ def test_every_config_parses(path: Path) -> None:
         assert isinstance(yaml.safe_load(path.read_text()), dict)
         return
     for command, kind in (
+        ("compare", Compare),
         ("flow", FlowTask),
         ("couplings", CouplingsTask),
         ("operators", OperatorsTask),
