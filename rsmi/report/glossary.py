@@ -145,6 +145,7 @@ GLOSSARY = {
     "compare.optimum": Entry("max I(H:E)", "best of all rules, or of those odd under a flip"),
     "compare.<method>.information": Entry("I(H:E)", "rule of the method, held-out configurations"),
     "compare.<method>.information_exact": Entry("I(H:E)", "the same from the Hamiltonian"),
+    "compare.<method>.of_best": Entry("", "share of the best rule's, at the same environments"),
     "compare.<method>.goal": Entry("", "what the training reached of its own objective, held out"),
     "compare.<method>.H(X|T)": Entry("H(V|H)", "what the symbol leaves open of its block"),
     "compare.<method>.H(Y|T)": Entry(
