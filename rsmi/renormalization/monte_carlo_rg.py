@@ -24,7 +24,7 @@ from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.result import MCRGResult, known_exponents
 from rsmi.renormalization.stability import ScanEntry, scan
 from rsmi.renormalization.stream import IteratedRule, Relay, Source, accumulate
-from rsmi.renormalization.verdict import Told, copies, judge
+from rsmi.renormalization.verdict import Told, copies, is_soft, judge
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.threads import cores
 from rsmi.storage import check_source, opened
@@ -108,7 +108,8 @@ def renormalise(
         )
         entries = _scans(moments, iterated.block[0])
         scans = {parity: [e for e in own if not e.rank] for parity, own in entries.items()}
-        found = exponents_of(scans["even"], scans["odd"], len(space.cells), omega)
+        soft = any(map(is_soft, chosen))
+        found = exponents_of(scans["even"], scans["odd"], len(space.cells), omega, soft)
         told = Told.of(given, critical, omega)
         copied = next(filter(None, map(copies, chosen)), None)
         verdict = judge(scans, moments, found, copied, told)
@@ -127,6 +128,7 @@ def renormalise(
             known,
             remark,
             tuple(entry for own in entries.values() for entry in own if entry.rank),
+            soft,
         )
 
 

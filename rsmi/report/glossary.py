@@ -62,6 +62,8 @@ GLOSSARY = {
     "exponents.delta_epsilon": Entry(
         "&Delta;<sub>&epsilon;</sub>", "scaling dimension of the energy, d - y_t"
     ),
+    "exponents.eigenvalues.even[1]": Entry("y<sub>2</sub>", "next even eigenvalue, ln over ln b"),
+    "exponents.eigenvalues.odd[1]": Entry("y<sub>2</sub>", "next odd eigenvalue, ln over ln b"),
     "flow.T_c": Entry("T<sub>c</sub>", "temperature that the rule leaves where it is"),
     "flow.nu": Entry("&nu;", "from the slope of T'(T) there"),
     "flow.y_t": Entry("y<sub>t</sub>", "ln(dT'/dT) over ln b"),
