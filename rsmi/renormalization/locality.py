@@ -45,7 +45,7 @@ GROUPS: Mapping[str, tuple[Group, ...]] = {
 
 _TORUS, _CHAINS, _EQUILIBRATION, _APART = 32, 64, 300, 4
 _BOOTSTRAPS, _PERMUTATIONS = 1000, 4000
-_HARD, _FEWEST, _TINY = "hard", 8, 1e-12
+_HARD, _FEWEST, _TINY, _DIGITS = "hard", 8, 1e-12, 12
 _SOFT = (0.125, 0.25, 0.5, 1.0)
 
 
@@ -118,17 +118,24 @@ class LocalityStudy(Outcome):
 
     @cached_property
     def ranks(self) -> dict[tuple[str, str, str], list[Rank]]:
-        """Information against a norm, by (basis, norm, group of at least 8 rules), each buffer."""
+        """Information against a norm, by (basis, norm, group of at least 8 rules), at each buffer.
+
+        A group whose rules are all alike has no ranks.
+        """
         found = {}
         for group, kinds in GROUPS.items():
             some = [rule for rule in self.rules if rule.group in kinds]
             if len(some) < _FEWEST:
                 continue
-            x = [[rule.information[b].value for rule in some] for b in range(len(self.buffers))]
+            buffers = range(len(self.buffers))
+            x = [[round(rule.information[b].value, _DIGITS) for rule in some] for b in buffers]
+            if any(len(set(values)) < 2 for values in x):
+                continue
             for basis in BASES:
                 for which, norm in enumerate(NORMS):
-                    y = [rule.norms[basis][which].value for rule in some]
-                    found[str(basis), norm, group] = rank_correlations(np.array(x), np.array(y))
+                    y = [round(rule.norms[basis][which].value, _DIGITS) for rule in some]
+                    if len(set(y)) > 1:
+                        found[str(basis), norm, group] = rank_correlations(np.array(x), np.array(y))
         return found
 
     def sheets(self) -> list[Sheet]:
@@ -170,7 +177,7 @@ class LocalityStudy(Outcome):
             "permutation of them, and the share of the bootstraps in which no other buffer has a "
             "stronger correlation"
         )
-        rows = rows or [[f"fewer than {_FEWEST} rules"]]
+        rows = rows or [[f"no {_FEWEST} rules that differ"]]
         return Sheet("information against couplings, rank correlation", heads, rows, said)
 
 

@@ -64,6 +64,13 @@ GLOSSARY = {
     ),
     "exponents.eigenvalues.even[1]": Entry("y<sub>2</sub>", "next even eigenvalue, ln over ln b"),
     "exponents.eigenvalues.odd[1]": Entry("y<sub>2</sub>", "next odd eigenvalue, ln over ln b"),
+    "couplings.<operator>": Entry("K", "of one product of coarse spins or occupations"),
+    "couplings.rank_correlation.<norm>.<basis>.<group>.buffer_<b>": Entry(
+        "", "Spearman: information against a norm of couplings, over rules"
+    ),
+    "couplings.rangeness": Entry("", "further pairs over nearest pairs, norms of couplings"),
+    "couplings.bodyness": Entry("", "more than two spins over nearest pairs, norms of couplings"),
+    "couplings.information": Entry("I(H:E)", "exact, beyond a buffer"),
     "flow.T_c": Entry("T<sub>c</sub>", "temperature that the rule leaves where it is"),
     "flow.nu": Entry("&nu;", "from the slope of T'(T) there"),
     "flow.y_t": Entry("y<sub>t</sub>", "ln(dT'/dT) over ln b"),
@@ -140,6 +147,7 @@ GLOSSARY = {
     "compare.optimum": Entry("max I(H:E)", "best of all rules, or of those odd under a flip"),
     "compare.<method>.information": Entry("I(H:E)", "rule of the method, held-out configurations"),
     "compare.<method>.information_exact": Entry("I(H:E)", "the same from the Hamiltonian"),
+    "compare.<method>.of_best": Entry("", "share of the best rule's, at the same environments"),
     "compare.<method>.goal": Entry("", "what the training reached of its own objective, held out"),
     "compare.<method>.H(X|T)": Entry("H(V|H)", "what the symbol leaves open of its block"),
     "compare.<method>.H(Y|T)": Entry(
@@ -179,6 +187,11 @@ _PATTERNS = (
     (r"^compare\.[^.]+\.y_[th]\.step\.\d+$", "compare.<method>.<y>.step.<number>"),
     (r"^compare\.[^.]+\.y_[th]\.one_coupling$", "compare.<method>.<y>.one_coupling"),
     (r"^compare\.[^.]+\.([^.]+)$", r"compare.<method>.\1"),
+    (
+        r"^couplings\.rank_correlation\..+$",
+        "couplings.rank_correlation.<norm>.<basis>.<group>.buffer_<b>",
+    ),
+    (r"^couplings\.\d-spin.*$", "couplings.<operator>"),
     (r"^information\.estimate\..+\.null$", "information.estimate.<estimator>.null"),
     (r"^information\.estimate\..+$", "information.estimate.<estimator>"),
     (r"^fit\.[^.]+\.[^.]+\.delta_aic$", "fit.<name>.<curve>.delta_aic"),

@@ -143,6 +143,6 @@ def test_fits_that_decide_nothing_are_refused() -> None:
         fitted_couplings(still, "majority", (2,))
     few = np.random.default_rng(0).choice([-1, 1], (8, 8))
     with pytest.raises(
-        InputError, match=r"8 configurations of 4 coarse spins.*at least 25; draw more"
+        InputError, match=r"8 configurations of 4 coarse spins.*at least 20; draw more"
     ):
         fitted_couplings(few, "majority", (2,))
