@@ -1,13 +1,13 @@
 """Print the coverage tables of docs/trust.md: how often stated errors and refusals are right.
 
-python benchmarks/trust.py [exponents] [letters] [information] [layers] [sources] [rules] [scaling]
-                           [operators]
+python benchmarks/trust.py with any of the names below; without, all of them.
 
 All of them take some hours of one core.
 """
 
 import sys
 
+from coverage_couplings import couplings, truncation
 from coverage_exponents import exponents, letters
 from coverage_information import information
 from coverage_layers import layers
@@ -17,6 +17,8 @@ from coverage_scaling import scaling
 from coverage_sources import sources
 
 TABLES = {
+    "couplings": couplings,
+    "truncation": truncation,
     "exponents": exponents,
     "letters": letters,
     "information": information,

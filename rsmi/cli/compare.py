@@ -6,8 +6,9 @@ from pathlib import Path
 
 from rsmi.cli.output import Output, default_out
 from rsmi.cli.parsing import parse
-from rsmi.runs.comparing import compare
+from rsmi.runs.comparing import compare, trainings
 from rsmi.runs.files import write_whole
+from rsmi.runs.pipeline import check_sources
 from rsmi.runs.settings import Compare
 
 DESCRIPTION = (
@@ -20,6 +21,8 @@ DESCRIPTION = (
 def main(arguments: Sequence[str]) -> None:
     """Parse, compare, write."""
     task, execution = parse("compare", Compare, arguments, DESCRIPTION, sampling=True)
+    check_sources(task)
+    trainings(task)  # bad input leaves no directory
     execution = replace(execution, out=execution.out or default_out(arguments))
     output = Output("compare", task, execution.out, execution.resume, grows=True)
     found = compare(task, execution=execution, processes=execution.workers, watcher=output)

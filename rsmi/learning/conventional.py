@@ -292,12 +292,13 @@ def _principal(lesson: Lesson) -> tuple[Rule, Goal]:
 
 
 def leading(covariance: Tensor, count: int) -> Tensor:
-    """The eigenvectors of the largest eigenvalues, (d, count).
+    """The eigenvectors of the largest eigenvalues, (d, count), their sums positive.
 
-    >>> leading(torch.tensor([[2.0, 1.0], [1.0, 2.0]]), 1).abs().flatten()
+    >>> leading(torch.tensor([[2.0, 1.0], [1.0, 2.0]]), 1).flatten()
     tensor([0.7071, 0.7071])
     """
-    return torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, :count]
+    found = torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, :count]
+    return torch.where(found.sum(0) < 0, -found, found)
 
 
 class Autoencoder(nn.Module):

@@ -11,6 +11,11 @@ from rsmi.renormalization.coarse_samples import (
 from rsmi.renormalization.couplings import Interaction, generate_interactions
 from rsmi.renormalization.exponents import SYMBOLS, Exponent
 from rsmi.renormalization.flow import FlowResult, flow
+from rsmi.renormalization.locality import (
+    LocalityStudy,
+    couplings_against_information,
+    random_rules,
+)
 from rsmi.renormalization.matching import Match
 from rsmi.renormalization.measure import measure
 from rsmi.renormalization.monte_carlo_rg import check_iteration, find_rule, renormalise
@@ -42,6 +47,7 @@ __all__ = [
     "Exponent",
     "FlowResult",
     "Interaction",
+    "LocalityStudy",
     "MCRGResult",
     "Match",
     "OperatorsResult",
@@ -54,6 +60,7 @@ __all__ = [
     "coarse_samples",
     "coarse_space",
     "copies",
+    "couplings_against_information",
     "exact_couplings",
     "find_rule",
     "fitted_couplings",
@@ -64,6 +71,7 @@ __all__ = [
     "learn_rules",
     "measure",
     "over_steps",
+    "random_rules",
     "renormalise",
     "scaling_dimensions",
     "stability_matrix",

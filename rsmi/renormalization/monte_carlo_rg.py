@@ -103,18 +103,19 @@ def renormalise(
         moments = accumulate(
             rows, iterated, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
         )
-        scans = _scans(moments, iterated.block[0])
+        entries = _scans(moments, iterated.block[0])
+        scans = {parity: [e for e in own if not e.rank] for parity, own in entries.items()}
         found = exponents_of(scans["even"], scans["odd"], len(space.cells), omega)
         told = Told.of(source, critical, omega)
         copied = next(filter(None, map(copies, chosen)), None)
         verdict = judge(scans, moments, found, copied, told)
-        used, entries = len(moments["even"].count), scans["even"] + scans["odd"]
+        used = len(moments["even"].count)
         known, remark = known_exponents(source)
         return MCRGResult(
             name_of_rules(rule),
             shapes,
             bases,
-            entries,
+            tuple(entry for own in scans.values() for entry in own),
             verdict,
             order.n,
             used,
@@ -122,6 +123,7 @@ def renormalise(
             omega,
             known,
             remark,
+            tuple(entry for own in entries.values() for entry in own if entry.rank),
         )
 
 
@@ -240,7 +242,7 @@ _UNTOLD = (
 def slow_correction(critical: CriticalPoint | None, space: Space) -> float | None:
     """Exponent of the leading correction; None where it is that of Ising spins in a plane."""
     if critical is not None:
-        omega = critical.universality.omega
+        omega = max(critical.universality.omega, _SLOWEST)  # logarithms have none
         return omega if omega < _FAST else None
     if len(space.cells) >= 3:
         return UNIVERSALITY["ising_3d"].omega

@@ -62,6 +62,17 @@ GLOSSARY = {
     "exponents.delta_epsilon": Entry(
         "&Delta;<sub>&epsilon;</sub>", "scaling dimension of the energy, d - y_t"
     ),
+    "couplings.<operator>": Entry("K", "of one product of coarse spins or occupations"),
+    "couplings.rank_correlation.<norm>.<basis>.<group>.buffer_<b>": Entry(
+        "", "Spearman: information against a norm of couplings, over rules"
+    ),
+    "couplings.rangeness": Entry("", "further pairs over nearest pairs, norms of couplings"),
+    "couplings.bodyness": Entry("", "more than two spins over nearest pairs, norms of couplings"),
+    "couplings.information": Entry("I(H:E)", "exact, beyond a buffer"),
+    "flow.T_c": Entry("T<sub>c</sub>", "temperature that the rule leaves where it is"),
+    "flow.nu": Entry("&nu;", "from the slope of T'(T) there"),
+    "flow.y_t": Entry("y<sub>t</sub>", "ln(dT'/dT) over ln b"),
+    "flow.fixed_point": Entry("", "1: T'(T) crosses T at every level; 0: refused"),
     "operators.dimension.<n>": Entry("&Delta;", "scaling dimension, leading operator first"),
     "operators.half": Entry("&Delta;", "leading dimension from exactly half the lattice"),
     "operators.collapse": Entry("&Delta;", "leading dimension from the collapse of all sizes"),
@@ -72,10 +83,6 @@ GLOSSARY = {
     "operators.<charge>.dimension.<n>": Entry("&Delta;", "scaling dimension of a charge"),
     "operators.<charge>.stiffness.<n>": Entry("g", "stiffness of the height field from a charge"),
     "operators.electric.power": Entry("", "electric dimensions grow as this power of the charge"),
-    "flow.T_c": Entry("T<sub>c</sub>", "temperature that the rule leaves where it is"),
-    "flow.nu": Entry("&nu;", "from the slope of T'(T) there"),
-    "flow.y_t": Entry("y<sub>t</sub>", "ln(dT'/dT) over ln b"),
-    "flow.fixed_point": Entry("", "1: T'(T) crosses T at every level; 0: refused"),
     "layers.H(X)": Entry("H(X)", "entropy of the inputs"),
     "layers.H(Y)": Entry("H(Y)", "entropy of the labels"),
     "layers.seeds.mean": Entry("mean", "a quantity over several trainings, with their error"),
@@ -138,6 +145,7 @@ GLOSSARY = {
     "compare.optimum": Entry("max I(H:E)", "best of all rules, or of those odd under a flip"),
     "compare.<method>.information": Entry("I(H:E)", "rule of the method, held-out configurations"),
     "compare.<method>.information_exact": Entry("I(H:E)", "the same from the Hamiltonian"),
+    "compare.<method>.of_best": Entry("", "share of the best rule's, at the same environments"),
     "compare.<method>.goal": Entry("", "what the training reached of its own objective, held out"),
     "compare.<method>.H(X|T)": Entry("H(V|H)", "what the symbol leaves open of its block"),
     "compare.<method>.H(Y|T)": Entry(
@@ -177,6 +185,11 @@ _PATTERNS = (
     (r"^compare\.[^.]+\.y_[th]\.step\.\d+$", "compare.<method>.<y>.step.<number>"),
     (r"^compare\.[^.]+\.y_[th]\.one_coupling$", "compare.<method>.<y>.one_coupling"),
     (r"^compare\.[^.]+\.([^.]+)$", r"compare.<method>.\1"),
+    (
+        r"^couplings\.rank_correlation\..+$",
+        "couplings.rank_correlation.<norm>.<basis>.<group>.buffer_<b>",
+    ),
+    (r"^couplings\.\d-spin.*$", "couplings.<operator>"),
     (r"^information\.estimate\..+\.null$", "information.estimate.<estimator>.null"),
     (r"^information\.estimate\..+$", "information.estimate.<estimator>"),
     (r"^fit\.[^.]+\.[^.]+\.delta_aic$", "fit.<name>.<curve>.delta_aic"),

@@ -143,28 +143,27 @@ class Comparison(Outcome):
     def sheets(self) -> list[Sheet]:
         """What methods keep and forget; where they flow; what was refused."""
         best = next((q for q in self.quantities() if q.name == _OPTIMUM), None)
-        kept = [self._kept_row(method, best) for method in self.methods]
+        kept = [self._kept_row(method) for method in self.methods]
         if best is not None:
-            kept.append(["best rule", _text(best), "1", "", "", "", ""])
+            kept.append(["best rule", "", _text(best), "1", "", "", ""])
         flows = [[m, *(self._cell(m, name) for name in _FLOW)] for m in self.methods]
         seeds = len(self.of(self.methods[0]))
-        said = f"means over {seeds} seed{'s' * (seeds > 1)}, value(error); nats; > lower, < upper"
+        said = (
+            f"means over {seeds} seed{'s' * (seeds > 1)}, value(error); nats; > lower, < upper "
+            "bound; of best: at the same environments, with the scatter of the seeds as error"
+        )
         told = [f"{name}: {reason.split('; ')[0]}" for name, reason in self.refused.items()]
         return [
-            Sheet("What a rule keeps and forgets", list(_KEPT), kept, f"{said} bound"),
+            Sheet("What a rule keeps and forgets", ["method", *_KEPT.values(), "s"], kept, said),
             Sheet(
                 "Where it flows", ["method", *_FLOW.values()], flows,
                 "\n".join([_SAID_OF_FLOW, *told]),
             ),
         ]  # fmt: skip
 
-    def _kept_row(self, method: str, best: Quantity | None) -> list[str]:
-        own = self.find(method, "information")
-        share = "" if own is None or best is None else f"{own.value / best.value:.3f}"
-        rest = (self._cell(method, name) for name in ("information_exact", "H(X|T)", "H(Y|T)"))
-        first, *others = rest
+    def _kept_row(self, method: str) -> list[str]:
         seconds = fmean(one.seconds for one in self.of(method))
-        return [method, self._cell(method, "information"), share, first, *others, f"{seconds:.0f}"]
+        return [method, *(self._cell(method, name) for name in _KEPT), f"{seconds:.0f}"]
 
     def _cell(self, method: str, name: str) -> str:
         """A number over seeds, or that it was refused."""
@@ -173,12 +172,19 @@ class Comparison(Outcome):
             return LEFT_OUT
         found = self.find(method, name)
         if found is not None:
-            return _text(found)
+            some = found.context["seeds"] != len(own)
+            return _text(found) + (f" {found.context['seeds']}/{len(own)}" if some else "")
         return "refused" if name.partition(".")[0] in (*SYMBOLS.values(), *NORMS) else ""
 
 
 _OPTIMUM = "compare.optimum"
-_KEPT = ("method", "I(H:E)", "of best", "I exact", "H(V|H)", "H(phase|h..)", "s")
+_KEPT = {
+    "information": "I(H:E)",
+    "information_exact": "I exact",
+    "of_best": "of best",
+    "H(X|T)": "H(V|H)",
+    "H(Y|T)": "H(phase|h..)",
+}
 _FLOW = {
     "y_t": "y_t", "y_t.step.1": "1st step", "y_t.one_coupling": "1 coupling", "y_h": "y_h",
     "y_h.step.1": "1st step", "rangeness": "range", "bodyness": "m-body",
@@ -186,7 +192,7 @@ _FLOW = {
 _SAID_OF_FLOW = (
     "1st step: all couplings, first step alone; 1 coupling: at the step that is quoted; range and "
     "m-body: norms of further pairs and of products of more than two spins over that of the "
-    "nearest pairs"
+    "nearest pairs; k/n: of k of n seeds, those of the others were refused"
 )
 
 
@@ -255,21 +261,31 @@ def compare(
     ('lower', 'classifier, left out')
     """
     execution, watcher = execution or Execution(), watcher or Unwatched()
-    methods = tuple(METHODS) if task.methods is None else task.methods
-    for method in methods:
-        check_method(method)
     check_sources(task, samples)
-    asked = Scan(
-        task, {"methods": [[method] for method in methods], "seeds": [[s] for s in task.seeds]}
-    )
+    asked = trainings(task)
     if samples is None and phases is None and execution.out is not None:
-        return Comparison(scan(asked, execution, processes, cluster, watcher).points)
+        scanned = scan(asked, execution, processes, cluster, watcher).points
+        return Comparison(tuple(map(_rated, scanned)))
     with directory_of(execution) as directory:
         source = samples
         if task.samples is not None:
             source = draw(task.samples, directory / SAMPLES_NAME, execution, watcher)
         points = list(_in_memory(asked.points(), source, execution, watcher, phases))
-    return Comparison(tuple(points))
+    return Comparison(tuple(map(_rated, points)))
+
+
+def trainings(task: Compare) -> Scan:
+    """Every method with every seed.
+
+    Raises:
+        InputError: For an unknown method.
+    """
+    methods = tuple(METHODS) if task.methods is None else task.methods
+    for method in methods:
+        check_method(method)
+    return Scan(
+        task, {"methods": [[method] for method in methods], "seeds": [[s] for s in task.seeds]}
+    )
 
 
 def _in_memory(
@@ -520,6 +536,16 @@ def block_entropy(rule: Rule, held: HeldOut) -> Estimate:
     found = mean_of(left, held.groups)
     bias = (int((counts > 0).sum()) - 1) / (2 * len(held.v))
     return replace(found, value=found.value + bias)
+
+
+def _rated(one: PointResult) -> PointResult:
+    """The same with the share of the best rule's information, both at the same environments."""
+    method = _choice(one)[0]
+    exact, best = one.find(f"compare.{method}.information_exact"), one.find(_OPTIMUM)
+    if exact is None or best is None:
+        return one
+    share = Quantity(f"compare.{method}.of_best", exact.value / best.value, 0.0, "estimate", "1")
+    return replace(one, numbers=(*one.numbers, share))
 
 
 def _choice(one: PointResult) -> tuple[str, int]:
