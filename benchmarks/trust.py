@@ -11,6 +11,7 @@ from coverage_couplings import couplings, truncation
 from coverage_exponents import exponents, letters
 from coverage_information import information
 from coverage_layers import layers
+from coverage_operators import operators
 from coverage_rules import rules
 from coverage_scaling import scaling
 from coverage_sources import sources
@@ -25,6 +26,7 @@ TABLES = {
     "sources": sources,
     "rules": rules,
     "scaling": scaling,
+    "operators": operators,
 }
 
 

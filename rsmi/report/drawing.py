@@ -35,8 +35,9 @@ def draw(outcome: Outcome) -> "Figure":
         InputError: Where there is nothing to draw.
     """
     for kind in type(outcome).__mro__:
-        for room, module in _ROOMS.items():
-            if kind.__module__.startswith(room):
+        parts = kind.__module__.split(".")
+        for depth in (3, 2):
+            if module := _ROOMS.get(".".join(parts[:depth])):
                 importlib.import_module(module)
     if draw.dispatch(type(outcome)) is not draw.dispatch(object):
         return draw(outcome)

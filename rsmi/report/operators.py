@@ -1,4 +1,4 @@
-"""Operators and their scaling dimensions as figures and a page."""
+"""Operators with their scaling dimensions, as a figure and a page."""
 
 import itertools
 from collections.abc import Sequence
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 def operators_figure(found: OperatorsResult) -> "Figure":
     """Correlators of the leading operator, their collapse, eigenvalues, and filters."""
     vector = found.separation.vectors[:, 0]
-    curves = [_curve(c, vector) for c in found.curves]
+    alone = any(found.momentum)  # one distance mixes momenta
+    curves = [] if alone else [_curve(c, vector) for c in found.curves]
     return operators(curves, _falls(found.separation, _named(found)), _filters(found))
 
 
@@ -37,7 +38,7 @@ def charges_figure(found: ChargesResult) -> "Figure":
     falls = [
         fall
         for charge, each in zip(found.charges, found.separations, strict=True)
-        for fall in _falls(each, [f"{found.kind} charge {charge:g}"])
+        for fall in _falls(each, [f"charge {charge:g}"])
     ]
     return operators(curves, falls)
 

@@ -55,7 +55,7 @@ class OperatorsResult(Outcome):
         curves: Correlators of each size, smallest first.
         separation: Their eigenvalues on every size.
         half: The same from the correlators at exactly half the lattice; None where they do not
-            stand out of the noise.
+            stand out of the noise, and at a momentum, which one distance alone does not tell.
         collapse: Of the leading operator; None where it cannot be told.
         decays: Of the information of each rule that belongs to the sector.
         known: Exact dimension of the leading operator, where it is known.
@@ -165,7 +165,8 @@ class OperatorsResult(Outcome):
         for place, (small, large) in enumerate(pairs):
             own = [_text(value) for value in self.separation.step(place)]
             rows.append([f"{small}, {large}", *own, *[""] * (most - len(own))])
-        return [Sheet("", ["L, 2L", *(str(i + 1) for i in range(most))], rows, "dimensions")]
+        columns = ["L, 2L", *(f"operator {i + 1}" for i in range(most))]
+        return [Sheet("", columns, rows, "dimensions from two sizes alone")]
 
     @property
     def shares(self) -> Tensor:
@@ -257,9 +258,11 @@ def scaling_dimensions(
         telling = {n: r for n, r in chosen.items() if n not in list(learned)[1:]}
         decays = _decays(sources, basis, telling, momentum, notes)
         known = _known(sources, basis.sector, momentum)
-    vector = separation.vectors[:, 0]
-    half = _tried(partial(separate, curves, at=HALF, seed=seed), notes)
-    together = _tried(partial(collapse, curves, vector, seed=seed), notes)
+    half = together = None
+    if not any(momentum):  # one distance alone mixes momenta
+        half = _tried(partial(separate, curves, at=HALF, seed=seed), notes)
+        vector = separation.vectors[:, 0]
+        together = _tried(partial(collapse, curves, vector, seed=seed), notes)
     return OperatorsResult(
         basis, tuple(momentum), tuple(curves), separation, half, together, tuple(decays), known,
         tuple(notes), kept,
@@ -328,9 +331,13 @@ def _told_apart(basis: Basis, smallest: Correlators) -> tuple[list[int], list[st
     """Operators that are no combination of others on the configurations, and a note of those."""
     same = degenerate(smallest.everything[1])
     notes = [f"left out: {text}" for text in basis.left_out]
+    still = [basis.names[a] for a, others in same.items() if not others]
+    if still:
+        notes.append(f"left out, as no configuration changes them: {', '.join(still)}")
     for a, others in same.items():
-        text = combination(basis.names, a, others) if others else f"{basis.names[a]} is constant"
-        notes.append(f"left out: {text} on every configuration")
+        if others:
+            text = combination(basis.names, a, others)
+            notes.append(f"left out: {text} on every configuration")
     return [a for a in range(len(basis)) if a not in same], notes
 
 

@@ -92,31 +92,32 @@ def operators(
     """Draw correlators of the leading operator, their collapse, eigenvalues, and filters.
 
     Args:
-        curves: Of the leading operator on every lattice.
+        curves: Of the leading operator on every lattice; without any, two panels are left out.
         falls: Of every operator, leading first; the collapse takes the dimension of the first.
         filters: Of the operators that are shown as pictures.
 
     Returns:
-        A figure of three panels, and a row of filters.
+        A figure of up to three panels, and a row of filters.
 
     Raises:
-        InputError: For no curve or no operator.
+        InputError: For no operator.
     """
-    if not curves or not falls:
-        raise InputError("there is no operator to draw; expected a curve and a dimension")
+    if not falls:
+        raise InputError("there is no operator to draw; expected at least one dimension")
     rows = -(-len(filters) // _ROW)
     below = 2.2 * rows if any(each.sites for each in filters) else 3.0 * rows
-    figure = blank(6.6 + below)
+    high = 6.6 if curves else 3.4
+    figure = blank(high + below)
     top, *rest = figure.subfigures(
-        2 if rows else 1, 1, squeeze=False, height_ratios=[6.6, below] if rows else None
+        2 if rows else 1, 1, squeeze=False, height_ratios=[high, below] if rows else None
     )[:, 0]
-    left, right, wide = (top.add_subplot(2, 2, k) for k in (1, 2, (3, 4)))
-    _decay(left, curves)
-    _collapsed(right, curves, falls[0].dimension)
-    _falls(wide, falls)
+    if curves:
+        _decay(top.add_subplot(2, 2, 1), curves)
+        _collapsed(top.add_subplot(2, 2, 2), curves, falls[0].dimension)
+    _falls(top.add_subplot(2, 2, (3, 4)) if curves else top.add_subplot(), falls)
     for place, each in enumerate(filters):
         _filter(rest[0].add_subplot(rows, min(_ROW, len(filters)), place + 1), each)
-    legend(figure, 4)
+    legend(figure)
     return figure
 
 
@@ -129,6 +130,8 @@ def _decay(axes: "Axes", curves: Sequence[Curve]) -> None:
             label=f"L = {curve.size}",
         )  # fmt: skip
     axes.set(xscale="log", yscale="log", xlabel="$r$", ylabel="$C(r)$")
+    farthest = max(int(curve.distances[-1]) for curve in curves)
+    _ticks(axes, [2**k for k in range(farthest.bit_length())])
     _plain(axes)
 
 
@@ -146,6 +149,14 @@ def _collapsed(axes: "Axes", curves: Sequence[Curve], dimension: float) -> None:
     _plain(axes)
 
 
+def _ticks(axes: "Axes", places: Sequence[int]) -> None:
+    """These numbers alone along a logarithmic axis."""
+    from matplotlib.ticker import NullLocator
+
+    axes.set_xticks(places, [str(place) for place in places])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
 def _plain(axes: "Axes") -> None:
     """Plain numbers beside a logarithmic axis of less than a decade."""
     from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
@@ -158,8 +169,6 @@ def _plain(axes: "Axes") -> None:
 
 
 def _falls(axes: "Axes", falls: Sequence[Fall]) -> None:
-    from matplotlib.ticker import NullFormatter, NullLocator
-
     for place, fall in enumerate(falls):
         colour = CYCLE[-1 - place % len(CYCLE)]
         axes.errorbar(
@@ -171,10 +180,7 @@ def _falls(axes: "Axes", falls: Sequence[Fall]) -> None:
         level = float((weight * (y + 2 * fall.dimension * x)).sum() / weight.sum())
         axes.plot(fall.sizes, np.exp(level - 2 * fall.dimension * x), color=colour, linewidth=1.3)
     axes.set(xscale="log", yscale="log", xlabel="$L$", ylabel=r"eigenvalue $\mu(L)$")
-    sizes = sorted({float(size) for fall in falls for size in fall.sizes})
-    axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    _ticks(axes, sorted({int(size) for fall in falls for size in fall.sizes}))
     _plain(axes)
 
 
