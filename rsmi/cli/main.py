@@ -22,6 +22,7 @@ COMMANDS = {
     "information": "information a rule keeps about the environment, from samples",
     "exponents": "critical exponents by Monte Carlo RG with a learned or classical rule",
     "couplings": "couplings of the Hamiltonian that a rule leaves, exact or from samples",
+    "invert": "larger lattices from small ones by the inverse of a rule, as samples of the model",
     "layers": "what each layer of a network forgets, and studies of it",
     "scaling": "T_c and exponents from several lattice sizes and temperatures",
     "percolation": "p_c and exponents of percolation by clusters, on any lattice",

@@ -5,6 +5,7 @@ from rsmi.renormalization.coarse_grain import coarse_grain
 from rsmi.renormalization.coarse_samples import CoarseSamples, coarse_samples, coarse_space
 from rsmi.renormalization.couplings import Interaction, generate_interactions
 from rsmi.renormalization.exponents import SYMBOLS, Exponent
+from rsmi.renormalization.inverse import InverseLevel, InversionResult, invert
 from rsmi.renormalization.measure import measure
 from rsmi.renormalization.monte_carlo_rg import check_iteration, find_rule, renormalise
 from rsmi.renormalization.renormalised import (
@@ -24,6 +25,8 @@ __all__ = [
     "Drift",
     "Exponent",
     "Interaction",
+    "InverseLevel",
+    "InversionResult",
     "MCRGResult",
     "RenormalisedCouplings",
     "ScanEntry",
@@ -37,6 +40,7 @@ __all__ = [
     "find_rule",
     "fitted_couplings",
     "generate_interactions",
+    "invert",
     "known_exponents",
     "measure",
     "over_steps",

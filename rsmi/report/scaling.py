@@ -26,7 +26,7 @@ def scaling_figure(found: ScalingResult) -> "Figure":
         own = point.estimates["cumulant"]
         return own.value, own.error
 
-    figure, (raw, scaled, order) = _panels(found.points, found.transition, cumulant, found.order)
+    figure, (raw, scaled, order) = _panels(found.points, found.transition, cumulant)
     raw.set_xlabel(f"temperature (J); transition at {found.transition.critical}")
     for axes in (raw, scaled):
         axes.set_ylabel("Binder cumulant $U_4$")
@@ -39,7 +39,7 @@ def scaling_figure(found: ScalingResult) -> "Figure":
 def percolation_figure(found: PercolationResult) -> "Figure":
     """How often an axis is wrapped by occupation, then that and the largest cluster, scaled."""
     figure, (raw, scaled, largest) = _panels(
-        found.points, found.transition, lambda point: _mean(point, 2), found.largest
+        found.points, found.transition, lambda point: _mean(point, 2)
     )
     raw.set_xlabel(f"occupied {found.kind}s; transition at {found.transition.critical}")
     for axes in (raw, scaled):
@@ -54,12 +54,12 @@ def _mean(point: Observed, column: int) -> tuple[float, float]:
 
 
 def _panels(
-    points: Sequence[Observed], transition: ScalingFit, ratio: _Read, amplitude: ScalingFit
+    points: Sequence[Observed], transition: ScalingFit, ratio: _Read
 ) -> "tuple[Figure, Sequence[Axes]]":
     """Three panels: a ratio by the parameter, and, in the scaled one, the ratio and column 0."""
     figure = blank(9.6)
     panels = figure.subplots(3, 1)
-    critical, nu, power = transition.critical.value, transition.nu, amplitude.power.value
+    critical, nu, power = transition.critical.value, transition.nu, transition.power(0).value
     for place, (_, group) in enumerate(groupby(points, key=lambda point: point.cells)):
         own = list(group)
         size = own[0].size

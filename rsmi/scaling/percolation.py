@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from rsmi.information import Estimate, Outcome, Quantity, Sheet, quantity_sheet
 from rsmi.lattice.graphs import unit_cell
 from rsmi.sampling.exact.universality import UNIVERSALITY
 from rsmi.sampling.percolation import Kind, Percolation
-from rsmi.scaling.fits import ScalingFit, fit_amplitude, fit_transition
+from rsmi.scaling.fits import ScalingFit, fit_scaling
 from rsmi.scaling.points import Array, Observed
 
 _VALUES, _WIDTH = 7, 1.5  # occupations of each size, within so many spreads of its first wrap
@@ -47,31 +47,26 @@ class PercolationResult(Outcome):
         lattice: Its name.
         kind: Whether sites or bonds are occupied.
         points: What was measured at each size and occupation.
-        transition: p_c and nu from the collapse of both wrapping probabilities.
-        largest: The same with the share of the largest cluster, whose power is -beta / nu.
+        transition: p_c and nu from the collapse of both wrapping probabilities and the share of
+            the largest cluster, whose power is -beta / nu.
     """
 
     lattice: str
     kind: Kind
     points: tuple[PercolationPoint, ...]
     transition: ScalingFit
-    largest: ScalingFit
 
     def quantities(self) -> list[Quantity]:
         """p_c, nu and beta/nu beside what is known, then every point."""
-        known = self._known()
-        power = self.largest.power
+        known, power = self._known(), self.transition.power(0)
         final = {
             "p_c": self.transition.critical,
             "nu": self.transition.nu,
-            "beta_over_nu": Estimate(-power.value, power.error, "estimate", "1", power.n),
+            "beta_over_nu": replace(power, value=-power.value),
         }
-        about = {"lattice": self.lattice, "occupied": self.kind}
-        fits = {"p_c": self.transition, "nu": self.transition, "beta_over_nu": self.largest}
+        about = {"lattice": self.lattice, "occupied": self.kind, **self.transition.about()}
         found = [
-            Quantity.of(
-                f"percolation.{name}", value, known.get(name), **about, **fits[name].about()
-            )
+            Quantity.of(f"percolation.{name}", value, known.get(name), **about)
             for name, value in final.items()
         ]
         return [*found, *(q for point in self.points for q in _measured(point))]
@@ -140,9 +135,8 @@ def percolation(
             labels = np.arange(len(own)) * _BLOCKS // len(own)
             points.append(PercolationPoint(grown.cells, grown.sites, p, series, labels))
             progress(len(points), len(set(sizes)) * _VALUES)
-    transition = fit_transition(points)
-    largest = fit_amplitude(points, lambda means, point: means[..., 0], transition)
-    return PercolationResult(lattice, kind, tuple(points), transition, largest)
+    transition = fit_scaling(points, (lambda means, point: means[..., 0],))
+    return PercolationResult(lattice, kind, tuple(points), transition)
 
 
 def _occupations(grown: Percolation, first: int) -> list[float]:
