@@ -1,4 +1,4 @@
-"""Rules by conventional trainings: whatever each of them raises, one encoder and one hard rule."""
+"""Rules by conventional trainings: whatever each raises, one encoder and one hard rule."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,12 +23,12 @@ from rsmi.lattice import Space, Window, states
 from rsmi.learning.boltzmann import Boltzmann, descend, hard_rule, learn_by_proxy
 from rsmi.learning.classical import named_rule, usual_rules
 from rsmi.learning.data import WindowData
-from rsmi.learning.ensemble import imposed, options_of, windows_of
+from rsmi.learning.ensemble import options_of, windows_of
 from rsmi.learning.phases import PhaseClassifier, Phases, batches, mean_of
 from rsmi.learning.predictor import Predictor
-from rsmi.learning.results import learn_rule
 from rsmi.learning.rules import Rule, check_fit
-from rsmi.learning.settings import Learning, check_memory_of_learning, check_seed
+from rsmi.learning.session import learn_rule
+from rsmi.learning.settings import Learning, check_memory_of_learning, check_seed, imposed
 from rsmi.learning.trainable import LinearRule, LogitRule, make_rule
 from rsmi.learning.windowed import HeldOut
 from rsmi.storage import opened
@@ -36,14 +36,20 @@ from rsmi.storage import opened
 _DEFAULTS: dict[str, Any] = {
     "batch_size": 1024, "max_epochs": 12, "learning_rate": 1e-2, "rule": "linear",
 }  # fmt: skip
-_UNUSED = {"method", "patience", "restarts", "accelerator", "null", "seeds", "curve", "error"}
+UNUSED = frozenset(
+    {"method", "patience", "restarts", "accelerator", "null", "seeds", "curve", "error"}
+)
+"""Fields of `Learning` that a training does not take."""
 BETA = 10.0
 """Price of information about the environment in `bottleneck`, in units of that about the block."""
 _SWEEPS = 7  # stream of random numbers
 _SPANNED = 1e-6
 _VALUED = 1 << 16  # held-out windows on which a training's own goal is measured
 _TINY = 1e-30
-_PROXY = {"batch_size": 256, "max_epochs": 40}  # of the 2018 algorithm, see `learn_by_proxy`
+_PROXY: dict[str, Any] = {
+    "batch_size": 256,
+    "max_epochs": 40,
+}  # of the 2018 algorithm, see `learn_by_proxy`
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,9 @@ class Lesson:
         """Steps of the training."""
         return self.settings.max_epochs * self.settings.steps_per_epoch
 
-    def descended(self, parts: nn.Module, loss: Callable[[Any], Tensor], rows: Iterator[Any]) -> None:
+    def descended(
+        self, parts: nn.Module, loss: Callable[[Any], Tensor], rows: Iterator[Any]
+    ) -> None:
         """Lower a loss of batches by Adam, the rate falling as a cosine."""
         optimizer = torch.optim.Adam(parts.parameters(), lr=self.settings.learning_rate)
         decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.steps)
@@ -165,8 +173,8 @@ def train_by(
 
     The encoder p(h|v) is the same for every method that trains by gradients (`rule`, linear by
     default), as are the symmetries imposed on it and the number of steps. The hard rule takes the
-    most probable symbol: of one bit with the letters' symmetry imposed, the sign of the hidden unit,
-    latent variable or principal component.
+    most probable symbol: of one bit with the letters' symmetry imposed, the sign of the hidden
+    unit, latent variable or principal component.
 
     Args:
         method: One of `METHODS`.
@@ -199,7 +207,7 @@ def train_by(
     ('share of the variance', torch.Size([16, 2]))
     """
     check_method(method)
-    settings = options_of("a training", _DEFAULTS, _UNUSED, {**options, "symbols": symbols})
+    settings = options_of("a training", _DEFAULTS, UNUSED, {**options, "symbols": symbols})
     check_seed(seed)
     none = InputError("no configurations with labels were given (phases)")
     with opened(samples, chains=chains, space=space) as source:
@@ -284,12 +292,13 @@ def _principal(lesson: Lesson) -> tuple[Rule, Goal]:
 
 
 def leading(covariance: Tensor, count: int) -> Tensor:
-    """The eigenvectors of the largest eigenvalues, (d, count).
+    """The eigenvectors of the largest eigenvalues, (d, count), their sums positive.
 
-    >>> leading(torch.tensor([[2.0, 1.0], [1.0, 2.0]]), 1).abs().flatten()
+    >>> leading(torch.tensor([[2.0, 1.0], [1.0, 2.0]]), 1).flatten()
     tensor([0.7071, 0.7071])
     """
-    return torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, :count]
+    found = torch.linalg.eigh(covariance).eigenvectors.flip(1)[:, :count]
+    return torch.where(found.sum(0) < 0, -found, found)
 
 
 class Autoencoder(nn.Module):
@@ -433,9 +442,7 @@ class Priced(nn.Module):
 
 def _bottleneck(lesson: Lesson) -> tuple[Rule, Goal]:
     soft, s, (v, e) = lesson.encoder(), lesson.settings, lesson.data.some_windows()
-    predictor = Predictor(
-        soft.alphabet, e.shape[1], soft.n_symbols, s.hidden, seed=lesson.seed + 3
-    )
+    predictor = Predictor(soft.alphabet, e.shape[1], soft.n_symbols, s.hidden, seed=lesson.seed + 3)
     with torch.no_grad():
         predictor.begin(e, soft.log_prob(v).exp().float(), lesson.data.placement.near)
     net = Priced(soft, predictor)
@@ -467,6 +474,7 @@ def _classifier(lesson: Lesson) -> tuple[Rule, Goal]:
 
 def _usual(place: int) -> Callable[[Lesson], tuple[Rule, None]]:
     """One of the two classical rules of an alphabet."""
+
     def named(lesson: Lesson) -> tuple[Rule, None]:
         placement = lesson.data.placement
         return named_rule(usual_rules(placement.space.alphabet)[place], placement), None

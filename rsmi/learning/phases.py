@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -9,18 +10,19 @@ from torch import Tensor, nn
 
 from rsmi.errors import InputError, RsmiError
 from rsmi.information import Estimate, block_sums, bootstrap_error
-from rsmi.lattice import Placement, Space, Window, place
+from rsmi.lattice import Space, Window, place
 from rsmi.learning.rules import Rule, check_fit
 from rsmi.learning.trainable import LogitRule
 from rsmi.sampling import System
 from rsmi.sampling.chains import sample_blocks
 from rsmi.sampling.equilibration import equilibrate
+from rsmi.storage import SampleRecipe
 
 TEMPERATURES = (0.75, 0.83, 0.9, 0.95, 0.98, 1.02, 1.05, 1.1, 1.17, 1.25)
 """Of the grid on which phases are told apart, in units of the critical one."""
 _CHAINS, _RECORDS = 64, 4
 _LEAST = 64  # configurations with labels
-_HELD_OUT = 4  # one in so many chains
+_HELD_OUT = 2  # one in so many chains
 _HIDDEN, _BATCH = 64, 64
 _ROUNDS, _RIDGE = 60, 1e-3
 
@@ -81,7 +83,9 @@ class Phases:
             )
         parts, labels = [], []
         for number, t in enumerate(temperatures):
-            parts.append(_drawn(system.heated(point.coupling / t), seed * len(temperatures) + number))
+            parts.append(
+                _drawn(system.heated(point.coupling / t), seed * len(temperatures) + number)
+            )
             labels.append(torch.full((len(parts[-1]),), int(t < 1)))
         chains = torch.arange(_CHAINS).repeat(_RECORDS)
         groups = torch.cat([chains + _CHAINS * number for number in range(len(parts))])
@@ -99,8 +103,10 @@ class Phases:
             InputError: For a window that is no box, or whose box does not tile the lattice.
         """
         cells, block = self.space.cells, window.block
-        if not block or not self.space.homogeneous or any(
-            c % b or c // b < 2 for c, b in zip(cells, block, strict=True)
+        if (
+            not block
+            or not self.space.homogeneous
+            or any(c % b or c // b < 2 for c, b in zip(cells, block, strict=True))
         ):
             raise InputError(
                 f"blocks of {list(block) or str(window)} do not tile the lattice {list(cells)}; "
@@ -248,3 +254,10 @@ def phases_of(system: System | None, seed: int) -> Phases | RsmiError:
         return reason
 
 
+def system_of(samples: Any) -> System | None:
+    """The model of samples that carry a recipe; None for others."""
+    header = getattr(samples, "header", None)
+    try:
+        return SampleRecipe.from_yaml(header.recipe).system if header is not None else None
+    except InputError:
+        return None

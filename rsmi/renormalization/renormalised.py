@@ -3,13 +3,16 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from rsmi.compiling import njit
 from rsmi.errors import AnalysisError, InputError
 from rsmi.information import (
     Estimate,
@@ -23,19 +26,22 @@ from rsmi.information import (
 from rsmi.lattice import Space
 from rsmi.learning import Rule, rule_name
 from rsmi.renormalization.coarse_samples import coarse_samples, coarse_space
-from rsmi.renormalization.couplings import Interaction, Term, generate_interactions
+from rsmi.renormalization.couplings import Interaction, generate_interactions
 from rsmi.renormalization.monte_carlo_rg import find_rule
 from rsmi.sampling.exact import coarse_distribution, coarse_torus_distribution, products_of
 from rsmi.sampling.exact.coarse import Basis
 from rsmi.sampling.families import System
+from rsmi.sampling.threads import cores, share
 from rsmi.storage import Samples, check_source, opened
 from rsmi.storage.interface import space_of
 
-_BATCH = 1 << 22  # spins whose fields are held at once
+_BATCH = 1 << 18  # spins that a thread takes at once
 _ROUNDS, _CLOSE = 30, 1e-10
 _LEAST_BLOCKS, _BLOCKS = 16, 64
 _SINGULAR, _SPINS_PER_COUPLING = 1e-9, 20
 _ROUNDING = 1e-13
+Products = NDArray[np.int64]
+"""(n, spins) numbers of the sites of products of spins."""
 NORMS = ("rangeness", "bodyness")
 """Names of the two norms of all that is neither a field nor between nearest spins."""
 
@@ -57,6 +63,7 @@ class RenormalisedCouplings(Outcome):
         beyond: Rangeness and m-bodyness, the norms of the couplings of all further pairs and of
             all products of more than two spins, each over the norm of those of the nearest pairs:
             of the whole Hamiltonian where it is exact, else of the operators that were fitted.
+        turned: The same Hamiltonian in a basis.
     """
 
     rule: str
@@ -66,6 +73,11 @@ class RenormalisedCouplings(Outcome):
     method: str
     basis: Basis = "spin"
     beyond: tuple[Estimate, Estimate] | None = None
+    turned: Callable[[Basis], Self] | None = field(default=None, compare=False)
+
+    def in_basis(self, basis: Basis) -> Self:
+        """The same Hamiltonian in the given basis, with errors of its own."""
+        return self if self.turned is None or basis == self.basis else self.turned(basis)
 
     def quantities(self) -> list[Quantity]:
         """`couplings.<name>`, then rangeness and m-bodyness."""
@@ -161,14 +173,26 @@ def exact_couplings(
             "couplings are infinite; take a softer rule or a higher temperature"
         )
     coarse = coarse_space(system.space, chosen)
-    coefficients = products_of(p.log(), basis)
+    asked = generate_interactions(reach, coarse.cell, max_spins)
+    return _of_law(rule_name(rule), coarse.cells, *torus_products(coarse, asked), p.log(), basis)
+
+
+def _of_law(
+    rule: str,
+    shape: tuple[int, ...],
+    kept: Sequence[Interaction],
+    products: Sequence[Products],
+    log: Tensor,
+    basis: Basis,
+) -> RenormalisedCouplings:
+    """Couplings from ln p(h) of all coarse configurations."""
+    coefficients = products_of(log, basis)
     coefficients[coefficients.abs() < _ROUNDING] = 0.0
-    found = generate_interactions(reach, coarse.cell, max_spins)
-    kept, products = torus_products(coarse, found)
     values = [float(coefficients[_numbers(each)].mean()) for each in products]
     exact = [Estimate(value, 0.0, "exact", "1") for value in values]
-    name, beyond = rule_name(rule), _beyond(coefficients, coarse.cells)
-    return RenormalisedCouplings(name, coarse.cells, kept, exact, "exact", basis, beyond)
+    turned = partial(_of_law, rule, shape, kept, products, log)
+    beyond = _beyond(coefficients, shape)
+    return RenormalisedCouplings(rule, shape, kept, exact, "exact", basis, beyond, turned)
 
 
 def fitted_couplings(
@@ -189,7 +213,8 @@ def fitted_couplings(
               p(h_x | rest) = \sigma\Big(2 h_x \sum_a K_a \partial S_a / \partial h_x\Big)
 
     It is the exact answer where the coarse Hamiltonian holds no other operator; what it holds
-    besides is left out, and moves the others.
+    besides is left out, and moves the others in first order: `variational_couplings`, where the
+    model is known, are moved in second order only.
 
     Args:
         samples: A path, open samples or an array, see `rsmi.storage.samples_of`, of spins.
@@ -218,11 +243,10 @@ def fitted_couplings(
         check_one_bit(chosen)
         check_source(source)
         coarse = coarse_samples(source, chosen, seed=seed)
-        cells = space_of(coarse).cells
-        found = generate_interactions(reach, space_of(coarse).cell, max_spins)
-        kept = [each for each in found if 2 * each.extent < min(cells)]
+        asked = generate_interactions(reach, space_of(coarse).cell, max_spins)
+        kept, products = torus_products(space_of(coarse), asked)
         _check_amount(coarse, len(kept))
-        fit = _PseudoLikelihood(coarse, kept)
+        fit = _PseudoLikelihood(coarse, kept, products)
         values, scatter = fit.maximise(progress)
     name, method = rule_name(rule), "pseudo-likelihood"
     return fitted(name, space_of(coarse), kept, values, scatter, method, basis)
@@ -241,9 +265,13 @@ def _check_amount(coarse: Samples, size: int) -> None:
 class _PseudoLikelihood:
     """Newton's method for a concave function of the couplings."""
 
-    def __init__(self, coarse: Samples, interactions: Sequence[Interaction]) -> None:
+    def __init__(
+        self, coarse: Samples, interactions: Sequence[Interaction], products: Sequence[Products]
+    ) -> None:
         self.coarse, self.interactions = coarse, interactions
         self.labels = block_labels(coarse.n, coarse.chains, _BLOCKS, _BLOCKS)
+        self.letters = coarse.letters(0, coarse.n).flatten(1).contiguous().numpy()
+        self.laid = Laid.of(products, self.letters.shape[1])
         if int(self.labels.max()) + 1 < _LEAST_BLOCKS:
             raise InputError(
                 f"{coarse.n} configurations make {int(self.labels.max()) + 1} blocks; expected at "
@@ -275,20 +303,45 @@ class _PseudoLikelihood:
 
     def _slopes(self, couplings: Tensor) -> tuple[Tensor, Tensor]:
         """Scores by block (B, A), and minus the second derivative (A, A)."""
-        size = len(couplings)
-        scores = torch.zeros(int(self.labels.max()) + 1, size, dtype=torch.float64)
-        curvature = torch.zeros(size, size, dtype=torch.float64)
-        step = max(1, _BATCH // (space_of(self.coarse).n_sites * size))
-        for start in range(0, self.coarse.n, step):
-            stop = min(start + step, self.coarse.n)
-            spins = 2.0 * self.coarse.letters(start, stop).squeeze(-1).double() - 1.0
-            fields = local_fields(spins, self.interactions)
-            wrong = torch.sigmoid(-2 * spins * (fields @ couplings))[..., None]
-            own = (2 * wrong * spins[..., None] * fields).flatten(1, -2).sum(1)
-            scores.index_add_(0, self.labels[start:stop], own)
-            weighted = ((4 * wrong * (1 - wrong)).sqrt() * fields).reshape(-1, size)
-            curvature += weighted.T @ weighted
+        size, laid, k = len(couplings), self.laid, couplings.numpy()
+        step = max(1, _BATCH // space_of(self.coarse).n_sites)
+        pieces = [(i, min(i + step, self.coarse.n)) for i in range(0, self.coarse.n, step)]
+
+        def work(piece: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any]]:
+            scores = np.zeros((int(self.labels.max()) + 1, size))
+            curvature = np.zeros((size, size))
+            letters, labels = self.letters[slice(*piece)], self.labels[slice(*piece)].numpy()
+            _slopes(letters, labels, laid.start, laid.others, laid.of_term, k, scores, curvature)
+            return scores, curvature
+
+        found = share(pieces, cores(), work)
+        scores, curvature = (torch.from_numpy(sum(some)) for some in zip(*found, strict=True))
         return scores, curvature
+
+
+@njit(cache=True, nogil=True)
+def _slopes(letters, labels, start, others, of_term, k, scores, curvature):  # type: ignore[no-untyped-def]
+    n = letters.shape[1]
+    h, own = np.ones(n + 1), np.empty(len(k))
+    for c in range(len(letters)):
+        for x in range(n):
+            h[x] = 2.0 * letters[c, x] - 1.0
+        for x in range(n):
+            own[:] = 0.0
+            for t in range(start[x], start[x + 1]):
+                o = others[t]
+                own[of_term[t]] += h[o[0]] * h[o[1]] * h[o[2]]
+            total = 0.0
+            for a in range(len(k)):
+                total += k[a] * own[a]
+            wrong = 1 / (1 + math.exp(2 * h[x] * total))
+            for a in range(len(k)):
+                scores[labels[c], a] += 2 * wrong * h[x] * own[a]
+                for b in range(a + 1):
+                    curvature[a, b] += 4 * wrong * (1 - wrong) * own[a] * own[b]
+    for a in range(len(k)):
+        for b in range(a):
+            curvature[b, a] = curvature[a, b]
 
 
 def check_apart(curvature: Tensor, interactions: Sequence[Interaction]) -> None:
@@ -336,9 +389,10 @@ def fitted(
     widest = 2 * max(each.extent for each in interactions) + 1
     small = replace(coarse, cells=tuple(min(n, widest) for n in coarse.cells))
     _, products = torus_products(small, interactions)
+    turned = partial(fitted, rule, coarse, interactions, values, scatter, method)
     if basis == "gas":
-        turned = _gas_matrix(products)
-        values, scatter = turned @ values, scatter @ turned.T
+        matrix = gas_matrix(products)
+        values, scatter = matrix @ values, scatter @ matrix.T
     errors = scatter.square().sum(0).sqrt()
     found = [
         Estimate(float(k), float(error), "estimate", "1", len(scatter))
@@ -347,32 +401,9 @@ def fitted(
         for k, error in zip(values, errors, strict=True)
     ]
     beyond = _fitted_norms(interactions, products, values, scatter)
-    return RenormalisedCouplings(rule, coarse.cells, interactions, found, method, basis, beyond)
-
-
-def local_fields(spins: Tensor, interactions: Sequence[Interaction]) -> Tensor:
-    """dS_a / dh_x of spins (n, *cells) of +1 and -1: (n, *cells, A).
-
-    >>> from rsmi.renormalization import generate_interactions
-    >>> field, pairs = generate_interactions(1.0)[:2]
-    >>> local_fields(torch.ones(1, 4, 4), [field, pairs])[0, 0, 0].tolist()
-    [1.0, 4.0]
-    """
-    fields = [sum(_term_field(spins, term) for term in each.terms) for each in interactions]
-    return torch.stack([torch.as_tensor(field) for field in fields], -1)
-
-
-def _term_field(spins: Tensor, term: Term) -> Tensor:
-    """Sum over the sites of a term of the product of all others, seen from that site."""
-    axes = tuple(range(1, spins.ndim))
-    total = torch.zeros_like(spins)
-    for place, site in enumerate(term):
-        product = torch.ones_like(spins)
-        for other in term[:place] + term[place + 1 :]:
-            steps = tuple(s - o for s, o in zip(site, other, strict=True))
-            product = product * spins.roll(steps, axes)
-        total = total + product
-    return total
+    return RenormalisedCouplings(
+        rule, coarse.cells, interactions, found, method, basis, beyond, turned
+    )
 
 
 def check_one_bit(rule: Rule) -> None:
@@ -407,13 +438,9 @@ def _coarse_law(system: System, rule: Rule) -> Tensor:
     return coarse_torus_distribution((rows, columns), float(pair.bond[0, 0]), table, (high, wide))
 
 
-Product = tuple[int, ...]
-"""Numbers of the sites of a product of spins, in order."""
-
-
 def torus_products(
     coarse: Space, asked: Sequence[Interaction]
-) -> tuple[list[Interaction], list[list[Product]]]:
+) -> tuple[list[Interaction], list[Products]]:
     """Operators that a torus keeps apart, and the distinct products that each sums.
 
     Args:
@@ -421,57 +448,100 @@ def torus_products(
         asked: The operators, see `generate_interactions`.
 
     Returns:
-        The operators, and for each its products; two distances that are the same round the torus
-        are one.
+        The operators, and for each the sites of its products, (n, spins) int64; two distances that
+        are the same round the torus are one.
 
     >>> from rsmi.lattice.alphabet import SPIN
     >>> ring = Space.of("chain", (4,), SPIN)
     >>> found, products = torus_products(ring, generate_interactions(2.0, ring.cell, 2))
-    >>> [each.name for each in found], products[-1]
-    (['1-spin', '2-spin (1)', '2-spin (2)'], [(0, 2), (1, 3)])
+    >>> [each.name for each in found], products[-1].tolist()
+    (['1-spin', '2-spin (1)', '2-spin (2)'], [[0, 2], [1, 3]])
     """
     kept: list[Interaction] = []
-    found: list[list[Product]] = []
-    seen: set[Product] = set()
+    found: list[Products] = []
+    seen: set[tuple[int, ...]] = set()
     for each in asked:
-        new = _products(each, coarse.cells) - seen if each.fits(coarse.cells) else set()
-        if new:
+        if not each.fits(coarse.cells):
+            continue
+        products = _products(each, coarse.cells)
+        if 2 * each.extent >= min(coarse.cells):  # it may be another one, seen round the torus
+            once: Products = np.unique(np.sort(products, 1), axis=0)
+            products = once[[tuple(row) not in seen for row in once.tolist()]]
+            seen |= set(map(tuple, products.tolist()))
+        if len(products):
             kept.append(each)
-            found.append(sorted(new))
-            seen |= new
+            found.append(products)
     return kept, found
 
 
-def _products(interaction: Interaction, shape: tuple[int, ...]) -> set[Product]:
-    """Site numbers of every translate of every term, each set of sites once."""
+def _products(interaction: Interaction, shape: tuple[int, ...]) -> Products:
+    """Sites of every translate of every term; those that meet themselves are no products."""
     sites = np.arange(math.prod(shape)).reshape(shape)
-    axes, found = tuple(range(len(shape))), set()
-    for term in interaction.terms:
-        moved = [np.roll(sites, [-x for x in site], axes).ravel() for site in term]
-        found |= {tuple(sorted(product)) for product in np.stack(moved, 1).tolist()}
-    return {product for product in found if len(set(product)) == len(product)}
+    axes = tuple(range(len(shape)))
+    found = np.concatenate([
+        np.stack([np.roll(sites, [-x for x in site], axes).ravel() for site in term], 1)
+        for term in interaction.terms
+    ])  # fmt: skip
+    ordered = np.sort(found, 1)
+    products: Products = found[(np.diff(ordered, axis=1) > 0).all(1)]
+    return products
 
 
-def _numbers(products: Sequence[Product]) -> Tensor:
+def _numbers(products: Products) -> Tensor:
     """Index of each product: one bit for each spin."""
-    return torch.tensor([sum(1 << site for site in product) for product in products])
+    return torch.from_numpy((1 << products).sum(1))
 
 
-def _gas_matrix(products: Sequence[Sequence[Product]]) -> Tensor:
+def gas_matrix(products: Sequence[Products]) -> Tensor:
     """(A, A) from couplings of products of h = 2 n - 1 to those of products of n."""
-    place = {one: a for a, some in enumerate(products) for one in some}
+    listed = [[tuple(sorted(row)) for row in some.tolist()] for some in products]
+    place = {one: a for a, some in enumerate(listed) for one in some}
     matrix = torch.zeros(len(products), len(products), dtype=torch.float64)
-    for b, some in enumerate(products):
+    for b, some in enumerate(listed):
         for whole, k in itertools.product(some, range(1, len(some[0]) + 1)):
             for part in itertools.combinations(whole, k):
                 a = place[part]
-                matrix[a, b] += 2**k * (-1) ** (len(whole) - k) / len(products[a])
+                matrix[a, b] += 2**k * (-1) ** (len(whole) - k) / len(listed[a])
     return matrix
+
+
+@dataclass(frozen=True)
+class Laid:
+    """Products of spins laid out for compiled loops, on n sites and one that is 1 for ever.
+
+    Args:
+        sites: (n_products, 4) sites of each, site n where it has fewer.
+        operators: (n_products,) the operator that sums it.
+        start: (n + 1,) where the terms of each site begin.
+        others: (n_terms, 3) the other sites of each term.
+        of_term: (n_terms,) its operator.
+    """
+
+    sites: NDArray[np.int64]
+    operators: NDArray[np.int64]
+    start: NDArray[np.int64]
+    others: NDArray[np.int64]
+    of_term: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, products: Sequence[Products], n: int) -> Self:
+        """Lay out the products of every operator."""
+        most = 4
+        sites = np.concatenate([
+            np.pad(some, ((0, 0), (0, most - some.shape[1])), constant_values=n)
+            for some in products
+        ])  # fmt: skip
+        operators = np.repeat(np.arange(len(products)), [len(some) for some in products])
+        own = sites.ravel()
+        others = np.stack([np.delete(sites, k, 1) for k in range(most)], 1).reshape(-1, most - 1)
+        order = np.argsort(own, kind="stable")[: int((own < n).sum())]
+        start = np.searchsorted(own[order], np.arange(n + 1))
+        return cls(sites, operators, start, others[order], operators.repeat(most)[order])
 
 
 def _fitted_norms(
     interactions: Sequence[Interaction],
-    products: Sequence[Sequence[Product]],
+    products: Sequence[Products],
     values: Tensor,
     scatter: Tensor,
 ) -> tuple[Estimate, Estimate]:

@@ -21,7 +21,8 @@ from rsmi.renormalization.coarse_samples import blocks_of, coarse_space
 from rsmi.renormalization.couplings import Interaction, generate_interactions
 from rsmi.renormalization.monte_carlo_rg import find_rule
 from rsmi.renormalization.renormalised import (
-    Product,
+    Laid,
+    Products,
     RenormalisedCouplings,
     check_apart,
     check_one_bit,
@@ -35,7 +36,6 @@ from rsmi.sampling.threads import check_run, cores, share_chains
 
 _STREAM = int(Stream.VARIATIONAL)
 _ROUNDS, _SHORT, _LEAST_SWEEPS, _CLOSE = 60, 20, 40, 4.0
-_MOST_SPINS = 4
 _LEAST_WALKERS, _PER_COUPLING = 16, 20
 _PIECE = 1 << 22  # numbers measured before they are added up
 _FALSE_ALARM = 1e-6
@@ -177,8 +177,8 @@ class _Search:
             self.biased.run(couplings, short // 3)
             means, covariance = self._measure(couplings, short)
             slope, variance = means.mean((0, 1)), means.mean(1).var(0) / len(means)
-            far = float((slope.square() / uniform).sum()) / self.biased.n_blocks
-            noise = float((variance / uniform).sum()) / self.biased.n_blocks
+            far = float((slope.square() / uniform).sum())
+            noise = float((variance / uniform).sum())
             damped = covariance + min(1.0, far) * torch.diag(uniform)
             couplings = couplings + torch.linalg.solve(damped, slope)
             if far < _CLOSE * noise:
@@ -234,8 +234,7 @@ class _Biased:
         letters: (W, n_sites) int64.
         spins: (W, n_blocks + 1) float64 of +1 and -1; the last is 1 for ever.
         fine: The lattice below, see `_fine`.
-        fields: Of each coarse spin the terms that it is in, see `_fields`.
-        products: (n_products, 4) int64 sites, and (n_products,) their operators.
+        laid: The products of coarse spins.
         counts: (A,) float64 products of each operator.
         seed: Of the random numbers.
         workers: Threads.
@@ -245,8 +244,7 @@ class _Biased:
     letters: NDArray[np.int64]
     spins: Numbers
     fine: tuple[NDArray[Any], ...]
-    fields: tuple[NDArray[np.int64], ...]
-    products: tuple[NDArray[np.int64], NDArray[np.int64]]
+    laid: Laid
     counts: Tensor
     seed: int
     workers: int
@@ -257,7 +255,7 @@ class _Biased:
         cls,
         system: System,
         rule: Rule,
-        products: Sequence[Sequence[Product]],
+        products: Sequence[Products],
         walkers: int,
         seed: int,
         workers: int | None,
@@ -271,32 +269,25 @@ class _Biased:
         words = letters[:, blocks] @ q ** np.arange(blocks.shape[1])
         spins = np.ones((walkers, len(blocks) + 1))
         spins[:, :-1] = np.where(random.random(words.shape) < table[words, 1], 1.0, -1.0)
-        sites, operators = _listed(products, len(blocks))
         counts = torch.tensor([float(len(some)) for some in products], dtype=torch.float64)
-        fields = _fields(sites, operators, len(blocks))
-        return cls(
-            letters, spins, fine, fields, (sites, operators), counts, seed, workers or cores()
-        )
+        laid = Laid.of(products, len(blocks))
+        return cls(letters, spins, fine, laid, counts, seed, workers or cores())
 
     @property
     def walkers(self) -> int:
         """W."""
         return len(self.letters)
 
-    @property
-    def n_blocks(self) -> int:
-        """Coarse spins."""
-        return self.spins.shape[1] - 1
-
     def run(self, couplings: Tensor, sweeps: int) -> Tensor:
         """Sweep all walkers; S_a after each sweep, (W, sweeps, A)."""
         out = np.zeros((self.walkers, sweeps, len(couplings)))
-        bias, seed = couplings.numpy(), np.uint64(self.seed)
+        bias, seed, laid = couplings.numpy(), np.uint64(self.seed), self.laid
 
         def work(some: slice) -> None:
             _sweep(
-                self.letters[some], self.spins[some], *self.fine, *self.fields, *self.products,
-                bias, self.swept, some.start, seed, out[some],
+                self.letters[some], self.spins[some], *self.fine, laid.start, laid.others,
+                laid.of_term, laid.sites, laid.operators, bias, self.swept, some.start, seed,
+                out[some],
             )  # fmt: skip
 
         share_chains(self.walkers, self.workers, work)
@@ -337,29 +328,6 @@ def _neighbours(bonds: NDArray[np.int64], n_sites: int) -> NDArray[np.int64]:
     found = np.full((n_sites, max(int(degree.max(initial=0)), 1)), -1)
     found[ends[:, 0], np.arange(len(ends)) - start[ends[:, 0]]] = ends[:, 1]
     return found
-
-
-def _listed(
-    products: Sequence[Sequence[Product]], n_blocks: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Four sites of each product, the last ones n_blocks where it has fewer, and its operator."""
-    rows = [
-        (*product, *[n_blocks] * (_MOST_SPINS - len(product)))
-        for some in products for product in some
-    ]  # fmt: skip
-    operators = np.repeat(np.arange(len(products)), [len(some) for some in products])
-    return np.array(rows, dtype=np.int64), operators
-
-
-def _fields(
-    sites: NDArray[np.int64], operators: NDArray[np.int64], n_blocks: int
-) -> tuple[NDArray[np.int64], ...]:
-    """Where the terms of each coarse spin begin, the other sites of each, and its operator."""
-    own = sites.ravel()
-    others = np.stack([np.delete(sites, k, 1) for k in range(_MOST_SPINS)], 1)
-    order = np.argsort(own, kind="stable")[: int((own < n_blocks).sum())]
-    start = np.searchsorted(own[order], np.arange(n_blocks + 1))
-    return start, others.reshape(-1, _MOST_SPINS - 1)[order], operators.repeat(_MOST_SPINS)[order]
 
 
 @njit(cache=True, nogil=True)

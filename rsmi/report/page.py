@@ -26,6 +26,7 @@ FILE_NAME = "report.html"
 
 _FOLDED = {
     r"\.scan\.": "Scan over steps and couplings",
+    r"^couplings\.(information|rank_correlation)": "Every rule and every correlation",
     r"^layers\.(?!study\.|claim\.)": "Layer by layer",
     r"^theory\.machines\.(entropy|counted|sparse|error|settled|trained)": "Every machine",
 }

@@ -142,5 +142,7 @@ def test_fits_that_decide_nothing_are_refused() -> None:
     with pytest.raises(AnalysisError, match=r"cannot be told apart|no maximum"):
         fitted_couplings(still, "majority", (2,))
     few = np.random.default_rng(0).choice([-1, 1], (8, 8))
-    with pytest.raises(InputError, match=r"8 configurations of 4 coarse spins.*at least 16"):
+    with pytest.raises(
+        InputError, match=r"8 configurations of 4 coarse spins.*at least 20; draw more"
+    ):
         fitted_couplings(few, "majority", (2,))

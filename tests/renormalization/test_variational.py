@@ -117,7 +117,7 @@ def _listed(system: System, rule: Rule) -> Callable[[str], float]:
     def coupling(name: str) -> float:
         found, products = torus_products(coarse, generate_interactions(2.3, coarse.cell))
         some = products[[each.name for each in found].index(name)]
-        return float(coefficients[[sum(1 << x for x in one) for one in some]].mean())
+        return float(coefficients[torch.from_numpy((1 << some).sum(1))].mean())
 
     return coupling
 
