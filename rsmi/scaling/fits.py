@@ -305,7 +305,7 @@ class _Collapse:
         """chi^2 with the prior's share (w,), coefficients (w, m) and their inverse covariance."""
         inverse = 1 / self._prior(theta) ** 2
         curvature = gram + inverse[:, None] * np.eye(gram.shape[-1])
-        best = np.linalg.solve(curvature, right[..., None])[..., 0]
+        best = np.asarray(np.linalg.solve(curvature, right[..., None])[..., 0], dtype=np.float64)
         return np.asarray(self._total - (best * right).sum(1)), best, curvature
 
     def density(self, theta: Array) -> Array:
