@@ -315,15 +315,15 @@ class Cell:
         """Steps after which runs start ... stop - 1 are spanned; of tiny cells all orders, once."""
         starts, bonds, steps = self._tables
         nodes = int(bonds.max()) + 1
-        few = steps <= _LISTED
-        orders = list(permutations(range(steps))) if few else range(start, stop)
-        found = np.empty(len(orders), np.int64)
+        listed = list(permutations(range(steps))) if steps <= _LISTED else None
+        found = np.empty(stop - start if listed is None else len(listed), np.int64)
         order = np.empty(steps, np.int64)
-        for place, run in enumerate(orders):
-            if few:
-                order[:] = run
+        for place in range(len(found)):
+            if listed is None:
+                run = start + place
+                _shuffled(order, run, np.uint64(self.seed), int(Stream.PERCOLATION))
             else:
-                _shuffled(order, int(run), np.uint64(self.seed), int(Stream.PERCOLATION))
+                order[:] = listed[place]
             there = np.full(nodes, self.kind == "bond")
             there[-2:] = True
             found[place] = _spanned(self.kind == "site", starts, bonds, order, there)

@@ -12,6 +12,7 @@ from rsmi.errors import InputError
 from rsmi.information import (
     Estimate,
     Outcome,
+    Plain,
     Quantity,
     Sheet,
     format_with_error,
@@ -203,11 +204,11 @@ class CellResult(Outcome):
 
     def quantities(self) -> list[Quantity]:
         """The limits beside what is known, then p* and nu of every cell."""
-        known = {"p_c": None, "nu": None} | self._known()
-        about = {"occupied": self.kind, "dimension": self.dimension}
+        known = self._known()
+        about: dict[str, Plain] = {"occupied": self.kind, "dimension": self.dimension}
         found = [
-            Quantity.of("percolation.cells.p_c", self.critical, known["p_c"], **about),
-            Quantity.of("percolation.cells.nu", self.nu, known["nu"], **about),
+            Quantity.of("percolation.cells.p_c", self.critical, known.get("p_c"), **about),
+            Quantity.of("percolation.cells.nu", self.nu, known.get("nu"), **about),
         ]
         for size, p, nu in zip(self.sizes, self.fixed, self.nus, strict=True):
             found += [
