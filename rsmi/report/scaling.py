@@ -8,7 +8,7 @@ import numpy as np
 
 from rsmi.report.drawing import draw
 from rsmi.report.figures.style import CYCLE, GREY, MARKERS, blank, legend, styled
-from rsmi.scaling import Observed, PercolationResult, ScalingFit, ScalingResult
+from rsmi.scaling import CellResult, Observed, PercolationResult, ScalingFit, ScalingResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,6 +45,27 @@ def percolation_figure(found: PercolationResult) -> "Figure":
     for axes in (raw, scaled):
         axes.set_ylabel("an axis is wrapped")
     largest.set_ylabel(r"largest cluster $\times\, L^{\beta/\nu}$")
+    return figure
+
+
+@draw.register(CellResult)
+@styled
+def cells_figure(found: CellResult) -> "Figure":
+    """p* and nu of cells by their size, with the limits and what is known."""
+    figure = blank(6.4)
+    known = {q.name.split(".")[-1]: q.reference for q in found.quantities()[:2]}
+    rows = (("p_c", "$p^*$", found.fixed, found.critical), ("nu", r"$\nu$", found.nus, found.nu))
+    for axes, (name, label, values, limit) in zip(figure.subplots(2, 1), rows, strict=True):
+        numbers, errors = [v.value for v in values], [v.error for v in values]
+        axes.errorbar(found.sizes, numbers, errors, color=CYCLE[0], fmt="o", label="cells")
+        low, high = limit.value - limit.error, limit.value + limit.error
+        axes.axhspan(low, high, color=CYCLE[1], alpha=0.4, linewidth=0, label="limit")
+        if known[name] is not None:
+            axes.axhline(float(known[name] or 0), color=GREY, linewidth=1, label="known")
+        axes.set_xscale("log", base=2)
+        axes.set_ylabel(label)
+    axes.set_xlabel(f"extent b of the cell, {found.kind}s")
+    legend(figure)
     return figure
 
 

@@ -128,6 +128,10 @@ def _far_cells(found: list[CellResult], shift: float = 0.0) -> float:
     return float(binom.sf(sum(far) - 1, len(far), 0.0455))
 
 
+def test_cells_are_drawn(cells: list[CellResult]) -> None:
+    assert len(cells[0].plot().axes) == 2
+
+
 def test_cells_by_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["--method", "cells", "--sizes", "[2, 3, 4, 5, 6]", "--runs", "140"]
     assert main(["percolation", *asked]) == 0
