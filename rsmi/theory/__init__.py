@@ -1,6 +1,18 @@
 """Networks whose behaviour is known in closed form, beside what they do when they are run."""
 
+from rsmi.theory.firenet import Firenet
 from rsmi.theory.machines import Machines, MachinesResult, study_machines
+from rsmi.theory.operators import (
+    DenseOperator,
+    GivenOperator,
+    LinearOperator,
+    SubsampledTransform,
+    check_operator,
+    frequencies,
+    haar,
+    haar_inverse,
+    walsh,
+)
 from rsmi.theory.perturbed_machines import (
     Learning,
     LearningOrder,
@@ -27,21 +39,65 @@ from rsmi.theory.random_machines import (
     two_node_machines,
     wide_machines,
 )
+from rsmi.theory.recovery import (
+    Attack,
+    Problem,
+    Recovery,
+    RecoveryResult,
+    study_recovery,
+    train_shrinkage,
+    twin_signals,
+)
+from rsmi.theory.rule_stability import (
+    RuleStability,
+    Stability,
+    StabilityResult,
+    rule_stability,
+    study_stability,
+)
+from rsmi.theory.stability import (
+    FlipCosts,
+    Flips,
+    Perturbed,
+    flip_costs,
+    worst_case_perturbation,
+    worst_flips,
+)
 
 __all__ = [
     "GATES",
     "Activation",
+    "Attack",
+    "DenseOperator",
+    "Firenet",
+    "FlipCosts",
+    "Flips",
     "FunctionSpace",
+    "GivenOperator",
     "Learning",
     "LearningOrder",
+    "LinearOperator",
     "Machines",
     "MachinesResult",
     "Perturbation",
+    "Perturbed",
+    "Problem",
+    "Recovery",
+    "RecoveryResult",
+    "RuleStability",
     "Scaleless",
     "Settled",
+    "Stability",
+    "StabilityResult",
+    "SubsampledTransform",
     "agreement_law",
     "agreement_rate",
+    "check_operator",
     "finite_machines",
+    "flip_costs",
+    "frequencies",
+    "haar",
+    "haar_inverse",
     "learning_order",
     "literals",
     "machines_at_error",
@@ -49,9 +105,17 @@ __all__ = [
     "next_overlaps",
     "orthant_probabilities",
     "output_errors",
+    "rule_stability",
     "sparse_machines",
     "study_machines",
+    "study_recovery",
+    "study_stability",
+    "train_shrinkage",
+    "twin_signals",
     "two_node_machines",
+    "walsh",
     "weight_overlap",
     "wide_machines",
+    "worst_case_perturbation",
+    "worst_flips",
 ]
