@@ -12,9 +12,11 @@ from rsmi.information import Outcome
 from rsmi.report.theory import write_theory
 from rsmi.theory import (
     Machines,
+    Measures,
     Recovery,
     Stability,
     study_machines,
+    study_measures,
     study_recovery,
     study_stability,
 )
@@ -41,6 +43,12 @@ PARTS = {
         study_recovery,
         "FIRENET on sparse signals: how fast it converges, and how stable it is beside a trained "
         "network.",
+    ),
+    "measures": _Part(
+        Measures,
+        study_measures,
+        "Two-layer networks as measures: gradient flow, births and deaths, fluctuations, "
+        "equilibrium, symmetry, a game.",
     ),
     "stability": _Part(
         Stability,

@@ -20,7 +20,13 @@ from rsmi.report.figures.style import (
 )
 from rsmi.report.page import Figure, write_report
 from rsmi.runs.result import Result
-from rsmi.theory import MachinesResult, RecoveryResult, StabilityResult
+from rsmi.theory import (
+    MachinesResult,
+    MeasuresResult,
+    RecoveryResult,
+    StabilityResult,
+    initial_fluctuation,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -153,6 +159,45 @@ def stability_figure(found: StabilityResult) -> "Drawing":
     return figure
 
 
+@draw.register(MeasuresResult)
+@styled
+def measures_figure(found: MeasuresResult) -> "Drawing":
+    """Losses of every network by step, from an even start and from a corner; fluctuations."""
+    figure = blank(10.4)
+    panels = figure.subplots(3, 1)
+    for axes, runs, where in (
+        (panels[0], found.good, "even start"),
+        (panels[1], found.bad, "start in a corner"),
+    ):
+        for place, (name, run) in enumerate(runs.items()):
+            for replica, curve in enumerate(run.losses.T):
+                label = name.replace("_", "-") if replica == 0 else None
+                axes.semilogy(curve, color=CYCLE[place], linewidth=0.9, alpha=0.7, label=label)
+        axes.axhline(found.settings.goal, color=GREY, linewidth=1.2, linestyle=":")
+        axes.set(xlabel=f"step ({where})", ylabel="loss")
+        axes.legend(fontsize=11)
+    _fluctuations(panels[2], found)
+    return figure
+
+
+def _fluctuations(axes: "Axes", found: MeasuresResult) -> None:
+    sizes = sorted(set(found.settings.sizes))
+    for place, (step, slope) in enumerate(found.slopes.items()):
+        own = [found.scatter[n, step] for n in sizes]
+        height = [one.value / n for one, n in zip(own, sizes, strict=True)]
+        error = [one.error / n for one, n in zip(own, sizes, strict=True)]
+        label, colour = f"step {step}, slope {slope}", CYCLE[place]
+        axes.errorbar(
+            sizes, height, error, fmt=MARKERS[place], color=colour, label=label, capsize=2
+        )
+    law = initial_fluctuation() / np.asarray(sizes)
+    axes.plot(sizes, law, "--", color=INK, label="closed form at step 0")
+    axes.set(xscale="log", yscale="log", xlabel="particles $n$", ylabel="Var $f_n$")
+    axes.set_xticks(sizes, [str(n) for n in sizes])
+    axes.minorticks_off()
+    axes.legend(fontsize=11)
+
+
 _Drawn = tuple[str, Callable[..., "Drawing"], str, str]
 
 _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
@@ -189,6 +234,20 @@ _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
                 "noise. Below, the amplification of the worst changes of the data that gradient "
                 "ascent found, at two sizes and between two signals with nearly the same data, "
                 "where the accuracy of a method forces the height of the black line.",
+            ),
+        ],
+    ),
+    MeasuresResult: (
+        "Two-layer networks as measures",
+        ["theory.measures.ratio"],
+        [
+            (
+                "measures",
+                measures_figure,
+                "How measures of particles learn and scatter",
+                "The loss of each network by step: from an even start, and from a corner that "
+                "neither the gradient nor births and deaths leave, but refilling does. Below, the "
+                "variance between networks against their number of particles.",
             ),
         ],
     ),

@@ -105,7 +105,7 @@ class Attack:
     restarts: int = 4
     steps: int = 30
     layers: int = 8
-    training: int = 1500
+    training: int = 1000
     batch: int = 128
 
     def __post_init__(self) -> None:

@@ -17,6 +17,10 @@ SMALL = {
         "--attack.restarts", "1", "--attack.problem.shape", "[16]",
         "--attack.problem.measurements", "8", "--attack.problem.sparse", "2",
     ),
+    "measures": (
+        "--n", "20", "--steps", "2", "--goal", "10", "--scatter", "4", "--sizes", "[4, 8, 16]",
+        "--langevin.n", "20", "--langevin_steps", "[2]", "--game", "8", "--symmetric", "2",
+    ),
     "stability": ("--shape", "[8, 8]", "--levels", "1", "--configurations", "640"),
 }  # fmt: skip
 
@@ -50,6 +54,8 @@ def test_the_entropy_of_two_inputs_is_in_the_table(rsmi):
         (("machines", "--learning.seeds", "2"), "expected at least 10 networks"),
         (("firenet", "--problem.kind", "sparse"), "expected dense, fourier or walsh"),
         (("firenet", "--sparsity", "-1"), "expected a sparsity above 0"),
+        (("measures", "--n", "1"), "1 particles; expected at least 2"),
+        (("measures", "--langevin.n", "1"), "1 particles; expected at least 2"),
         (("stability", "--rules", "[majorty]"), "majorty"),
         (("stability", "--levels", "6"), "cannot be tiled"),
     ],
