@@ -1,18 +1,20 @@
 """Ensembles: cost against one rule, what manifold their best rules form, and the proxy of 2018.
 
-python benchmarks/ensembles.py speed | manifolds | proxy
+python benchmarks/ensembles.py speed | manifolds | proxy | decoupled | plaquette
 """
 
 import math
 import sys
 import time
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from measurement import SCRATCH, WORKERS, critical_samples
 
+from rsmi.information import Estimate
 from rsmi.lattice import Alphabet, Window
 from rsmi.lattice.alphabet import directions
 from rsmi.learning import (
@@ -23,7 +25,8 @@ from rsmi.learning import (
     learn_rule,
     value_rules,
 )
-from rsmi.storage import SampleRecipe, generate
+from rsmi.sampling.dimers.exact import dimer_correlation
+from rsmi.storage import SampleRecipe, generate, open_samples
 
 ENSEMBLES = {
     "Ising, T_c, 4x4, buffer 2": ("ising", 0.0, (4, 4), 2, 100, {}),
@@ -152,7 +155,111 @@ def _compare(path: str, window: Window, seed: int) -> None:
         )
 
 
+def decoupled(seeds: int = 5, records: int = 256) -> None:
+    """Dimers with spins that know of nothing: what a rule, and what a machine makes of them.
+
+    Pairs of spins are the strongest correlations of these samples, and say nothing of any
+    environment. Shares are those of the spins in the variance of a bit's field, and of the input of
+    the hidden units of a machine trained by contrastive divergence on the same blocks.
+    """
+    path = SCRATCH / f"decorated_{records}.h5"
+    recipe = SampleRecipe(
+        model="decorated_dimers", shape=(32, 32), temperature="inf", chains=64, records=records,
+        seed=3,
+    )  # fmt: skip
+    generate(recipe, path, workers=WORKERS, resume=True)
+    print("| seed | held-out value | spins in the bit | another spin, another dimer changes it | "
+          "spins in the machine's units: mean, most | s of CPU |")  # fmt: skip
+    print("|---|---|---|---|---|---|")
+    for seed in range(1, seeds + 1):
+        _decoupled(str(path), Window((4, 2), 1), seed)  # cells of two sites
+
+
+def _decoupled(path: str, window: Window, seed: int) -> None:
+    options: dict[str, Any] = {"symmetry": "allow", "seed": seed}
+    linear = {"rule": "linear", "method": "joint", "null": False}
+    found, seconds = timed(lambda: learn_rule(path, window, **linear, **options))
+    machine = learn_by_proxy(path, window, **options).machines[1]
+    v = WindowData(path, window, windows_per_configuration=1).test_windows().v
+    chances = [found.rule.soft.log_prob(w) for w in (v, _turned(v))]
+    share = spins_in(*(p[:, 1:] - p[:, :1] for p in chances))
+    with torch.no_grad():
+        units = spins_in(*(machine.seen(w) @ machine.weight for w in (v, _turned(v))))
+    bits = [found.rule.log_prob(w).argmax(1) for w in (v, *changed(v))]
+    flips = [float((bit != bits[0]).double().mean()) for bit in bits[1:]]
+    print(
+        f"| {seed} | {found.information} | {float(share):.5f} | {flips[0]:.4f}, {flips[1]:.4f} | "
+        f"{float(units.mean()):.2f}, {float(units.max()):.2f} | {seconds:.0f} |",
+        flush=True,
+    )
+
+
+def _turned(v: torch.Tensor) -> torch.Tensor:
+    """The same dimers, every spin turned."""
+    return ((v + 4) % 8).to(v.dtype)
+
+
+def spins_in(seen: torch.Tensor, turned: torch.Tensor) -> torch.Tensor:
+    """Share of the spins in the variance of linear functions of the letters (n, k), (k,)."""
+    return ((seen - turned) / 2).var(0) / seen.var(0)
+
+
+def changed(v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Blocks (n, n_v) with a random site's spin turned, and with its dimer turned at random."""
+    generator = torch.Generator().manual_seed(0)
+    site = torch.randint(v.shape[1], (len(v), 1), generator=generator)
+    old = v.gather(1, site)
+    others = (old % 4 + torch.randint(1, 4, old.shape, generator=generator)) % 4 + 4 * (old // 4)
+    spins, dimers = (old + 4) % 8, others.to(v.dtype)
+    return v.scatter(1, site, spins.to(v.dtype)), v.scatter(1, site, dimers)
+
+
+def plaquette(stretches: int = 20, most: int = 15360) -> None:
+    """How the field C_x + C_y of 2 x 2 blocks of free dimers decays: as r^-2, exactly and measured.
+
+    Samples are those of `benchmarks/blocks.py`, 64 x 64; exact values those of the infinite plane.
+    """
+    with open_samples(SCRATCH / "blocks_dimers.h5") as samples:
+        step, size = samples.n // stretches, most // stretches
+        starts = range(0, stretches * step, step)
+        parts = [_correlator(samples.letters(a, a + size)[..., 0]) for a in starts]
+    mean, scatter = torch.stack(parts).mean(0), torch.stack(parts).std(0) / math.sqrt(stretches)
+    print("| r | exact in the plane | on 64 x 64 | exponent between r and 1.25 r, exact |")
+    print("|---|---|---|---|")
+    for r in (4, 8, 12, 16, 20, 24, 32):
+        found = Estimate(float(mean[r - 1]), float(scatter[r - 1]), "estimate", "1")
+        near, far = _plane(r), _plane(r * 5 // 4)
+        power = -math.log(far / near) / math.log((r * 5 // 4) / r)
+        print(f"| {r} | {near:.6f} | {found} | {power:.3f} |")
+
+
+def _plane(r: int) -> float:
+    """The same correlation on the infinite lattice, blocks of every parity in turn."""
+    sites = list(product((0, 1), (0, 1)))
+    return sum(
+        (-1) ** (r + k - i, m - j)[axis] * dimer_correlation((axis, axis), (r + k - i, m - j))
+        for axis in (0, 1)
+        for i, j in sites
+        for k, m in sites
+    )
+
+
+def _correlator(letters: torch.Tensor) -> torch.Tensor:
+    """Mean product of the fields of two blocks, by their distance along an axis, (L / 2,)."""
+    x, y = (torch.arange(side) for side in letters.shape[1:])
+    begins = [(letters == 2 * axis).float() - 0.25 for axis in (0, 1)]
+    local = (1 - 2 * (x % 2))[:, None] * begins[0] + (1 - 2 * (y % 2)) * begins[1]
+    rows = local + local.roll(-1, 1)
+    field = torch.fft.rfft2(rows + rows.roll(-1, 2))
+    decay = torch.fft.irfft2((field * field.conj()).mean(0)) / (len(x) * len(y))
+    half = len(x) // 2
+    return ((decay[1 : half + 1, 0] + decay[0, 1 : half + 1]) / 2).double()
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for chosen in sys.argv[1:]:
-        {"speed": speed, "manifolds": manifolds, "proxy": proxy}[chosen]()
+        {
+            "speed": speed, "manifolds": manifolds, "proxy": proxy, "decoupled": decoupled,
+            "plaquette": plaquette,
+        }[chosen]()  # fmt: skip

@@ -1,20 +1,24 @@
 """Print the coverage tables of docs/trust.md: how often stated errors and refusals are right.
 
-python benchmarks/trust.py [exponents] [letters] [information] [layers] [sources] [rules] [scaling]
+python benchmarks/trust.py with any of the names below; without, all of them.
 
 All of them take some hours of one core.
 """
 
 import sys
 
+from coverage_couplings import couplings, truncation
 from coverage_exponents import exponents, letters
 from coverage_information import information
 from coverage_layers import layers
+from coverage_operators import operators
 from coverage_rules import rules
 from coverage_scaling import scaling
 from coverage_sources import sources
 
 TABLES = {
+    "couplings": couplings,
+    "truncation": truncation,
     "exponents": exponents,
     "letters": letters,
     "information": information,
@@ -22,6 +26,7 @@ TABLES = {
     "sources": sources,
     "rules": rules,
     "scaling": scaling,
+    "operators": operators,
 }
 
 

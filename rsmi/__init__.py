@@ -28,7 +28,7 @@ _HOMES = {
         "save_rule",
         "value_rules",
     ),
-    "rsmi.learning.results": ("learn_rule", "value_rules"),
+    "rsmi.learning.session": ("learn_rule", "value_rules"),
     "rsmi.learning.data": ("WindowData",),
     "rsmi.learning.learn": ("learn", "make_trainer"),
     "rsmi.learning.rsmi": ("JointRSMI", "PosteriorRSMI"),

@@ -79,9 +79,12 @@ def test_every_model_has_a_dataset() -> None:
 @pytest.mark.parametrize("path", sorted(ROOT.glob("configs/*.yaml")), ids=lambda path: path.stem)
 def test_every_config_parses(path: Path) -> None:
     """A config is accepted by its command (the first word of its name, `run` by default)."""
+    from rsmi.cli.couplings import CouplingsTask
+    from rsmi.cli.flow import FlowTask
+    from rsmi.cli.operators import OperatorsTask
     from rsmi.cli.parsing import parse
     from rsmi.cli.scan import ScanTask, asked_of
-    from rsmi.runs.settings import Run
+    from rsmi.runs.settings import Compare, Run
 
     if path.stem.startswith("scan"):
         task, _ = parse("scan", ScanTask, [str(path)], "")
@@ -96,6 +99,15 @@ def test_every_config_parses(path: Path) -> None:
     if path.stem.startswith(("fit", "layers", "samples")):
         assert isinstance(yaml.safe_load(path.read_text()), dict)
         return
+    for command, kind in (
+        ("compare", Compare),
+        ("flow", FlowTask),
+        ("couplings", CouplingsTask),
+        ("operators", OperatorsTask),
+    ):
+        if path.stem.startswith(command):
+            assert isinstance(parse(command, kind, [str(path)], "")[0], kind)
+            return
     task, _ = parse("run", Run, [str(path)], "")
     assert isinstance(task, Run)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
@@ -82,7 +81,6 @@ class EnsembleTask:
 def main(arguments: Sequence[str]) -> None:
     """Parse, learn, print; the best rule and the figure stay in the directory."""
     from rsmi.learning import learn_ensemble
-    from rsmi.report.figures import save
 
     task, execution = parse("ensemble", EnsembleTask, arguments, DESCRIPTION)
     with task.select.open(task.data) as samples:
@@ -95,5 +93,9 @@ def main(arguments: Sequence[str]) -> None:
             )  # fmt: skip
     if output.directory is not None:
         save_rule(found.rule(), output.directory / RULE_NAME, found.card)
-        save(found.plot(), Path(output.directory) / "filters.png")
-    output.finish(found, task.seed)
+    result = output.finish(found, task.seed)
+    output.page(
+        found, result, "The best rules as points, and what they see in their block",
+        "Members that are worth as much as the best, along the axes in which they differ; colours "
+        "are clusters, pictures the weights of a member or the mean of a cluster.", "filters.png",
+    )  # fmt: skip

@@ -58,4 +58,11 @@ def main(arguments: Sequence[str]) -> None:
             null=task.null,
             seed=task.seed,
         )
-    output.finish(found, task.seed)
+    result = output.finish(found, task.seed)
+    output.page(
+        found,
+        result,
+        "Estimators of the same pairs",
+        "A lower bound points to where the truth may lie. Where pairs are permuted the truth is 0, "
+        "and an estimator that finds something there is refused.",
+    )

@@ -20,7 +20,7 @@ from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
 from rsmi.cli.configs import options_of, with_config
 from rsmi.cli.output import Output
-from rsmi.cli.parsing import Explaining
+from rsmi.cli.parsing import Explaining, input_error
 from rsmi.errors import AnalysisError, InputError
 from rsmi.lattice import place
 from rsmi.learning import save_rule
@@ -200,14 +200,14 @@ def _check_devices(cli: FitCLI) -> None:
 
 
 def _explained(arguments: Sequence[str]) -> FitCLI:
-    """Parse; what Lightning's Trainer refuses is bad input too."""
+    """Parse; what a module or Lightning's Trainer refuses is bad input too."""
     try:
         return _parse(arguments)
     except InputError:
         raise
     except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"trainer: {reason}; see `rsmi fit --help`") from None
+        reason = input_error(error) or f"trainer: {' '.join(str(error).split())}"
+        raise InputError(f"{reason}; see `rsmi fit --help`") from None
 
 
 def _parse(arguments: Sequence[str]) -> FitCLI:

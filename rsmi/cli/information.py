@@ -15,18 +15,20 @@ DESCRIPTION = (
 
 def main(arguments: Sequence[str]) -> None:
     """Parse, value, print."""
-    from rsmi.learning import Refused
-
     task, execution = parse("information", Information, arguments, DESCRIPTION, rules=True)
     with task.select.open(task.data) as samples:
         check_lattice(samples)
         output = Output("information", task, execution.out, execution.resume)
         with output.stage("information", "Valuing rules on configurations never trained on"):
-            try:
-                found = value_task(task, samples, execution, output)
-            except Refused as refused:  # what was found is written before `check` says so
-                found = refused.found
+            found = value_task(task, samples, execution, output)
     for note in found.notes:
         output.say(note)
-    output.finish(found.quantities(), task.seed)
+    result = output.finish(found.quantities(), task.seed)  # before `check` refuses any of it
+    output.page(
+        found,
+        result,
+        "What each rule keeps about the environment",
+        "Dots are lower bounds on configurations never trained on; diamonds use the exact p(v|e) "
+        "of the Hamiltonian at sampled environments.",
+    )
     found.check()

@@ -17,7 +17,7 @@ from rich.progress import Progress as Bar
 from rsmi.errors import InputError
 from rsmi.information import Outcome, Quantity
 from rsmi.progress import Progress
-from rsmi.report import Result
+from rsmi.report import Result, write_study
 from rsmi.runs.files import write_whole
 from rsmi.runs.result import CONFIG_NAME
 from rsmi.runs.settings import to_plain
@@ -103,6 +103,22 @@ class Output:
         if self.directory is not None:
             self.say(f"{self.directory / 'result.json'}")
         return result
+
+    def page(
+        self, found: Outcome, result: Result, title: str, caption: str, picture: str = ""
+    ) -> None:
+        """Draw what was found, and write the page, where there is a directory.
+
+        Args:
+            found: What the command found.
+            result: The same as `finish` wrote it.
+            title: Of the figure.
+            caption: One or two sentences on what is seen and what it means.
+            picture: File of the figure; one of the name of the command without.
+        """
+        if self.directory is not None:
+            file = picture or f"figures/{self.command}.png"
+            self.say(write_study(self.directory, found, result, file, title, caption))
 
     def _command_line(self) -> str:
         return " ".join(["rsmi", *sys.argv[1:]]) if len(sys.argv) > 1 else f"rsmi {self.command}"

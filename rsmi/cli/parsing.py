@@ -21,7 +21,7 @@ class Explaining(ArgumentParser):
 
     def error(self, message: str, ex: Exception | None = None) -> None:  # type: ignore[override]
         """Report bad arguments."""
-        ours = _input_error(ex)
+        ours = input_error(ex)
         # A parser within the parser has the name of the script alone.
         help = f"\nSee `{self.prog} --help`." if self.prog.startswith("rsmi ") else ""
         own = {
@@ -105,7 +105,7 @@ def _execution(values: Namespace) -> Execution:
     return Execution(values["out"], values["resume"], values["workers"], device, trust)
 
 
-def _input_error(error: BaseException | None) -> str | None:
+def input_error(error: BaseException | None) -> str | None:
     """Our own message, where a check of ours lies behind the parser's complaint."""
     while error is not None:
         if isinstance(error, InputError):

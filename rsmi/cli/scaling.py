@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
-from rsmi.report.figures import save
 from rsmi.scaling import finite_size_scaling
 
 DESCRIPTION = "Finite-size scaling: T_c, nu, beta/nu and gamma/nu from many sizes and temperatures."
@@ -41,6 +40,11 @@ def main(arguments: Sequence[str]) -> None:
             space=task.space or None,
             progress=progress,
         )
-    output.finish(found, seed=None)
-    if output.directory is not None:
-        output.say(save(found.plot(), output.directory / "scaling.png"))
+    result = output.finish(found, seed=None)
+    output.page(
+        found,
+        result,
+        "The transition, and the scaled variables of all sizes",
+        "Where the exponents are right, points of all sizes fall on one curve.",
+        "scaling.png",
+    )

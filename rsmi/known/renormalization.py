@@ -24,6 +24,7 @@ from rsmi.renormalization import (
     measure,
     renormalise,
     stability_matrix,
+    variational_couplings,
 )
 from rsmi.renormalization.moments import Covariances
 from rsmi.renormalization.stability import leading_eigenvalue
@@ -61,7 +62,7 @@ _COUPLING, _LENGTH = 0.5, 12  # of the ring that is decimated
 
 def renormalization() -> list[Check]:
     """All checks of this section."""
-    return [*_flows(), *_decimation(), *_torus(), *_exponents()]
+    return [*_flows(), *_decimation(), *_torus(), *_sampled(), *_exponents()]
 
 
 def _check(
@@ -128,10 +129,37 @@ def _coupling(found: Callable[[], RenormalisedCouplings], name: str) -> Estimate
 
 
 def _torus_couplings(rule: str) -> RenormalisedCouplings:
-    """Of p(h = 1) = sigmoid(2 sum v), or of a rule by its name."""
+    return exact_couplings(System((8, 8)), _soft() if rule == "soft" else rule, (2, 2))
+
+
+def _soft() -> TableRule:
+    """p(h = 1) = sigmoid(2 sum v)."""
     total = 2 * states(4).double().sum(1)
-    soft = TableRule(SPIN, torch.stack([torch.sigmoid(-total), torch.sigmoid(total)], 1), (2, 2))
-    return exact_couplings(System((8, 8)), soft if rule == "soft" else rule, (2, 2))
+    return TableRule(SPIN, torch.stack([torch.sigmoid(-total), torch.sigmoid(total)], 1), (2, 2))
+
+
+def _sampled() -> list[Check]:
+    """The same table and ring by a biased simulation."""
+    checks = []
+    for rule, known in _COUPLINGS.items():
+        found = cache(partial(_biased, System((8, 8)), rule, (2, 2)))
+        checks += [
+            _check(f"variational.{rule}.{name}", partial(_coupling, found, name), float(text), 0.0,
+                   _TORUS)
+            for name, text in list(zip(_PRODUCTS, known, strict=True))[:3]
+        ]  # fmt: skip
+    ring = cache(partial(_biased, System((16,), temperature=2.0), "majority", (2,)))
+    nearest = float(_FLOWS[0.5, "majority"][0])
+    name = "2-spin (1)"
+    return [
+        *checks,
+        _check(f"variational.ring.{name}", partial(_coupling, ring, name), nearest, 0.0, _RING),
+    ]
+
+
+def _biased(system: System, rule: str, block: tuple[int, ...]) -> RenormalisedCouplings:
+    chosen = _soft() if rule == "soft" else rule
+    return variational_couplings(system, chosen, block, reach=2.0, sweeps=100, seed=1)
 
 
 def _decimation() -> list[Check]:

@@ -11,6 +11,7 @@ from rsmi.known.dimers import dimers
 from rsmi.known.information import information
 from rsmi.known.layers import layers
 from rsmi.known.learning import learning
+from rsmi.known.operators import operators
 from rsmi.known.renormalization import renormalization
 from rsmi.known.sampling import sampling
 from rsmi.known.storage import storage
@@ -24,6 +25,7 @@ SECTIONS: Mapping[str, Callable[[], list[Check]]] = {
     "sampling": sampling,
     "storage": storage,
     "renormalization": renormalization,
+    "operators": operators,
     "learning": learning,
     "layers": layers,
     "theory": theory,

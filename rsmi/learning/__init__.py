@@ -50,26 +50,32 @@ from rsmi.learning.trainable import (
 
 if TYPE_CHECKING:
     from rsmi.learning.boltzmann import Boltzmann, ProxyRule, learn_by_proxy
+    from rsmi.learning.conventional import METHODS, TrainedRule, train_by
     from rsmi.learning.data import WindowData
     from rsmi.learning.ensemble import Ensemble, learn_ensemble
     from rsmi.learning.growth import LearningCurve
     from rsmi.learning.joint import JointRSMI
     from rsmi.learning.learn import Learned, make_trainer
     from rsmi.learning.manifold import Degeneracy, degeneracy
+    from rsmi.learning.phases import Phases, phase_entropy
     from rsmi.learning.posterior import PosteriorRSMI
-    from rsmi.learning.results import LearnedRule, Refused, RuleValues, learn_rule, value_rules
+    from rsmi.learning.results import LearnedRule, Refused, RuleValues
+    from rsmi.learning.session import learn_rule, value_rules
     from rsmi.learning.streaming import StreamingWindowData
 
 _TRAINING = {
     "boltzmann": ("Boltzmann", "ProxyRule", "learn_by_proxy"),
+    "conventional": ("METHODS", "TrainedRule", "train_by"),
     "data": ("WindowData",),
     "growth": ("LearningCurve",),
     "joint": ("JointRSMI",),
     "manifold": ("Degeneracy", "degeneracy"),
     "ensemble": ("Ensemble", "learn_ensemble"),
     "learn": ("Learned", "make_trainer"),
+    "phases": ("Phases", "phase_entropy"),
     "posterior": ("PosteriorRSMI",),
-    "results": ("LearnedRule", "Refused", "RuleValues", "learn_rule", "value_rules"),
+    "results": ("LearnedRule", "Refused", "RuleValues"),
+    "session": ("learn_rule", "value_rules"),
     "streaming": ("StreamingWindowData",),
 }
 
@@ -83,6 +89,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "CLASSICAL",
+    "METHODS",
     "Boltzmann",
     "ConvRule",
     "Degeneracy",
@@ -98,6 +105,7 @@ __all__ = [
     "LogitRule",
     "MLPRule",
     "NetworkRule",
+    "Phases",
     "PosteriorRSMI",
     "ProxyRule",
     "Refused",
@@ -108,6 +116,7 @@ __all__ = [
     "TableRule",
     "TradeOff",
     "TrainableTable",
+    "TrainedRule",
     "WindowData",
     "block_alone",
     "classical_for",
@@ -127,12 +136,14 @@ __all__ = [
     "measure_symmetry",
     "named_rule",
     "orientation",
+    "phase_entropy",
     "read_card",
     "rule_has_digest",
     "rule_name",
     "rules_by_name",
     "save_rule",
     "solve_rules",
+    "train_by",
     "usual_rules",
     "value_rules",
 ]

@@ -14,9 +14,9 @@ from rsmi.errors import AnalysisError, InputError
 from rsmi.information import Estimate, Outcome, Quantity, block_sums, bootstrap_error
 from rsmi.lattice import Alphabet, Space, Window, place
 from rsmi.learning.data import WindowData
-from rsmi.learning.ensemble import imposed, options_of, windows_of
+from rsmi.learning.ensemble import options_of, windows_of
 from rsmi.learning.rules import Rule, orientation
-from rsmi.learning.settings import Learning, check_memory_of_learning, check_seed
+from rsmi.learning.settings import Learning, check_memory_of_learning, check_seed, imposed
 from rsmi.learning.trainable import LogitRule, make_rule
 from rsmi.storage import opened
 from rsmi.storage.interface import space_of
@@ -195,7 +195,7 @@ def learn_by_proxy(
         seconds = time.perf_counter() - begin
         proxy = _held_out(soft, *machines, data)
         say(f"the proxy is {proxy} above that of a rule that ignores its block")
-        return ProxyRule(_hard(soft, data), soft, proxy, machines, seconds)
+        return ProxyRule(hard_rule(soft, data), soft, proxy, machines, seconds)
 
 
 def proxy(p: Tensor, others: Tensor, energies: Tensor) -> Tensor:
@@ -248,7 +248,7 @@ def _machines(
     generator = data.generator(_SWEEPS)
     for step, (v, e) in enumerate(islice(data.stream(), steps)):
         loss = both.divergence(torch.cat([v, e], 1), sweeps, generator)
-        _step(optimizer, loss + block.divergence(v, sweeps, generator), step)
+        descend(optimizer, loss + block.divergence(v, sweeps, generator), step)
         decay.step()
     return both, block
 
@@ -263,10 +263,15 @@ def _train_rule(
         half = len(v) // 2
         p = rule.log_prob(v).exp()
         delta = energies(both, block, v[half:], e[:half]).to(p)
-        _step(optimizer, -proxy(p[:half], p[half:], delta), step)
+        descend(optimizer, -proxy(p[:half], p[half:], delta), step)
 
 
-def _step(optimizer: torch.optim.Optimizer, loss: Tensor, step: int) -> None:
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor, step: int) -> None:
+    """One step down a loss.
+
+    Raises:
+        AnalysisError: Where it is no number any more.
+    """
     if not bool(torch.isfinite(loss)):
         raise AnalysisError(
             f"the training failed in step {step + 1}: the loss is {loss.item()}; lower "
@@ -292,7 +297,8 @@ def _held_out(rule: LogitRule, both: Boltzmann, block: Boltzmann, data: WindowDa
     return Estimate(float(excess.mean()), error, "estimate", n=len(sums))
 
 
-def _hard(soft: LogitRule, data: WindowData) -> Rule:
+def hard_rule(soft: LogitRule, data: WindowData) -> Rule:
+    """The most probable symbols of a rule, which speak of the letters of their block."""
     hard, v = soft.hardened(), data.test_windows().v
     names: Sequence[int] = orientation(hard.log_prob(v).exp(), v, soft.alphabet).tolist()
     return hard.renamed(names)

@@ -166,14 +166,18 @@ class WindowData(WindowedData):
     @property
     def _gap(self) -> int:
         """Records between parts of the same chains."""
-        time = self.order.time
-        memory = math.ceil(LENGTH_OF_BLOCK * time) if math.isfinite(time) else 0
-        return max(_LEAST_GAP, memory)
+        return forgotten(self.order)
 
     def _of(self, *parts: Subset) -> Self:
         other = copy(self)
         other._parts, other._words, other._cut, other._stretch = parts, {}, {}, None
         return other
+
+
+def forgotten(order: OrderReport) -> int:
+    """Records after which a chain has forgotten what it was."""
+    memory = math.ceil(LENGTH_OF_BLOCK * order.time) if math.isfinite(order.time) else 0
+    return max(_LEAST_GAP, memory)
 
 
 def _spread(samples: Samples, most: int) -> tuple[Tensor, Tensor]:

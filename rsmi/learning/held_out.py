@@ -63,9 +63,14 @@ class Bound:
     training: float
 
     def rounded(self) -> "Bound":
-        """The same without the rounding of a predictor that says nothing."""
-        exact = self.information.error < _ROUNDING and abs(self.information.value) < _ROUNDING
-        return replace(self, information=replace(self.information, value=0.0)) if exact else self
+        """The same without the rounding of a predictor that says nothing: 0, with error 0.
+
+        >>> print(Bound(Estimate(1e-17, 6e-17, "lower"), 6e-17, 0.0).rounded().information)
+        0 nats (lower bound)
+        """
+        if self.information.error >= _ROUNDING or abs(self.information.value) >= _ROUNDING:
+            return self
+        return Bound(replace(self.information, value=0.0, error=0.0), 0.0, 0.0)
 
     def widened(self, spread: float) -> "Bound":
         """The same where trainings from other seeds scatter by more than its own networks tell."""

@@ -127,14 +127,14 @@ class PosteriorRSMI(RSMI):
         alphabet = self.placement.space.alphabet
         if not self._names_given:
             table = table[:, orientation(table, self.words, alphabet)]
-        rows = _extended(table, self.words, self.number, alphabet.size)
+        rows = extended(table, self.words, self.number, alphabet.size)
         self._rule = TableRule(alphabet, rows, self.window.block)
 
     def _validated(self, v: Tensor, e: Tensor) -> Batch:
         return self.probabilities(None, v), self.log_posterior(e)
 
 
-def _extended(table: Tensor, known: Tensor, number: Tensor, q: int) -> Tensor:
+def extended(table: Tensor, known: Tensor, number: Tensor, q: int) -> Tensor:
     """A rule for all words, those that never came being taken for the nearest that did.
 
     Args:

@@ -125,6 +125,11 @@ class Learning:
         return cls(**options)
 
 
+def imposed(settings: Learning) -> Literal["impose", "allow"]:
+    """Whether rules are equivariant under the letters' symmetry."""
+    return "impose" if settings.symmetry == "impose" else "allow"
+
+
 def check_seed(seed: int) -> None:
     """Raise InputError for a seed that learning cannot use."""
     if not 0 <= seed <= _MOST_SEED:

@@ -2,9 +2,10 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from rsmi.errors import InputError
-from rsmi.lattice import Alphabet, Space, coarse_shape, tile
+from rsmi.lattice import Alphabet, Space, Window, coarse_shape, tile
 from rsmi.lattice.alphabet import clock, spins
 from rsmi.lattice.graphs import Bond, UnitCell
 from rsmi.learning import Rule, rule_name
@@ -21,9 +22,12 @@ from rsmi.renormalization.coarse_grain import LetterRule, WideRule
 from rsmi.renormalization.monte_carlo_rg import find_rule
 from rsmi.storage import Samples, samples_of
 from rsmi.storage.base import BaseSamples
+from rsmi.storage.interface import space_of
 from rsmi.storage.letters import Declared
 
 _TINY = 1e-6
+_WINDOWS = 6  # blocks along an axis, so that a window and its surroundings do not overlap
+_MOST_LEARNED = 3
 _NEAR = 64  # configurations between two that are wanted, up to which all are coarse-grained
 
 
@@ -53,6 +57,18 @@ def coarse_space(space: Space, rule: Rule) -> Space:
         )
     cells = coarse_shape(space.cells, rule.block)
     return Space(cells, coarse_alphabet(rule), _coarse_cell(space.cell, rule.block))
+
+
+def blocks_of(space: Space, rule: Rule) -> NDArray[np.int32]:
+    """(n_blocks, n_v) sites of every block of a space, in the order of the rule.
+
+    >>> from rsmi.learning import majority
+    >>> blocks_of(Space.from_text("spins on chain [4]"), majority((2,))).tolist()
+    [[0, 1], [2, 3]]
+    """
+    numbers = torch.arange(space.n_sites, dtype=torch.int32).reshape(1, *space.shape)
+    blocks = tile(numbers, (*rule.block, space.sites))
+    return blocks.reshape(-1, rule.n_sites).contiguous().numpy()
 
 
 def coarse_alphabet(rule: Rule) -> Alphabet:
@@ -181,10 +197,7 @@ class CoarseSamples(BaseSamples):
     @cached_property
     def _sites(self) -> NDArray[np.int32]:
         """(n_blocks, n_v) sites of every block, in the order of the rule."""
-        space = self._fine_space
-        numbers = torch.arange(space.n_sites, dtype=torch.int32).reshape(1, *space.shape)
-        blocks = tile(numbers, (*self.rule.block, space.sites))
-        return blocks.reshape(-1, self.rule.n_sites).contiguous().numpy()
+        return blocks_of(self._fine_space, self.rule)
 
     def _spins(self, start: int, stop: int) -> NDArray[np.int8]:
         letters = self.letters(start, stop).numpy()
@@ -233,3 +246,63 @@ def coarse_samples(
     if space is None:
         raise InputError(f"{fine.source}: its letters are not known; upgrade rsmi")
     return CoarseSamples(fine, find_rule(rule, space, block, trust=trust), seed)
+
+
+def learn_rules(
+    samples: object,
+    steps: int | None = None,
+    window: Window | None = None,
+    *,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda text: None,
+    **options: Any,
+) -> tuple[Rule, ...]:
+    """Learn a rule, then another one on what it makes of the samples, and so on.
+
+    At a fixed point a rule has to be alike on all lattices; where it is learned anew at each level,
+    that is measured rather than assumed.
+
+    Args:
+        samples: Whatever `rsmi.storage.samples_of` takes, at the critical point.
+        steps: How many rules; without it as many as leave a lattice on which a window has its place
+            three times over, at most 3.
+        window: Block, buffer and environment; 2 sites, 1 and 1 along each axis without.
+        seed: Of all trainings.
+        say: Is told what each rule keeps.
+        **options: Fields of `rsmi.learning.Learning` but `symbols`, of which there are as many as
+            letters.
+
+    Returns:
+        Rules for `renormalise` or `flow`, which take the last one for all further steps.
+
+    Raises:
+        InputError: For a lattice that is too small, or as `rsmi.learning.learn_rule`.
+        AnalysisError: Where a training failed.
+    """
+    from rsmi.learning import learn_rule
+
+    here = samples_of(samples)
+    space = space_of(here)
+    window = window or Window((2,) * len(space.cells), 1, 1)
+    given = options | {"symbols": space.alphabet.size}
+    rules: list[Rule] = []
+    for step in range(_learned_steps(space, window, steps)):
+        found = learn_rule(here, window, seed=seed, **given)
+        say(f"step {step + 1}: learned a rule that keeps {found.information}")
+        rules.append(found.rule)
+        here = CoarseSamples(here, found.rule, seed)
+    return tuple(rules)
+
+
+def _learned_steps(space: Space, window: Window, wanted: int | None) -> int:
+    """How many lattices are wide enough to learn on."""
+    b, possible, width = window.block[0], 0, min(space.cells)
+    while width >= _WINDOWS * b and width % b == 0:
+        possible, width = possible + 1, width // b
+    if not 1 <= (wanted or 1) <= possible:
+        raise InputError(
+            f"{wanted or 1} rules were asked for on a lattice of {list(space.cells)}, where blocks "
+            f"of {list(window.block)} can be learned on {possible} levels; expected a lattice at "
+            f"least {_WINDOWS * b} sites wide for each rule; use fewer, or a larger lattice"
+        )
+    return wanted or min(possible, _MOST_LEARNED)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -142,7 +143,11 @@ def generate_interactions(
     limit = math.floor(reach**2 + 1e-9)
     matrices = [matrix for matrix, _, _ in cell.point_group()]
     found = {_orbit(group, matrices) for group in _groups(limit, metric, max_spins)}
-    interactions = [Interaction(_name(orbit), orbit, metric.diameter2(orbit[0])) for orbit in found]
+    names = Counter(map(_name, found))
+    interactions = [
+        Interaction(_name(orbit, names[_name(orbit)] == 1), orbit, metric.diameter2(orbit[0]))
+        for orbit in found
+    ]
     return tuple(sorted(interactions, key=lambda i: (i.diameter2, i.n_spins, i.terms)))
 
 
@@ -208,11 +213,12 @@ def _to_corner(sites: list[Site]) -> Term:
     return tuple(sorted(tuple(x - c for x, c in zip(site, corner, strict=True)) for site in sites))
 
 
-def _name(orbit: tuple[Term, ...]) -> str:
+def _name(orbit: tuple[Term, ...], alone: bool = True) -> str:
+    """Of a pair the distances along the axes, where no other pair has the same."""
     term = orbit[0]
     if len(term) == 1:
         return "1-spin"
-    if len(term) == 2:
+    if len(term) == 2 and alone:
         distances = (abs(a - b) for a, b in zip(*term, strict=True))
         return f"2-spin {_text(tuple(sorted(distances, reverse=True)))}"
     square = len(term) == 4 and len(orbit) == 1 and len(term[0]) == 2

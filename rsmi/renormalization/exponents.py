@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rsmi.errors import AnalysisError
 from rsmi.information.number import Estimate
 from rsmi.renormalization.couplings import Parity
@@ -27,7 +30,7 @@ class Exponent:
     """A critical exponent with its error split by origin.
 
     Args:
-        name: `y_t`, `y_h`, `nu`, `eta`, `delta_sigma` or `delta_epsilon`.
+        name: `y_t`, `y_h`, `nu`, `eta`, `delta_sigma` or `delta_epsilon`; `even[1]`, `odd[1]`.
         value: With the total error, both parts added in quadrature.
         statistical: Standard error from the finite number of samples (jackknife).
         truncation: Estimate of the bias from finite basis and finite number of steps.
@@ -71,6 +74,11 @@ class Change:
         return cls(before, after, Estimate(moved, error, "estimate", unit="1"))
 
     @property
+    def left_out(self) -> NDArray[np.float64]:
+        """The change without each block of the data."""
+        return self.after.left_out - self.before.left_out
+
+    @property
     def size(self) -> float:
         """How large it is beyond its own noise."""
         return max(abs(self.value.value) - self.value.error, 0.0)
@@ -102,9 +110,7 @@ def choose(entries: Sequence[ScanEntry]) -> ScanEntry:
     return wide[-1] if wide else largest[0]
 
 
-def truncation_error(
-    entries: Sequence[ScanEntry], chosen: ScanEntry, omega: float | None = None
-) -> float:
+def truncation_error(entries: Sequence[ScanEntry], chosen: ScanEntry) -> float:
     """How far the chosen exponent may be from that of the full transformation, one sigma.
 
     ```
@@ -119,32 +125,44 @@ def truncation_error(
     steps of such rules do. The basis states a quarter of what its largest diameter changes, at
     least .08 of what the one before did; with a single diameter what one coupling misses.
 
-    Where the leading correction shrinks by b**-omega only, omega below 2, it leaves 1 / (b**omega -
-    1) times the change of a step: the largest of that of the step after the chosen one, whose noise
-    is kept, and of what is left of those before, `D_j b**(omega (j - k))`. In three dimensions,
-    where omega is .83, half of that of the chosen step is enough beside the one after it.
-
-    The constants were measured on the Ising model in two and three dimensions, where the answer is
-    known; `benchmarks/trust.py` shows how often the error holds there.
+    The constants were measured on the Ising model in two dimensions, where the answer is known;
+    `benchmarks/trust.py` shows how often the error holds there.
     """
-    found = changes(entries)
-    steps = _step_error(found, chosen) if omega is None else _slow_step_error(found, chosen, omega)
-    return math.hypot(_basis_error(entries, chosen), steps)
+    return math.hypot(_basis_error(entries, chosen), _step_error(changes(entries), chosen))
 
 
-def _slow_step_error(found: Sequence[Change], chosen: ScanEntry, omega: float) -> float:
-    left, k = _scale(chosen) ** -omega, chosen.level
-    done = {c.after.level: abs(c.value.value) for c in found if c.after.level <= k}
-    left_of = [size * left ** (k - level) for level, size in done.items()]
-    if len(chosen.shape) >= 3:
-        left_of = [done[k] / 2] if k in done else []
-    later = [abs(c.value.value) for c in found if c.before.level == k]
-    if not left_of + later:
+def extrapolated(entries: Sequence[ScanEntry], chosen: ScanEntry, omega: float) -> "Exponent":
+    """The limit of an exponent whose leading correction shrinks by b**-omega only, omega below 2.
+
+    ```
+    y = y_k + e_k,    e_k = (y_k - y_{k - 1}) / (b^omega - 1),
+    error^2 = noise^2 + basis^2 + steps^2
+    steps = max(|e_j| b^(omega (j - k)) / 2, |y_{k + 1} + e_{k + 1} - y| - noise)
+    ```
+
+    k is the chosen step, at least the second one, and j <= k: half of what is added may be wrong,
+    or of what a step before it would add (a change that noise cancels is not trusted), and so may
+    be what the step after it says otherwise.
+    """
+    left, every = _scale(chosen) ** -omega, changes(entries)
+    factor, found = left / (1 - left), [c for c in every if c.after.level >= chosen.level]
+    if not found:
         raise AnalysisError(
             "one step alone could be measured, and where the flow nears its fixed point slowly the "
             "error cannot be told from it; use more samples or a larger lattice"
         )
-    return max(left_of + later) * left / (1 - left)
+    limits = [
+        (c.after.exponent.value + factor * c.value.value, c.after.left_out + factor * c.left_out)
+        for c in found
+        if c is found[0] or not c.after.narrow
+    ]
+    (value, left_out), at = limits[0], found[0].after.level
+    before = [c for c in every if c.after.level <= at]
+    steps = [abs(factor * c.value.value) * left ** (at - c.after.level) / 2 for c in before]
+    for other, others in limits[1:2]:
+        steps.append(abs(other - value) - jackknife_error(others - left_out))
+    left = math.hypot(_basis_error(entries, found[0].after), max(steps))
+    return Exponent.of(SYMBOLS[chosen.parity], value, jackknife_error(left_out), left)
 
 
 def _step_error(found: Sequence[Change], chosen: ScanEntry) -> float:
@@ -159,12 +177,17 @@ def _step_error(found: Sequence[Change], chosen: ScanEntry) -> float:
 
 def _basis_error(entries: Sequence[ScanEntry], chosen: ScanEntry) -> float:
     """What the interactions left out may change, from what the outermost ones do."""
-    same = [entry for entry in entries if entry.level == chosen.level]
-    shells = list({entry.diameter2: entry for entry in same}.values())
-    found = [Change.of(inner, outer).size for inner, outer in pairwise(shells)]
+    found = [change.size for change in _shells(entries, chosen)]
     if not found:
         return _ONE_SHELL[chosen.parity]
     return max(_BEYOND * found[-1], *(_BEYOND_THAT * size for size in found[-2:-1]), 0.0)
+
+
+def _shells(entries: Sequence[ScanEntry], chosen: ScanEntry) -> list[Change]:
+    """What the interactions of each further diameter change."""
+    same = [entry for entry in entries if entry.level == chosen.level]
+    shells = list({entry.diameter2: entry for entry in same}.values())
+    return [Change.of(inner, outer) for inner, outer in pairwise(shells)]
 
 
 def _scale(entry: ScanEntry) -> float:
@@ -208,5 +231,50 @@ def exponents_of(
 
 def _read(entries: Sequence[ScanEntry], omega: float | None) -> Exponent:
     chosen = choose(entries)
-    error = truncation_error(entries, chosen, omega)
+    if omega is not None:
+        return extrapolated(entries, chosen, omega)
+    error = truncation_error(entries, chosen)
     return Exponent.of(SYMBOLS[chosen.parity], chosen.exponent.value, chosen.exponent.error, error)
+
+
+def further_exponents(entries: Sequence[ScanEntry]) -> dict[str, Exponent]:
+    """Exponents of the eigenvalues behind the leading ones, by sector and rank.
+
+    Their truncation is the larger one of half of what the chosen step changes and of what the step
+    after it does, and all that the longest interactions change, noise kept.
+
+    Args:
+        entries: Of all sectors and ranks.
+
+    Returns:
+        Names such as `even[1]`. Which of them are universal no data can tell: a rule adds
+        eigenvalues of redundant operators, which depend on it.
+    """
+    found = {}
+    for parity, rank in sorted({(entry.parity, entry.rank) for entry in entries}):
+        own = [entry for entry in entries if (entry.parity, entry.rank) == (parity, rank)]
+        chosen, moved = choose(own), changes(own)
+        steps = [
+            abs(c.value.value) / _scale(chosen) for c in moved if c.after.level == chosen.level
+        ]
+        steps += [abs(c.value.value) for c in moved if c.before.level == chosen.level]
+        shells = [abs(change.value.value) for change in _shells(own, chosen)[-1:]]
+        left = math.hypot(max(steps, default=0.0), *shells)
+        value = chosen.exponent
+        name = f"{parity}[{rank}]"
+        found[name] = Exponent.of(name, value.value, value.error, left)
+    return found
+
+
+def relevance(exponent: Exponent) -> str:
+    """Whether perturbations along an eigenvector grow, beyond two errors.
+
+    >>> relevance(Exponent.of("even[1]", 0.8, 0.02, 0.03))
+    'relevant'
+    >>> relevance(Exponent.of("even[1]", -0.03, 0.02, 0.03))
+    'marginal within the error'
+    """
+    value, error = exponent.value.value, exponent.value.error
+    if abs(value) <= 2 * error:
+        return "marginal within the error"
+    return "relevant" if value > 0 else "irrelevant"

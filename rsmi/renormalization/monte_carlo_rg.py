@@ -23,11 +23,14 @@ from rsmi.renormalization.letters import letter_operators
 from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.result import MCRGResult, known_exponents
 from rsmi.renormalization.stability import ScanEntry, scan
-from rsmi.renormalization.stream import IteratedRule, Source, accumulate
+from rsmi.renormalization.stream import IteratedRule, Relay, Source, accumulate
 from rsmi.renormalization.verdict import Told, copies, judge
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.threads import cores
 from rsmi.storage import check_source, opened
+
+Rules = Rule | str | os.PathLike[str] | Sequence[Rule | str | os.PathLike[str]]
+"""A rule, its name or its directory; or one for each step."""
 
 _SAMPLES_PER_COUPLING = 20
 _LEAST_STEPS = 3  # where corrections shrink slowly, so that a truncation error can be stated
@@ -35,7 +38,7 @@ _LEAST_STEPS = 3  # where corrections shrink slowly, so that a truncation error 
 
 def renormalise(
     samples: object,
-    rule: Rule | str | os.PathLike[str],
+    rule: Rules,
     *,
     block: Sequence[int] | None = None,
     trust: bool = False,
@@ -60,7 +63,8 @@ def renormalise(
             a source, or whatever `rsmi.storage.samples_of` takes.
         rule: A rule that gives the letters that it takes, alike under their symmetries; the name
             of one; or the directory of a trained one. Where its table would not fit in memory its
-            network is asked for every block.
+            network is asked for every block. A sequence of rules is one for each step, see
+            `learn_rules`, the last one for all further steps.
         block: Extents of the block of a rule known by name, in cells, all equal; 2 without.
         trust: Whether code of a trained rule of somebody's own may run, see
             `rsmi.learning.load_rule`.
@@ -84,32 +88,34 @@ def renormalise(
     Source: R. H. Swendsen (1979), Phys. Rev. Lett. 42, 859.
     """
     with _source(samples) as source:
-        space = _space(source)
+        space = iterable_space(source)
         order = check_source(source)  # what its axes are comes before what a block is
-        chosen = find_rule(rule, space, block, trust=trust)
-        iterated = _iterated(chosen, space, seed)
+        chosen = find_rules(rule, space, block, trust=trust)
+        iterated = ready_rules(chosen, space, seed)
         critical = getattr(source, "critical", None)
-        omega = _omega(critical, space)
-        shapes = _shapes(space.cells, chosen.block, levels, slow=omega is not None)
-        bases = _bases(reach, space, {"even": n_even, "odd": n_odd})
+        omega = slow_correction(critical, space)
+        shapes = _shapes(space.cells, iterated.block, levels, slow=omega is not None)
+        bases = bases_within(reach, space, {"even": n_even, "odd": n_odd})
         _check_amount(len(source), source.chains, max(map(len, bases.values())), blocks)
         blocks = min(blocks, order.blocks)
         steps, threads = len(shapes) - 1, workers or cores()
-        rows = _rows(source, space)
+        rows = in_cells(source, space)
         moments = accumulate(
             rows, iterated, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
         )
-        scans = _scans(moments, chosen.block[0])
+        entries = _scans(moments, iterated.block[0])
+        scans = {parity: [e for e in own if not e.rank] for parity, own in entries.items()}
         found = exponents_of(scans["even"], scans["odd"], len(space.cells), omega)
         told = Told.of(source, critical, omega)
-        verdict = judge(scans, moments, found, copies(chosen), told)
-        used, entries = len(moments["even"].count), scans["even"] + scans["odd"]
+        copied = next(filter(None, map(copies, chosen)), None)
+        verdict = judge(scans, moments, found, copied, told)
+        used = len(moments["even"].count)
         known, remark = known_exponents(source)
         return MCRGResult(
-            rule_name(rule),
+            name_of_rules(rule),
             shapes,
             bases,
-            entries,
+            tuple(entry for own in scans.values() for entry in own),
             verdict,
             order.n,
             used,
@@ -117,6 +123,7 @@ def renormalise(
             omega,
             known,
             remark,
+            tuple(entry for own in entries.values() for entry in own if entry.rank),
         )
 
 
@@ -179,6 +186,26 @@ def find_rule(
     return found
 
 
+def find_rules(
+    rules: Rules, space: Space, block: Sequence[int] | None = None, *, trust: bool = False
+) -> tuple[Rule, ...]:
+    """Rules for the steps, of which the last one serves all further steps, see `find_rule`."""
+    return tuple(find_rule(rule, space, block, trust=trust) for rule in _listed(rules))
+
+
+def name_of_rules(rules: Rules) -> str:
+    """Of one rule, or of those that follow each other."""
+    return " then ".join(dict.fromkeys(map(rule_name, _listed(rules))))
+
+
+def _listed(rules: Rules) -> Sequence[Rule | str | os.PathLike[str]]:
+    if isinstance(rules, Rule | str | os.PathLike):
+        return [rules]
+    if not rules:
+        raise InputError("no rule was given; expected one, or one for each step")
+    return rules
+
+
 def check_iteration(samples: object) -> None:
     """Refuse samples on whose letters no rule can be iterated.
 
@@ -193,7 +220,7 @@ def check_iteration(samples: object) -> None:
         )
 
 
-def _space(samples: Source) -> Space:
+def iterable_space(samples: Source) -> Space:
     """Where the letters live, if a rule can be iterated on them."""
     check_iteration(samples)
     space: Space = getattr(samples, "space", None) or Space.hypercubic(samples.shape, SPIN)
@@ -212,10 +239,10 @@ _UNTOLD = (
 )
 
 
-def _omega(critical: CriticalPoint | None, space: Space) -> float | None:
+def slow_correction(critical: CriticalPoint | None, space: Space) -> float | None:
     """Exponent of the leading correction; None where it is that of Ising spins in a plane."""
     if critical is not None:
-        omega = critical.universality.omega
+        omega = max(critical.universality.omega, _SLOWEST)  # logarithms have none
         return omega if omega < _FAST else None
     if len(space.cells) >= 3:
         return UNIVERSALITY["ising_3d"].omega
@@ -248,7 +275,7 @@ class _Cells:
         return 2 * letters - 1 if self.two else letters
 
 
-def _rows(samples: Source, space: Space) -> Source:
+def in_cells(samples: Source, space: Space) -> Source:
     """The samples themselves where they hold two letters of the space already."""
     two = space.alphabet.size == 2
     if two and tuple(samples.shape) == space.cells:
@@ -265,7 +292,20 @@ def _scans(moments: dict[Parity, Moments], scale: int) -> dict[Parity, tuple[Sca
         raise
 
 
-def _iterated(rule: Rule, space: Space, seed: int) -> IteratedRule:
+def ready_rules(rules: Sequence[Rule], space: Space, seed: int) -> IteratedRule:
+    """Rules that follow each other, made ready for their loop.
+
+    Raises:
+        InputError: For one that cannot be iterated on these letters, or blocks that differ.
+    """
+    ready = tuple(_ready(rule, space, seed) for rule in rules)
+    if len({rule.block for rule in rules}) != 1:
+        blocks = ", ".join(str(list(rule.block)) for rule in rules)
+        raise InputError(f"the rules have blocks {blocks}; expected one block for all steps")
+    return ready[0] if len(ready) == 1 else Relay(ready)
+
+
+def _ready(rule: Rule, space: Space, seed: int) -> IteratedRule:
     """A rule made ready for its loop, if it takes letters to letters alike under symmetries."""
     alphabet, block = space.alphabet, rule.block
     if len(set(block)) != 1 or block[0] < 2:
@@ -316,7 +356,7 @@ def _shapes(
     shape: tuple[int, ...], block: tuple[int, ...], levels: int | None, *, slow: bool
 ) -> tuple[tuple[int, ...], ...]:
     """Lattice shapes of all levels; as deep as possible where the depth is left open."""
-    shapes = _tilings(shape, block, 4 if levels is None and len(shape) >= 3 else 2)
+    shapes = tilings(shape, block, 4 if levels is None and len(shape) >= 3 else 2)
     possible = len(shapes) - 1
     wanted = max(possible, 1) if levels is None else levels
     if not 1 <= wanted <= possible:
@@ -330,7 +370,7 @@ def _shapes(
     return tuple(shapes[: wanted + 1])
 
 
-def _tilings(
+def tilings(
     shape: tuple[int, ...], block: tuple[int, ...], narrowest: int
 ) -> list[tuple[int, ...]]:
     """Every lattice that tiling again and again gives, down to the narrowest of use."""
@@ -359,9 +399,10 @@ def _check_steps(wanted: int, possible: int, shape: tuple[int, ...], slow: bool)
         )
 
 
-def _bases(
+def bases_within(
     reach: float, space: Space, wanted: dict[Parity, int | None]
 ) -> dict[Parity, Sequence[Operator]]:
+    """Operators of each sector within reach, or the first so many of them."""
     found = generate_interactions(reach, space.cell)
     everything: Mapping[Parity, Sequence[Operator]] = (
         {parity: [i for i in found if i.parity == parity] for parity in wanted}

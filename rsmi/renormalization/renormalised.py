@@ -1,14 +1,18 @@
-"""Couplings of the Hamiltonian that a rule leaves behind: exactly, or from coarse samples."""
+"""Couplings of the Hamiltonian that a rule leaves behind: exactly, or fitted to samples."""
 
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from rsmi.compiling import njit
 from rsmi.errors import AnalysisError, InputError
 from rsmi.information import (
     Estimate,
@@ -19,22 +23,27 @@ from rsmi.information import (
     block_labels,
     format_with_error,
 )
-from rsmi.lattice import Alphabet
+from rsmi.lattice import Space
 from rsmi.learning import Rule, rule_name
-from rsmi.renormalization.coarse_samples import coarse_samples
-from rsmi.renormalization.couplings import Interaction, Term, generate_interactions
+from rsmi.renormalization.coarse_samples import coarse_samples, coarse_space
+from rsmi.renormalization.couplings import Interaction, generate_interactions
 from rsmi.renormalization.monte_carlo_rg import find_rule
 from rsmi.sampling.exact import coarse_distribution, coarse_torus_distribution, products_of
 from rsmi.sampling.exact.coarse import Basis
 from rsmi.sampling.families import System
-from rsmi.storage import Samples, opened
+from rsmi.sampling.threads import cores, share
+from rsmi.storage import Samples, check_source, opened
 from rsmi.storage.interface import space_of
 
-_BATCH = 1 << 22  # spins whose fields are held at once
+_BATCH = 1 << 18  # spins that a thread takes at once
 _ROUNDS, _CLOSE = 30, 1e-10
 _LEAST_BLOCKS, _BLOCKS = 16, 64
-_SINGULAR = 1e-9
+_SINGULAR, _SPINS_PER_COUPLING = 1e-9, 20
 _ROUNDING = 1e-13
+Products = NDArray[np.int64]
+"""(n, spins) numbers of the sites of products of spins."""
+NORMS = ("rangeness", "bodyness")
+"""Names of the two norms of all that is neither a field nor between nearest spins."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,11 +57,13 @@ class RenormalisedCouplings(Outcome):
         rule: Name of the rule.
         shape: Extents of the coarse lattice.
         interactions: The operators S_a.
-        values: K_a of each.
-        method: `exact` or `pseudo-likelihood`.
+        values: K_a of each, the mean over its terms.
+        method: `exact`, `pseudo-likelihood` or `variational`.
         basis: Whether operators are products of spins, or of occupations.
-        beyond: Of the exact Hamiltonian, the norms of the couplings of all further pairs and of all
-            products of more spins, each over the norm of those of the nearest pairs.
+        beyond: Rangeness and m-bodyness, the norms of the couplings of all further pairs and of
+            all products of more than two spins, each over the norm of those of the nearest pairs:
+            of the whole Hamiltonian where it is exact, else of the operators that were fitted.
+        turned: The same Hamiltonian in a basis.
     """
 
     rule: str
@@ -61,7 +72,12 @@ class RenormalisedCouplings(Outcome):
     values: Sequence[Estimate]
     method: str
     basis: Basis = "spin"
-    beyond: tuple[float, float] | None = None
+    beyond: tuple[Estimate, Estimate] | None = None
+    turned: Callable[[Basis], Self] | None = field(default=None, compare=False)
+
+    def in_basis(self, basis: Basis) -> Self:
+        """The same Hamiltonian in the given basis, with errors of its own."""
+        return self if self.turned is None or basis == self.basis else self.turned(basis)
 
     def quantities(self) -> list[Quantity]:
         """`couplings.<name>`, then rangeness and m-bodyness."""
@@ -72,11 +88,10 @@ class RenormalisedCouplings(Outcome):
             Quantity.of(f"couplings.{each.name}", value).about(**about, terms=len(each.terms))
             for each, value in zip(self.interactions, self.values, strict=True)
         ]
-        names = ("rangeness", "bodyness")
         whole = self.beyond or ()
         found += [
-            Quantity(f"couplings.{name}", value, 0.0, "exact", "1", context=about)
-            for name, value in zip(names, whole, strict=bool(whole))
+            Quantity.of(f"couplings.{name}", value).about(**about)
+            for name, value in zip(NORMS, whole, strict=bool(whole))
         ]
         return found
 
@@ -89,7 +104,7 @@ class RenormalisedCouplings(Outcome):
         if self.beyond is not None:
             rows += [["norm over that of the nearest pairs"]]
             rows += [
-                [name, "", format_with_error(value)]
+                [name, "", format_with_error(value.value, value.error)]
                 for name, value in zip(("further pairs", "more spins"), self.beyond, strict=True)
             ]
         size = " x ".join(map(str, self.shape))
@@ -150,22 +165,34 @@ def exact_couplings(
     (0.21689, 0.21689)
     """
     chosen = find_rule(rule, system.space, block, trust=trust)
-    _check_spins(system.space.alphabet, chosen)
+    check_one_bit(chosen)
     p = _coarse_law(system, chosen)
     if not bool((p > 0).all()):
         raise InputError(
             f"some coarse configurations of rule {rule_name(rule)!r} never come, so their "
             "couplings are infinite; take a softer rule or a higher temperature"
         )
-    shape = tuple(int(n) // b for n, b in zip(system.extents, chosen.block, strict=True))
-    coefficients = products_of(p.log(), basis)
+    coarse = coarse_space(system.space, chosen)
+    asked = generate_interactions(reach, coarse.cell, max_spins)
+    return _of_law(rule_name(rule), coarse.cells, *torus_products(coarse, asked), p.log(), basis)
+
+
+def _of_law(
+    rule: str,
+    shape: tuple[int, ...],
+    kept: Sequence[Interaction],
+    products: Sequence[Products],
+    log: Tensor,
+    basis: Basis,
+) -> RenormalisedCouplings:
+    """Couplings from ln p(h) of all coarse configurations."""
+    coefficients = products_of(log, basis)
     coefficients[coefficients.abs() < _ROUNDING] = 0.0
-    found = generate_interactions(reach, system.space.cell, max_spins)
-    kept = [each for each in found if each.fits(shape)]
-    values = [float(coefficients[_subset(each.terms[0], shape)]) for each in kept]
+    values = [float(coefficients[_numbers(each)].mean()) for each in products]
     exact = [Estimate(value, 0.0, "exact", "1") for value in values]
+    turned = partial(_of_law, rule, shape, kept, products, log)
     beyond = _beyond(coefficients, shape)
-    return RenormalisedCouplings(rule_name(rule), shape, kept, exact, "exact", basis, beyond)
+    return RenormalisedCouplings(rule, shape, kept, exact, "exact", basis, beyond, turned)
 
 
 def fitted_couplings(
@@ -175,6 +202,7 @@ def fitted_couplings(
     *,
     reach: float = 2.3,
     max_spins: int = 4,
+    basis: Basis = "spin",
     seed: int = 0,
     trust: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -185,7 +213,8 @@ def fitted_couplings(
               p(h_x | rest) = \sigma\Big(2 h_x \sum_a K_a \partial S_a / \partial h_x\Big)
 
     It is the exact answer where the coarse Hamiltonian holds no other operator; what it holds
-    besides is left out, and moves the others.
+    besides is left out, and moves the others in first order: `variational_couplings`, where the
+    model is known, are moved in second order only.
 
     Args:
         samples: A path, open samples or an array, see `rsmi.storage.samples_of`, of spins.
@@ -193,6 +222,7 @@ def fitted_couplings(
         block: Extents of the block of a rule known by name; 2 along each axis without.
         reach: Largest distance between two spins of an operator, in coarse lattice constants.
         max_spins: Most spins of an operator.
+        basis: As in `exact_couplings`; the same fit, written in occupations.
         seed: Of the random entries of the rule.
         trust: Whether code of a trained rule may run.
         progress: Is told how many rounds of how many are done at most.
@@ -201,7 +231,8 @@ def fitted_couplings(
         Estimates, whose errors know that blocks of a chain are independent and nothing else.
 
     Raises:
-        InputError: For samples that are no spins, or too few.
+        InputError: For a rule that does not fit, too few samples, or samples whose order shows
+            that they are not in equilibrium, see `rsmi.storage.check_source`.
         AnalysisError: Where operators cannot be told apart, by name.
 
     Source: Besag (1975), The Statistician 24, 179.
@@ -209,126 +240,190 @@ def fitted_couplings(
     with opened(samples) as source:
         space = space_of(source)
         chosen = find_rule(rule, space, block, trust=trust)
-        _check_spins(space.alphabet, chosen)
+        check_one_bit(chosen)
+        check_source(source)
         coarse = coarse_samples(source, chosen, seed=seed)
-        cells = space_of(coarse).cells
-        found = generate_interactions(reach, space_of(coarse).cell, max_spins)
-        kept = [each for each in found if 2 * each.extent < min(cells)]
-        fit = _PseudoLikelihood(coarse, kept)
-        values = fit.maximise(progress)
-    return RenormalisedCouplings(rule_name(rule), cells, kept, values, "pseudo-likelihood")
+        asked = generate_interactions(reach, space_of(coarse).cell, max_spins)
+        kept, products = torus_products(space_of(coarse), asked)
+        _check_amount(coarse, len(kept))
+        fit = _PseudoLikelihood(coarse, kept, products)
+        values, scatter = fit.maximise(progress)
+    name, method = rule_name(rule), "pseudo-likelihood"
+    return fitted(name, space_of(coarse), kept, values, scatter, method, basis)
+
+
+def _check_amount(coarse: Samples, size: int) -> None:
+    sites = space_of(coarse).n_sites
+    least = max(_LEAST_BLOCKS, math.ceil(_SPINS_PER_COUPLING * size / sites))
+    if coarse.n < least:
+        raise InputError(
+            f"{coarse.n} configurations of {sites} coarse spins; the covariance of {size} "
+            f"operators takes at least {least}; draw more, or take a smaller reach"
+        )
 
 
 class _PseudoLikelihood:
     """Newton's method for a concave function of the couplings."""
 
-    def __init__(self, coarse: Samples, interactions: Sequence[Interaction]) -> None:
+    def __init__(
+        self, coarse: Samples, interactions: Sequence[Interaction], products: Sequence[Products]
+    ) -> None:
         self.coarse, self.interactions = coarse, interactions
         self.labels = block_labels(coarse.n, coarse.chains, _BLOCKS, _BLOCKS)
+        self.letters = coarse.letters(0, coarse.n).flatten(1).contiguous().numpy()
+        self.laid = Laid.of(products, self.letters.shape[1])
         if int(self.labels.max()) + 1 < _LEAST_BLOCKS:
             raise InputError(
                 f"{coarse.n} configurations make {int(self.labels.max()) + 1} blocks; expected at "
                 f"least {_LEAST_BLOCKS} for an error; draw more"
             )
 
-    def maximise(self, progress: Callable[[int, int], None]) -> list[Estimate]:
-        """The couplings with the errors that blocks of chains give."""
+    def maximise(self, progress: Callable[[int, int], None]) -> tuple[Tensor, Tensor]:
+        """The couplings, and how blocks of chains scatter them, see `fitted`."""
         couplings = torch.zeros(len(self.interactions), dtype=torch.float64)
         for done in range(_ROUNDS):
             scores, curvature = self._slopes(couplings)
-            self._check(curvature)
+            check_apart(curvature, self.interactions)
             step = torch.linalg.solve(curvature, scores.sum(0))
             couplings = couplings + step
             progress(done + 1, _ROUNDS)
             if float(step @ curvature @ step) < _CLOSE * len(self.labels):
-                return self._estimates(couplings)
+                return couplings, self._scatter(couplings)
         raise AnalysisError(
             "the pseudo-likelihood has no maximum at finite couplings: some spin is always as its "
             "neighbours say; take a softer rule, a higher temperature or a smaller reach"
         )
 
-    def _estimates(self, couplings: Tensor) -> list[Estimate]:
-        """With the sandwich of the curvature and the scatter of the scores of blocks."""
+    def _scatter(self, couplings: Tensor) -> Tensor:
+        """What each block adds to the covariance: the sandwich of curvature and scores."""
         scores, curvature = self._slopes(couplings)
-        inverse = torch.linalg.inv(curvature)
         count = len(scores)
-        spread = scores - scores.mean(0)
-        covariance = inverse @ (spread.T @ spread) @ inverse * count / (count - 1)
-        errors = covariance.diag().sqrt()
-        return [
-            Estimate(float(k), float(error), "estimate", "1", count)
-            for k, error in zip(couplings, errors, strict=True)
-        ]
+        spread = (scores - scores.mean(0)) * math.sqrt(count / (count - 1))
+        return torch.linalg.solve(curvature, spread.T).T
 
     def _slopes(self, couplings: Tensor) -> tuple[Tensor, Tensor]:
         """Scores by block (B, A), and minus the second derivative (A, A)."""
-        size = len(couplings)
-        scores = torch.zeros(int(self.labels.max()) + 1, size, dtype=torch.float64)
-        curvature = torch.zeros(size, size, dtype=torch.float64)
-        step = max(1, _BATCH // (space_of(self.coarse).n_sites * size))
-        for start in range(0, self.coarse.n, step):
-            stop = min(start + step, self.coarse.n)
-            spins = 2.0 * self.coarse.letters(start, stop).squeeze(-1).double() - 1.0
-            fields = local_fields(spins, self.interactions)
-            wrong = torch.sigmoid(-2 * spins * (fields @ couplings))[..., None]
-            own = (2 * wrong * spins[..., None] * fields).flatten(1, -2).sum(1)
-            scores.index_add_(0, self.labels[start:stop], own)
-            weighted = ((4 * wrong * (1 - wrong)).sqrt() * fields).reshape(-1, size)
-            curvature += weighted.T @ weighted
+        size, laid, k = len(couplings), self.laid, couplings.numpy()
+        step = max(1, _BATCH // space_of(self.coarse).n_sites)
+        pieces = [(i, min(i + step, self.coarse.n)) for i in range(0, self.coarse.n, step)]
+
+        def work(piece: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any]]:
+            scores = np.zeros((int(self.labels.max()) + 1, size))
+            curvature = np.zeros((size, size))
+            letters, labels = self.letters[slice(*piece)], self.labels[slice(*piece)].numpy()
+            _slopes(letters, labels, laid.start, laid.others, laid.of_term, k, scores, curvature)
+            return scores, curvature
+
+        found = share(pieces, cores(), work)
+        scores, curvature = (torch.from_numpy(sum(some)) for some in zip(*found, strict=True))
         return scores, curvature
 
-    def _check(self, curvature: Tensor) -> None:
-        """Refuse operators that cannot be told apart on these samples."""
-        scale = curvature.diag().clamp(min=1e-300).sqrt()
-        values, vectors = torch.linalg.eigh(curvature / torch.outer(scale, scale))
-        if float(values[0]) > _SINGULAR:
-            return
-        alike = vectors[:, 0].abs()
-        names = [each.name for each, a in zip(self.interactions, alike, strict=True) if a > 0.1]
-        raise AnalysisError(
-            f"the couplings of {', '.join(names)} cannot be told apart on these samples; take a "
-            "smaller reach, or a larger lattice"
-        )
+
+@njit(cache=True, nogil=True)
+def _slopes(letters, labels, start, others, of_term, k, scores, curvature):  # type: ignore[no-untyped-def]
+    n = letters.shape[1]
+    h, own = np.ones(n + 1), np.empty(len(k))
+    for c in range(len(letters)):
+        for x in range(n):
+            h[x] = 2.0 * letters[c, x] - 1.0
+        for x in range(n):
+            own[:] = 0.0
+            for t in range(start[x], start[x + 1]):
+                o = others[t]
+                own[of_term[t]] += h[o[0]] * h[o[1]] * h[o[2]]
+            total = 0.0
+            for a in range(len(k)):
+                total += k[a] * own[a]
+            wrong = 1 / (1 + math.exp(2 * h[x] * total))
+            for a in range(len(k)):
+                scores[labels[c], a] += 2 * wrong * h[x] * own[a]
+                for b in range(a + 1):
+                    curvature[a, b] += 4 * wrong * (1 - wrong) * own[a] * own[b]
+    for a in range(len(k)):
+        for b in range(a):
+            curvature[b, a] = curvature[a, b]
 
 
-def local_fields(spins: Tensor, interactions: Sequence[Interaction]) -> Tensor:
-    """dS_a / dh_x of spins (n, *cells) of +1 and -1: (n, *cells, A).
+def check_apart(curvature: Tensor, interactions: Sequence[Interaction]) -> None:
+    """Refuse operators that cannot be told apart.
 
-    >>> from rsmi.renormalization import generate_interactions
-    >>> field, pairs = generate_interactions(1.0)[:2]
-    >>> local_fields(torch.ones(1, 4, 4), [field, pairs])[0, 0, 0].tolist()
-    [1.0, 4.0]
+    Args:
+        curvature: (A, A) second derivative by the couplings, or covariance of the operators.
+        interactions: The A operators.
+
+    Raises:
+        AnalysisError: Names those that go together.
     """
-    fields = [sum(_term_field(spins, term) for term in each.terms) for each in interactions]
-    return torch.stack([torch.as_tensor(field) for field in fields], -1)
+    scale = curvature.diag().clamp(min=1e-300).sqrt()
+    values, vectors = torch.linalg.eigh(curvature / torch.outer(scale, scale))
+    if float(values[0]) > _SINGULAR:
+        return
+    alike = vectors[:, 0].abs()
+    names = [each.name for each, a in zip(interactions, alike, strict=True) if a > 0.1]
+    raise AnalysisError(
+        f"the couplings of {', '.join(names)} cannot be told apart on these samples; take a "
+        "smaller reach, or a larger lattice"
+    )
 
 
-def _term_field(spins: Tensor, term: Term) -> Tensor:
-    """Sum over the sites of a term of the product of all others, seen from that site."""
-    axes = tuple(range(1, spins.ndim))
-    total = torch.zeros_like(spins)
-    for place, site in enumerate(term):
-        product = torch.ones_like(spins)
-        for other in term[:place] + term[place + 1 :]:
-            steps = tuple(s - o for s, o in zip(site, other, strict=True))
-            product = product * spins.roll(steps, axes)
-        total = total + product
-    return total
+def fitted(
+    rule: str,
+    coarse: Space,
+    interactions: Sequence[Interaction],
+    values: Tensor,
+    scatter: Tensor,
+    method: str,
+    basis: Basis,
+) -> RenormalisedCouplings:
+    """Couplings of spins with their errors, in either basis.
+
+    Args:
+        rule: Its name.
+        coarse: Where the coarse spins live.
+        interactions: The A operators.
+        values: (A,) couplings of products of spins.
+        scatter: (B, A); its scatterᵀ scatter is their covariance.
+        method: How they were found.
+        basis: In which they are told.
+    """
+    widest = 2 * max(each.extent for each in interactions) + 1
+    small = replace(coarse, cells=tuple(min(n, widest) for n in coarse.cells))
+    _, products = torus_products(small, interactions)
+    turned = partial(fitted, rule, coarse, interactions, values, scatter, method)
+    if basis == "gas":
+        matrix = gas_matrix(products)
+        values, scatter = matrix @ values, scatter @ matrix.T
+    errors = scatter.square().sum(0).sqrt()
+    found = [
+        Estimate(float(k), float(error), "estimate", "1", len(scatter))
+        if error > 0
+        else Estimate(float(k), 0.0, "exact", "1")
+        for k, error in zip(values, errors, strict=True)
+    ]
+    beyond = _fitted_norms(interactions, products, values, scatter)
+    return RenormalisedCouplings(
+        rule, coarse.cells, interactions, found, method, basis, beyond, turned
+    )
 
 
-def _check_spins(alphabet: Alphabet, rule: Rule) -> None:
-    if alphabet.size != 2 or rule.n_symbols != 2:
+def check_one_bit(rule: Rule) -> None:
+    """Refuse a rule whose symbols are no spins of two values.
+
+    Raises:
+        InputError: Says how many symbols it has.
+    """
+    if rule.n_symbols != 2:
         raise InputError(
-            f"letters {', '.join(alphabet.names)} and {rule.n_symbols} symbols; couplings are "
-            "products of spins of two values before and after: take two letters and a one-bit rule"
+            f"the rule has {rule.n_symbols} symbols; couplings are those of products of spins of "
+            "two values: take a one-bit rule"
         )
 
 
 def _coarse_law(system: System, rule: Rule) -> Tensor:
     """p(h) of every coarse configuration, index as `state_index`."""
     pair = system.family.pair(system.built)
-    field = pair is None or bool(pair.site.any())
-    if field or not system.finite or system.space.cell.name not in ("chain", "square"):
+    other = pair is None or bool(pair.site.any()) or pair.n_letters != 2
+    if other or not system.finite or system.space.cell.name not in ("chain", "square"):
         raise InputError(
             f"{system} is not solved; exact couplings are those of Ising spins without a field on "
             "a ring or a square torus; take samples and the method pseudo-likelihood"
@@ -343,18 +438,138 @@ def _coarse_law(system: System, rule: Rule) -> Tensor:
     return coarse_torus_distribution((rows, columns), float(pair.bond[0, 0]), table, (high, wide))
 
 
-def _subset(term: Term, shape: tuple[int, ...]) -> int:
-    """Index of the product of a term's spins: one bit for each."""
-    total = 0
-    for site in term:
-        number = 0
-        for n, x in zip(shape, site, strict=True):
-            number = number * n + x % n
-        total ^= 1 << number
-    return total
+def torus_products(
+    coarse: Space, asked: Sequence[Interaction]
+) -> tuple[list[Interaction], list[Products]]:
+    """Operators that a torus keeps apart, and the distinct products that each sums.
+
+    Args:
+        coarse: Where the spins live, one in a cell.
+        asked: The operators, see `generate_interactions`.
+
+    Returns:
+        The operators, and for each the sites of its products, (n, spins) int64; two distances that
+        are the same round the torus are one.
+
+    >>> from rsmi.lattice.alphabet import SPIN
+    >>> ring = Space.of("chain", (4,), SPIN)
+    >>> found, products = torus_products(ring, generate_interactions(2.0, ring.cell, 2))
+    >>> [each.name for each in found], products[-1].tolist()
+    (['1-spin', '2-spin (1)', '2-spin (2)'], [[0, 2], [1, 3]])
+    """
+    kept: list[Interaction] = []
+    found: list[Products] = []
+    seen: set[tuple[int, ...]] = set()
+    for each in asked:
+        if not each.fits(coarse.cells):
+            continue
+        products = _products(each, coarse.cells)
+        if 2 * each.extent >= min(coarse.cells):  # it may be another one, seen round the torus
+            once: Products = np.unique(np.sort(products, 1), axis=0)
+            products = once[[tuple(row) not in seen for row in once.tolist()]]
+            seen |= set(map(tuple, products.tolist()))
+        if len(products):
+            kept.append(each)
+            found.append(products)
+    return kept, found
 
 
-def _beyond(coefficients: Tensor, shape: tuple[int, ...]) -> tuple[float, float]:
+def _products(interaction: Interaction, shape: tuple[int, ...]) -> Products:
+    """Sites of every translate of every term; those that meet themselves are no products."""
+    sites = np.arange(math.prod(shape)).reshape(shape)
+    axes = tuple(range(len(shape)))
+    found = np.concatenate([
+        np.stack([np.roll(sites, [-x for x in site], axes).ravel() for site in term], 1)
+        for term in interaction.terms
+    ])  # fmt: skip
+    ordered = np.sort(found, 1)
+    products: Products = found[(np.diff(ordered, axis=1) > 0).all(1)]
+    return products
+
+
+def _numbers(products: Products) -> Tensor:
+    """Index of each product: one bit for each spin."""
+    return torch.from_numpy((1 << products).sum(1))
+
+
+def gas_matrix(products: Sequence[Products]) -> Tensor:
+    """(A, A) from couplings of products of h = 2 n - 1 to those of products of n."""
+    listed = [[tuple(sorted(row)) for row in some.tolist()] for some in products]
+    place = {one: a for a, some in enumerate(listed) for one in some}
+    matrix = torch.zeros(len(products), len(products), dtype=torch.float64)
+    for b, some in enumerate(listed):
+        for whole, k in itertools.product(some, range(1, len(some[0]) + 1)):
+            for part in itertools.combinations(whole, k):
+                a = place[part]
+                matrix[a, b] += 2**k * (-1) ** (len(whole) - k) / len(listed[a])
+    return matrix
+
+
+@dataclass(frozen=True)
+class Laid:
+    """Products of spins laid out for compiled loops, on n sites and one that is 1 for ever.
+
+    Args:
+        sites: (n_products, 4) sites of each, site n where it has fewer.
+        operators: (n_products,) the operator that sums it.
+        start: (n + 1,) where the terms of each site begin.
+        others: (n_terms, 3) the other sites of each term.
+        of_term: (n_terms,) its operator.
+    """
+
+    sites: NDArray[np.int64]
+    operators: NDArray[np.int64]
+    start: NDArray[np.int64]
+    others: NDArray[np.int64]
+    of_term: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, products: Sequence[Products], n: int) -> Self:
+        """Lay out the products of every operator."""
+        most = 4
+        sites = np.concatenate([
+            np.pad(some, ((0, 0), (0, most - some.shape[1])), constant_values=n)
+            for some in products
+        ])  # fmt: skip
+        operators = np.repeat(np.arange(len(products)), [len(some) for some in products])
+        own = sites.ravel()
+        others = np.stack([np.delete(sites, k, 1) for k in range(most)], 1).reshape(-1, most - 1)
+        order = np.argsort(own, kind="stable")[: int((own < n).sum())]
+        start = np.searchsorted(own[order], np.arange(n + 1))
+        return cls(sites, operators, start, others[order], operators.repeat(most)[order])
+
+
+def _fitted_norms(
+    interactions: Sequence[Interaction],
+    products: Sequence[Products],
+    values: Tensor,
+    scatter: Tensor,
+) -> tuple[Estimate, Estimate]:
+    """Rangeness and m-bodyness of fitted couplings; the noise in their squares is taken off."""
+    counts = torch.tensor([float(len(some)) for some in products], dtype=torch.float64)
+    spins = torch.tensor([each.n_spins for each in interactions])
+    nearest = torch.tensor([_is_nearest(each) for each in interactions])
+    noise, slope = scatter.square().sum(0), 2 * counts * values
+
+    def norm(some: Tensor) -> Estimate:
+        near = (counts * values.square())[nearest].sum()
+        square = (counts * (values.square() - noise))[some].sum().clamp(min=0) / near
+        floor = ((counts * noise)[some].sum() / near).clamp(min=1e-300)
+        gradient = slope * (some.double() - square * nearest.double()) / near
+        error = float((scatter @ gradient).norm() / (2 * torch.maximum(square, floor).sqrt()))
+        return Estimate(float(square.sqrt()), error, "estimate", "1", len(scatter))
+
+    return norm((spins == 2) & ~nearest), norm(spins > 2)
+
+
+def _is_nearest(interaction: Interaction) -> bool:
+    """Whether it is a pair of spins one step along an axis from each other."""
+    return interaction.n_spins == 2 and any(
+        sum(abs(x - y) for x, y in zip(*term, strict=True)) == 1 for term in interaction.terms
+    )
+
+
+def _beyond(coefficients: Tensor, shape: tuple[int, ...]) -> tuple[Estimate, Estimate]:
     """Norms of couplings of further pairs and of more than two spins, over the nearest pairs'."""
     n = math.prod(shape)
     index, count = torch.arange(1 << n), torch.zeros(1 << n, dtype=torch.int64)
@@ -362,11 +577,12 @@ def _beyond(coefficients: Tensor, shape: tuple[int, ...]) -> tuple[float, float]
         count += index >> bit & 1
     squares = coefficients.square()
     nearest = torch.zeros(1 << n, dtype=torch.bool)
+    sites = torch.arange(n).reshape(shape)
     for axis in range(len(shape)):
-        for site in itertools.product(*map(range, shape)):
-            beside = tuple(x + (i == axis) for i, x in enumerate(site))
-            nearest[_subset((site, beside), shape)] = True
-    norm = squares[nearest & (count == 2)].sum()
-    further = squares[~nearest & (count == 2)].sum()
-    more = squares[count > 2].sum()
-    return float((further / norm).sqrt()), float((more / norm).sqrt())
+        beside = sites.roll(-1, axis)
+        nearest[((1 << sites) ^ (1 << beside)).flatten()] = True
+    nearest &= count == 2
+    norm = squares[nearest].sum()
+    further, more = squares[~nearest & (count == 2)].sum(), squares[count > 2].sum()
+    found = [Estimate(float((x / norm).sqrt()), 0.0, "exact", "1") for x in (further, more)]
+    return found[0], found[1]

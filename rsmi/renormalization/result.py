@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from rsmi.information import Estimate, Outcome, Quantity
 from rsmi.renormalization.averages import Average
 from rsmi.renormalization.couplings import Operator, Parity
-from rsmi.renormalization.exponents import SYMBOLS, Exponent, exponents_of
+from rsmi.renormalization.exponents import (
+    SYMBOLS,
+    Exponent,
+    exponents_of,
+    further_exponents,
+    relevance,
+)
 from rsmi.renormalization.stability import ScanEntry, over_steps
 from rsmi.renormalization.verdict import Drift, Verdict
 from rsmi.sampling import OrderReport
@@ -28,6 +34,7 @@ class MCRGResult(Outcome):
         omega: Exponent of corrections that shrink slowly; None where they shrink as b**-2.
         known: Exact exponents of the samples' model, by name; empty where none are known.
         remark: Why there are none.
+        further: As `scan`, of the eigenvalues behind the leading ones.
     """
 
     rule: str
@@ -41,6 +48,7 @@ class MCRGResult(Outcome):
     omega: float | None
     known: Mapping[str, float] = field(default_factory=dict)
     remark: str = ""
+    further: tuple[ScanEntry, ...] = ()
 
     @property
     def exponents(self) -> dict[str, Exponent]:
@@ -74,21 +82,25 @@ class MCRGResult(Outcome):
         """
         final = self._exponents(prefix) if self.verdict.fixed_point else []
         final.append(self._fixed_point(prefix))
-        final += [self._scanned(entry) for entry in self.scan]
+        final += [self._scanned(entry) for entry in (*self.scan, *self.further)]
         final += [self._drift(drift) for drift in self.verdict.drifts]
         return final + [self._average(average) for average in self.verdict.odd]
 
     def _exponents(self, prefix: str) -> list[Quantity]:
+        further = {
+            f"eigenvalues.{name}": found for name, found in further_exponents(self.further).items()
+        }
         return [
             Quantity.of(
                 f"{prefix}.{name}",
                 exponent.value,
-                self.known.get(name),
+                self.known.get(exponent.name),
                 rule=self.rule,
                 statistical=exponent.statistical,
                 truncation=exponent.truncation,
+                **({"relevance": relevance(exponent)} if name in further else {}),
             )
-            for name, exponent in self.exponents.items()
+            for name, exponent in (self.exponents | further).items()
         ]
 
     def _fixed_point(self, prefix: str) -> Quantity:
@@ -104,7 +116,7 @@ class MCRGResult(Outcome):
         )
 
     def _scanned(self, entry: ScanEntry) -> Quantity:
-        name = SYMBOLS[entry.parity]
+        name = f"{entry.parity}[{entry.rank}]" if entry.rank else SYMBOLS[entry.parity]
         return Quantity.of(
             f"exponents.scan.{name}",
             entry.exponent,
@@ -143,7 +155,7 @@ def known_exponents(samples: object) -> tuple[Mapping[str, float], str]:
     point, model = getattr(samples, "critical", None), getattr(samples, "model", None)
     coupling = (model or {}).get("coupling")
     if point is not None and coupling is not None and point.holds(float(coupling)):
-        return point.universality.values(), ""
+        return point.universality.values() | point.universality.further, ""
     return {}, _NOTHING_KNOWN if model is None else _OFF.format(model=_described(model))
 
 

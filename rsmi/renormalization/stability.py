@@ -13,11 +13,14 @@ from rsmi.renormalization.moments import Covariances, Moments
 
 # Beyond this the solution of B T = A has lost all digits to rounding.
 _MAX_CONDITION = 1e12
+_TINY = 1e-12  # of an eigenvalue that is 0 but for rounding
+_RANKS = 2  # eigenvalues of a sector that are followed
+_SHARE = 0.3  # of the largest part in a combination that vanishes, to be named
 
 
 @dataclass(frozen=True)
 class ScanEntry:
-    """Leading eigenvalue of the stability matrix of one step in one basis.
+    """One of the largest eigenvalues of the stability matrix of one step in one basis.
 
     Args:
         parity: Sector.
@@ -27,9 +30,10 @@ class ScanEntry:
         n_couplings: Interactions in the basis, the first of the ordered list.
         last: Name of the last of them.
         diameter2: Its squared diameter.
-        eigenvalue: Leading eigenvalue, with its jackknife error.
+        eigenvalue: Its modulus, with its jackknife error.
         exponent: y = ln(eigenvalue) / ln(b), with its jackknife error.
         left_out: (blocks,) the exponent without each block of the data.
+        rank: 0 for the eigenvalue of largest modulus, 1 for the next one, and so on.
     """
 
     parity: Parity
@@ -42,6 +46,7 @@ class ScanEntry:
     eigenvalue: Estimate
     exponent: Estimate
     left_out: NDArray[np.float64] = field(repr=False, compare=False)
+    rank: int = 0
 
     @property
     def narrow(self) -> bool:
@@ -49,7 +54,9 @@ class ScanEntry:
         return min(self.coarse_shape) < 4
 
 
-def stability_matrix(covariances: Covariances, level: int, n: int) -> NDArray[np.float64]:
+def stability_matrix(
+    covariances: Covariances, level: int, n: int, names: Sequence[str] = ()
+) -> NDArray[np.float64]:
     """The linearised transformation of the couplings in one step.
 
     ```
@@ -61,12 +68,14 @@ def stability_matrix(covariances: Covariances, level: int, n: int) -> NDArray[np
         covariances: From `Moments.covariances`, with any leading axes.
         level: Of the finer lattice.
         n: Use the first n interactions.
+        names: Of the interactions, for messages.
 
     Returns:
         (..., n, n): row a is the coarse coupling, column b the fine one.
 
     Raises:
-        AnalysisError: If the interactions are linearly dependent on the coarse lattice.
+        AnalysisError: If interactions are linearly dependent on the coarse lattice, with their
+            names.
 
     Source: R. H. Swendsen (1979), Phys. Rev. Lett. 42, 859; G. S. Pawley, R. H. Swendsen,
     D. J. Wallace, K. G. Wilson (1984), Phys. Rev. B 29, 4030.
@@ -79,8 +88,8 @@ def stability_matrix(covariances: Covariances, level: int, n: int) -> NDArray[np
     correlation = b / (scale[..., :, None] * scale[..., None, :])
     if np.linalg.cond(correlation).max() > _MAX_CONDITION:
         raise AnalysisError(
-            f"the first {n} interactions are linearly dependent at level {level + 1}; "
-            "use more samples, fewer levels or a smaller reach"
+            f"the first {n} interactions are linearly dependent at level {level + 1}"
+            f"{_dependent(correlation, names)}; use more samples, fewer levels or a smaller reach"
         )
     matrix: NDArray[np.float64] = np.linalg.solve(correlation, a / scale[..., None])
     return matrix / scale[..., None]
@@ -92,14 +101,26 @@ _FROZEN = (
 )
 
 
+def _dependent(correlation: NDArray[np.float64], names: Sequence[str]) -> str:
+    """Which interactions make up the combination that does not fluctuate."""
+    worst = correlation.reshape(-1, *correlation.shape[-2:])[np.linalg.cond(correlation).argmax()]
+    part = np.abs(np.linalg.eigh(worst)[1][:, 0])
+    named = [name for name, size in zip(names, part, strict=False) if size > _SHARE * part.max()]
+    return f" ({', '.join(named)})" if named else ""
+
+
 def leading_eigenvalue(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Largest modulus among the eigenvalues of (..., n, n) matrices.
 
     >>> float(leading_eigenvalue(np.array([[2.0, 5.0], [0.0, 1.0]])))
     2.0
     """
-    modulus: NDArray[np.float64] = np.abs(np.linalg.eigvals(matrix)).max(-1)
-    return modulus
+    return np.asarray(_moduli(matrix)[..., 0])
+
+
+def _moduli(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Moduli of the eigenvalues of (..., n, n) matrices, the largest first."""
+    return np.asarray(-np.sort(-np.abs(np.linalg.eigvals(matrix)), -1))
 
 
 def jackknife_error(left_out: NDArray[np.float64]) -> float:
@@ -117,7 +138,7 @@ def jackknife_error(left_out: NDArray[np.float64]) -> float:
 
 
 def scan(moments: Moments, scale: int) -> tuple[ScanEntry, ...]:
-    """Leading eigenvalues of every step in every basis that fits the coarse lattice.
+    """Largest eigenvalues of every step in every basis that fits the coarse lattice.
 
     It ends before the first level whose configurations no longer tell the interactions apart,
     as they do where the flow has run into a phase, or on a lattice of very few sites.
@@ -127,7 +148,7 @@ def scan(moments: Moments, scale: int) -> tuple[ScanEntry, ...]:
         scale: Linear size b of the block.
 
     Returns:
-        Entries ordered by level, then by size of the basis.
+        Entries ordered by level, then by size of the basis, then by rank.
 
     Raises:
         InputError: If not even the first interaction fits the coarsest lattice.
@@ -138,7 +159,8 @@ def scan(moments: Moments, scale: int) -> tuple[ScanEntry, ...]:
     for level in range(len(moments.shapes) - 1):
         bases = range(1, _fitting(moments, level + 1) + 1)
         try:
-            entries += [_entry(moments, *covariances, level, n, scale) for n in bases]
+            for n in bases:
+                entries += _entries(moments, *covariances, level, n, scale)
         except AnalysisError:
             if not entries:
                 raise
@@ -173,14 +195,16 @@ def _fitting(moments: Moments, level: int) -> int:
     return count
 
 
-def _entry(
+def _entries(
     moments: Moments, whole: Covariances, left_out: Covariances, level: int, n: int, scale: int
-) -> ScanEntry:
-    value = leading_eigenvalue(stability_matrix(whole, level, n))
-    others = leading_eigenvalue(stability_matrix(left_out, level, n))
-    exponents = np.log(others) / np.log(scale)
+) -> list[ScanEntry]:
+    names = [interaction.name for interaction in moments.interactions]
+    values, others = (
+        np.maximum(_moduli(stability_matrix(part, level, n, names)), _TINY)
+        for part in (whole, left_out)
+    )
     last = moments.interactions[n - 1]
-    return ScanEntry(
+    about = (
         last.parity,
         level,
         moments.shapes[level],
@@ -188,12 +212,20 @@ def _entry(
         n,
         last.name,
         max(i.diameter2 for i in moments.interactions[:n]),
-        Estimate(float(value), jackknife_error(others), "estimate", unit="1"),
-        Estimate(
-            float(np.log(value) / np.log(scale)),
-            jackknife_error(exponents),
-            "estimate",
-            unit="1",
-        ),
-        exponents,
     )
+    return [
+        ScanEntry(
+            *about,
+            _estimate(values[rank], others[:, rank]),
+            _estimate(
+                np.log(values[rank]) / np.log(scale), y := np.log(others[:, rank]) / np.log(scale)
+            ),
+            y,
+            rank,
+        )
+        for rank in range(min(n, _RANKS))
+    ]
+
+
+def _estimate(value: float, left_out: NDArray[np.float64]) -> Estimate:
+    return Estimate(float(value), jackknife_error(left_out), "estimate", unit="1")

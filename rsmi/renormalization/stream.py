@@ -72,6 +72,32 @@ class IteratedRule(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Relay:
+    """Rules that follow each other, the last of them for all further steps.
+
+    Args:
+        rules: Of one block and one set of letters.
+    """
+
+    rules: tuple[IteratedRule, ...]
+
+    @property
+    def block(self) -> tuple[int, ...]:  # noqa: D102
+        return self.rules[0].block
+
+    def apply(
+        self, letters: NDArray[np.int8], sites: NDArray[np.int32], first_index: int, level: int
+    ) -> NDArray[np.int8]:
+        """As the rule of this level."""
+        rule = self.rules[min(level, len(self.rules) - 1)]
+        return rule.apply(letters, sites, first_index, level)
+
+    def plan(self, shape: tuple[int, ...], bases: Any) -> SectorPlan:
+        """As the first rule, whose letters all have."""
+        return self.rules[0].plan(shape, bases)
+
+
 Values = dict[Parity, NDArray[np.int64]]
 
 
@@ -118,7 +144,7 @@ def accumulate(
         with lock:
             _add(moments, labels[start : start + len(spins)], values)
 
-    _stream(samples, work, workers, progress)
+    stream(samples, work, workers, progress)
     return moments
 
 
@@ -205,11 +231,11 @@ def _add(
             sums.add(int(block), [level[parity][labels == block] for level in values])
 
 
-def _stream(
+def stream(
     samples: Source,
     work: Callable[[int, NDArray[np.int8]], None],
     workers: int,
-    progress: Progress,
+    progress: Progress = silent,
 ) -> None:
     """Hand pieces of the samples to threads, at most two waiting for each thread."""
     pending: list[Future[None]] = []

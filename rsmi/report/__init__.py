@@ -2,7 +2,7 @@
 
 from rsmi.information import Quantity, Sheet
 from rsmi.report.drawing import draw
-from rsmi.report.page import Figure, Page, html, write_report
+from rsmi.report.page import Figure, Page, html, write_report, write_study
 from rsmi.runs.result import SCHEMA, Result, read_result, result_has_digest
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "read_result",
     "result_has_digest",
     "write_report",
+    "write_study",
 ]

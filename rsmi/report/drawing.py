@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rsmi.errors import InputError
 from rsmi.information import Outcome
-from rsmi.report.figures import values
+from rsmi.information.estimators import Estimates
+from rsmi.report.figures import estimators, values
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -15,6 +16,7 @@ _ROOMS = {
     "rsmi.layers": "rsmi.report.layers",
     "rsmi.learning": "rsmi.report.learning",
     "rsmi.renormalization": "rsmi.report.renormalization",
+    "rsmi.renormalization.operators": "rsmi.report.operators",
     "rsmi.scaling": "rsmi.report.scaling",
     "rsmi.theory": "rsmi.report.theory",
     "rsmi.runs": "rsmi.report.runs",
@@ -33,8 +35,10 @@ def draw(outcome: Outcome) -> "Figure":
         InputError: Where there is nothing to draw.
     """
     for kind in type(outcome).__mro__:
-        if module := _ROOMS.get(".".join(kind.__module__.split(".")[:2])):
-            importlib.import_module(module)
+        parts = kind.__module__.split(".")
+        for depth in (3, 2):
+            if module := _ROOMS.get(".".join(parts[:depth])):
+                importlib.import_module(module)
     if draw.dispatch(type(outcome)) is not draw.dispatch(object):
         return draw(outcome)
     quantities = [quantity for quantity in outcome.quantities() if ".scan." not in quantity.name]
@@ -43,3 +47,6 @@ def draw(outcome: Outcome) -> "Figure":
             f"this {type(outcome).__name__} holds no number, so there is nothing to draw"
         )
     return values(quantities)
+
+
+draw.register(Estimates, estimators)

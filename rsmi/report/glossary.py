@@ -62,6 +62,27 @@ GLOSSARY = {
     "exponents.delta_epsilon": Entry(
         "&Delta;<sub>&epsilon;</sub>", "scaling dimension of the energy, d - y_t"
     ),
+    "couplings.<operator>": Entry("K", "of one product of coarse spins or occupations"),
+    "couplings.rank_correlation.<norm>.<basis>.<group>.buffer_<b>": Entry(
+        "", "Spearman: information against a norm of couplings, over rules"
+    ),
+    "couplings.rangeness": Entry("", "further pairs over nearest pairs, norms of couplings"),
+    "couplings.bodyness": Entry("", "more than two spins over nearest pairs, norms of couplings"),
+    "couplings.information": Entry("I(H:E)", "exact, beyond a buffer"),
+    "flow.T_c": Entry("T<sub>c</sub>", "temperature that the rule leaves where it is"),
+    "flow.nu": Entry("&nu;", "from the slope of T'(T) there"),
+    "flow.y_t": Entry("y<sub>t</sub>", "ln(dT'/dT) over ln b"),
+    "flow.fixed_point": Entry("", "1: T'(T) crosses T at every level; 0: refused"),
+    "operators.dimension.<n>": Entry("&Delta;", "scaling dimension, leading operator first"),
+    "operators.half": Entry("&Delta;", "leading dimension from exactly half the lattice"),
+    "operators.collapse": Entry("&Delta;", "leading dimension from the collapse of all sizes"),
+    "operators.information": Entry(
+        "&Delta;", "from the decay of information, L<sup>-4&Delta;</sup>"
+    ),
+    "operators.encoder.<name>": Entry("I(H:E|H')", "what a learned encoder adds to earlier ones"),
+    "operators.<charge>.dimension.<n>": Entry("&Delta;", "scaling dimension of a charge"),
+    "operators.<charge>.stiffness.<n>": Entry("g", "stiffness of the height field from a charge"),
+    "operators.electric.power": Entry("", "electric dimensions grow as this power of the charge"),
     "layers.H(X)": Entry("H(X)", "entropy of the inputs"),
     "layers.H(Y)": Entry("H(Y)", "entropy of the labels"),
     "layers.seeds.mean": Entry("mean", "a quantity over several trainings, with their error"),
@@ -141,6 +162,23 @@ GLOSSARY = {
     ),
     "information.scan.member": Entry("I(H:E)", "each rule of an ensemble"),
     "information.proxy": Entry("A", "proxy of 2018, above that of a rule that ignores its block"),
+    "compare.optimum": Entry("max I(H:E)", "best of all rules, or of those odd under a flip"),
+    "compare.<method>.information": Entry("I(H:E)", "rule of the method, held-out configurations"),
+    "compare.<method>.information_exact": Entry("I(H:E)", "the same from the Hamiltonian"),
+    "compare.<method>.of_best": Entry("", "share of the best rule's, at the same environments"),
+    "compare.<method>.goal": Entry("", "what the training reached of its own objective, held out"),
+    "compare.<method>.H(X|T)": Entry("H(V|H)", "what the symbol leaves open of its block"),
+    "compare.<method>.H(Y|T)": Entry(
+        "H(Y|T)", "what all symbols of a configuration leave open of its phase"
+    ),
+    "compare.<method>.fixed_point": Entry("", "share of the seeds whose exponents may be quoted"),
+    "compare.<method>.couplings": Entry("", "0 where the couplings were refused"),
+    "compare.<method>.y_t": Entry("y<sub>t</sub>", "thermal exponent of the method's rule"),
+    "compare.<method>.y_h": Entry("y<sub>h</sub>", "magnetic exponent of the method's rule"),
+    "compare.<method>.<y>.step.<number>": Entry("", "the exponent after that step alone"),
+    "compare.<method>.<y>.one_coupling": Entry("", "the exponent from one coupling"),
+    "compare.<method>.rangeness": Entry("", "couplings of further pairs over the nearest, norms"),
+    "compare.<method>.bodyness": Entry("", "couplings of more than two spins, likewise"),
     "degeneracy.dimension": Entry("d", "dimension of the manifold of good rules"),
     "degeneracy.span": Entry("", "axes that the good rules use"),
     "degeneracy.clusters": Entry("n", "clusters that the good rules form"),
@@ -164,6 +202,14 @@ GLOSSARY = {
 estimator, `<name>` of a layer, `<unit>` for a kind of network. `docs/results.md` says more."""
 
 _PATTERNS = (
+    (r"^compare\.[^.]+\.y_[th]\.step\.\d+$", "compare.<method>.<y>.step.<number>"),
+    (r"^compare\.[^.]+\.y_[th]\.one_coupling$", "compare.<method>.<y>.one_coupling"),
+    (r"^compare\.[^.]+\.([^.]+)$", r"compare.<method>.\1"),
+    (
+        r"^couplings\.rank_correlation\..+$",
+        "couplings.rank_correlation.<norm>.<basis>.<group>.buffer_<b>",
+    ),
+    (r"^couplings\.\d-spin.*$", "couplings.<operator>"),
     (r"^information\.estimate\..+\.null$", "information.estimate.<estimator>.null"),
     (r"^information\.estimate\..+$", "information.estimate.<estimator>"),
     (r"^fit\.[^.]+\.[^.]+\.delta_aic$", "fit.<name>.<curve>.delta_aic"),
@@ -172,6 +218,9 @@ _PATTERNS = (
     (r"^information\.exact\.[^.]+$", "information.exact.<rule>"),
     (r"^information\.learned\.curve\.\d+$", "information.learned.curve.<n>"),
     (r"^information\.learned\.seed\.\d+$", "information.learned.seed.<number>"),
+    (r"^operators\.(?:scan\.)?dimension\.\d+$", "operators.dimension.<n>"),
+    (r"^operators\.encoder\..+$", "operators.encoder.<name>"),
+    (r"^operators\.(?:electric|magnetic)\.(\w+)\.\d+$", r"operators.<charge>.\1.<n>"),
     (r"^layers\.claim\.([^.]+)\.[^.]+$", r"layers.claim.\1.<unit>"),
     (r"^layers\..*\(.*\)\.[HI]\([XYT|;,]+\)$", "layers.<name>.<estimator>"),
     (r"^layers\..*(?:renyi|nearest_neighbour)\.I\([XYT;]+\)$", "layers.<name>.<estimator>"),

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from rsmi.information import Quantity
-from rsmi.learning import Degeneracy, Ensemble, LearnedRule, RuleValues
+from rsmi.learning import Degeneracy, Ensemble, LearnedRule, RuleValues, SolvedRules
 from rsmi.learning.growth import LearningCurve
 from rsmi.report.drawing import draw
 from rsmi.report.figures import bars, filters, information, learning_curve
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @draw.register(LearnedRule)
 @draw.register(RuleValues)
-def _figure(found: LearnedRule | RuleValues) -> "Figure":
+@draw.register(SolvedRules)
+def _figure(found: LearnedRule | RuleValues | SolvedRules) -> "Figure":
     return information_figure(found.quantities())
 
 

@@ -14,6 +14,7 @@ from rsmi.errors import InputError
 from rsmi.information import Outcome, Plain, Quantity, Sheet
 from rsmi.information.outcome import DEVIATION, deviation_text
 from rsmi.information.quantity import KIND_WORDS, REFERENCE_ERROR
+from rsmi.report.figures import save
 from rsmi.report.glossary import entry
 from rsmi.runs.files import write_whole
 from rsmi.runs.result import Result
@@ -25,6 +26,7 @@ FILE_NAME = "report.html"
 
 _FOLDED = {
     r"\.scan\.": "Scan over steps and couplings",
+    r"^couplings\.(information|rank_correlation)": "Every rule and every correlation",
     r"^layers\.(?!study\.|claim\.)": "Layer by layer",
     r"^theory\.machines\.(entropy|counted|sparse|error|settled|trained)": "Every machine",
 }
@@ -72,6 +74,28 @@ class Page(Outcome):
         figures = self.figures(directory / "figures")
         listed = replace(result, numbers=self.listed())
         return write_report(directory, listed, figures, self.headline, self.title, self.sheets())
+
+
+def write_study(
+    directory: Path, found: Outcome, result: Result, picture: str, title: str, caption: str
+) -> Path:
+    """Draw a result, and write `report.html` with that figure, its tables and all its numbers.
+
+    The numbers are on disk by now, so that a figure that cannot be drawn loses none.
+
+    Args:
+        directory: Where page and picture go.
+        found: What the command found.
+        result: The same as it stands on disk.
+        picture: File of the figure below the directory.
+        title: Of the figure.
+        caption: One or two sentences on what is seen and what it means.
+
+    Returns:
+        Path of the page.
+    """
+    drawn = Figure(save(found.plot(), directory / picture), title, caption)
+    return write_report(directory, result, [drawn], [], None, found.sheets())
 
 
 def write_report(

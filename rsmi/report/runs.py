@@ -16,6 +16,7 @@ from rsmi.report import figures
 from rsmi.report.drawing import draw
 from rsmi.report.learning import information_figure
 from rsmi.report.page import Figure, write_report
+from rsmi.runs.comparing import Comparison
 from rsmi.runs.files import write_whole
 from rsmi.runs.grid import short_names
 from rsmi.runs.pipeline import RunResult
@@ -184,6 +185,41 @@ def _exponents(run: Drawn, rule: str) -> Figure:
         "couplings. The spread between steps and bases is the truncation error; the band is the "
         "value quoted, with both errors.",
     )
+
+
+_MEASURED = {
+    "information": "$I(H:E)$, nats",
+    "H(X|T)": "$H(V|H)$, nats",
+    "H(Y|T)": "$H$(phase$|h...)$",
+    "y_t": "$y_t$",
+    "y_h": "$y_h$",
+    "y_t.step.1": "$y_t$, first step",
+    "y_t.one_coupling": "$y_t$, one coupling",
+    "rangeness": "rangeness",
+    "bodyness": "m-bodyness",
+}
+"""Numbers of a comparison that have a panel, and its title."""
+
+
+@draw.register(Comparison)
+def comparison_figure(found: Comparison) -> "Picture":
+    """A panel for each number, a row for each method."""
+    best = next((q.value for q in found.quantities() if q.name == "compare.optimum"), None)
+    panels = []
+    for name, title in _MEASURED.items():
+        rows = [_dots(found, method, name) for method in found.methods]
+        means = (found.find(method, name) for method in found.methods)
+        known = next((q.reference for q in means if q is not None), None)
+        panels.append(figures.Panel(title, rows, best if name == "information" else known))
+    return figures.comparison(found.methods, panels)
+
+
+def _dots(found: Comparison, method: str, name: str) -> figures.Dots:
+    mean = found.find(method, name)
+    if mean is None:
+        return figures.Dots()
+    own = [one.find(f"compare.{method}.{name}") for one in found.of(method)]
+    return figures.Dots([q.value for q in own if q is not None], mean.value, mean.error)
 
 
 @draw.register(ScanResult)

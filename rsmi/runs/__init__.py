@@ -9,18 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rsmi.learning.settings import Learning
+    from rsmi.runs.comparing import Comparison, compare
     from rsmi.runs.grid import Command, Point, expand
     from rsmi.runs.layers import Layers, measure_layers
     from rsmi.runs.pipeline import Plan, RunResult, plan, run
     from rsmi.runs.result import SCHEMA, Result, read_result, result_has_digest
     from rsmi.runs.scanning import Scan, scan
-    from rsmi.runs.settings import Cut, Exact, Execution, Exponents, ExponentsTask, Information, Run
+    from rsmi.runs.settings import (
+        Compare,
+        Cut,
+        Exact,
+        Execution,
+        Exponents,
+        ExponentsTask,
+        Information,
+        Run,
+    )
     from rsmi.runs.table import Axes, Fit, FitResult, PointResult, ScanResult
     from rsmi.storage import Cluster, SampleRecipe, Selection
 
 _HOMES = {
     "rsmi.learning.settings": ("Learning",),
     "rsmi.storage": ("Cluster", "SampleRecipe", "Selection"),
+    "rsmi.runs.comparing": ("Comparison", "compare"),
     "rsmi.runs.grid": ("Command", "Point", "expand"),
     "rsmi.runs.scanning": ("Scan", "scan"),
     "rsmi.runs.table": ("Axes", "Fit", "FitResult", "PointResult", "ScanResult"),
@@ -28,6 +39,7 @@ _HOMES = {
     "rsmi.runs.pipeline": ("Plan", "RunResult", "plan", "run"),
     "rsmi.runs.layers": ("Layers", "measure_layers"),
     "rsmi.runs.settings": (
+        "Compare",
         "Cut",
         "Exact",
         "Execution",
@@ -51,6 +63,8 @@ __all__ = [
     "Axes",
     "Cluster",
     "Command",
+    "Compare",
+    "Comparison",
     "Cut",
     "Exact",
     "Execution",
@@ -71,6 +85,7 @@ __all__ = [
     "Scan",
     "ScanResult",
     "Selection",
+    "compare",
     "expand",
     "measure_layers",
     "plan",

@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from rsmi.digest import plain_digest
 from rsmi.errors import InputError, closest, nearest
 from rsmi.information.quantity import plain
-from rsmi.runs.settings import Exact, ExponentsTask, Information, Run, to_plain
+from rsmi.runs.settings import Compare, Exact, ExponentsTask, Information, Run, to_plain
 from rsmi.sampling.families.interface import CRITICAL
 from rsmi.storage import SampleRecipe
 from rsmi.storage.grid import word
@@ -31,10 +31,11 @@ class Command:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-Task = Run | Information | Exact | ExponentsTask | SampleRecipe | Command
+Task = Run | Compare | Information | Exact | ExponentsTask | SampleRecipe | Command
 
 COMMANDS: Mapping[str, type[Task]] = {
     "run": Run,
+    "compare": Compare,
     "information": Information,
     "exact": Exact,
     "exponents": ExponentsTask,
@@ -88,7 +89,7 @@ class Point:
     @property
     def recipe(self) -> SampleRecipe | None:
         """What is drawn for it, where anything is."""
-        return self.task.samples if isinstance(self.task, Run) else None
+        return self.task.samples if isinstance(self.task, Run | Compare) else None
 
     def number(self, key: str) -> float | None:
         """A varying setting as a finite number to draw and fit against; None where it is none.

@@ -27,7 +27,7 @@ from rsmi.learning.settings import check_memory_of_learning
 from rsmi.progress import Unwatched, Watcher
 from rsmi.renormalization import MCRGResult, check_iteration, copies
 from rsmi.runs.result import RULE_NAME, SAMPLES_NAME
-from rsmi.runs.settings import Execution, Run
+from rsmi.runs.settings import Compare, Execution, Run
 from rsmi.runs.steps import draw, iterate_rule
 from rsmi.storage import (
     SampleRecipe,
@@ -135,9 +135,9 @@ def plan(task: Run, samples: Any = None, trust: bool = False) -> "Plan":
     Raises:
         InputError: For what cannot be done.
     """
-    _check_source(task, samples)
+    check_sources(task, samples)
     if task.samples is None:
-        with _open(task, samples) as source:
+        with open_task(task, samples) as source:
             check_lattice(source)
             placed = _check_window(task, source.n, source)
     else:
@@ -179,7 +179,7 @@ class Plan:
             watcher: Is told what is done.
             drawn: A file that was drawn from the task's recipe already.
         """
-        with _directory(execution) as directory:
+        with directory_of(execution) as directory:
             source, sampling = self._source(directory, execution, watcher, drawn)
             found = self._learn(source, directory, watcher, sampling)
             return self._iterate(source, found, execution, watcher)
@@ -200,7 +200,7 @@ class Plan:
     ) -> RunResult:
         """Learn the rule and value it beside the classical ones."""
         task, text = self.task, f"Learning a rule for {self.window}"
-        with watcher.stage("learning", text), _open(task, source) as samples:
+        with watcher.stage("learning", text), open_task(task, source) as samples:
             space = space_of(samples)
             alphabet, n_visible = space.alphabet, place(self.window, space).n_visible
             try:
@@ -229,7 +229,7 @@ class Plan:
         task, learned, flows = self.task, found.learned, {}
         for name in task.exponents.rules or ():
             try:
-                with _open(task, source) as samples:
+                with open_task(task, source) as samples:
                     rule = learned.rule
                     if name != LEARNED:
                         rule = load_rule(name, learned.placement, trust=execution.trust)
@@ -242,7 +242,7 @@ class Plan:
 
 
 @contextmanager
-def _directory(execution: Execution) -> Iterator[Path]:
+def directory_of(execution: Execution) -> Iterator[Path]:
     """Where files go; a directory that vanishes where nobody asked for one."""
     if execution.out is not None:
         yield Path(execution.out)
@@ -252,7 +252,7 @@ def _directory(execution: Execution) -> Iterator[Path]:
 
 
 @contextmanager
-def _open(task: Run, source: Any) -> Iterator[Samples]:
+def open_task(task: Run | Compare, source: Any) -> Iterator[Samples]:
     """The samples of a task: those given, or chosen from its file."""
     chosen = task.data if source is None else source
     if isinstance(chosen, str | Path):
@@ -276,7 +276,7 @@ def _balanced(samples: Samples) -> Tensor:
     return first[least : least + 1]
 
 
-def _check_source(task: Run, samples: Any) -> None:
+def check_sources(task: Run | Compare, samples: Any = None) -> None:
     """Refuse samples from nowhere, or from two places."""
     if samples is not None and (task.samples or task.data):
         raise InputError(

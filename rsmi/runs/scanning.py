@@ -18,7 +18,7 @@ from rsmi.progress import Progress, Unwatched, Watcher, silent
 from rsmi.runs.files import write_whole
 from rsmi.runs.grid import Command, Point, Task, expand
 from rsmi.runs.result import CONFIG_NAME, SAMPLES_NAME, Result, read_result
-from rsmi.runs.settings import Exact, Execution, Exponents, ExponentsTask, Information, Run
+from rsmi.runs.settings import Compare, Exact, Execution, Exponents, ExponentsTask, Information, Run
 from rsmi.runs.steps import draw, iterate_rule, value_task
 from rsmi.runs.table import Axes, Fit, PointResult, ScanResult
 from rsmi.sampling.families import System
@@ -292,8 +292,12 @@ def carry_out(
     match task:
         case Run():
             return _run(task, execution, watcher, drawn)
+        case Compare():
+            from rsmi.runs.comparing import measure_task
+
+            return measure_task(task, execution, watcher, drawn), None
         case Information():
-            return _information(task, execution, watcher), None
+            return _information(task, execution, watcher)
         case ExponentsTask():
             return _exponents(task, execution, watcher)
         case Exact():
@@ -340,10 +344,13 @@ def _failure(check: Any) -> RsmiError | None:
     return None
 
 
-def _information(task: Information, execution: Execution, watcher: Watcher) -> list[Quantity]:
+def _information(
+    task: Information, execution: Execution, watcher: Watcher
+) -> tuple[list[Quantity], RsmiError | None]:
     with task.select.open(task.data) as samples, watcher.stage("information", "Valuing rules"):
         check_lattice(samples)
-        return value_task(task, samples, execution, watcher, null=False).quantities()
+        found = value_task(task, samples, execution, watcher)
+    return found.quantities(), _failure(found.check)
 
 
 def _exponents(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from rsmi.errors import InputError
 from rsmi.lattice import Space, Window
 from rsmi.learning.settings import Learning, check_seed
 from rsmi.sampling.families import DEFAULT
@@ -229,6 +230,61 @@ class Exact:
         return Cut(
             self.block, self.buffer, self.environment, self.disk, self.ball, self.sites, self.at
         )
+
+
+def _trainings() -> Learning:
+    return Learning(rule="linear", batch_size=1024, learning_rate=1e-2, null=False)
+
+
+def _valuing() -> Learning:
+    return Learning(null=False)
+
+
+@dataclass(frozen=True)
+class Compare:
+    """One data set, and the methods whose rules are put beside each other on it.
+
+    Args:
+        samples: The recipe of the samples to draw; leave it out where `data` is given.
+        data: A file of configurations from elsewhere.
+        select: Which samples of `data`, where it is a collection or an mcising file.
+        window: Visible block, buffer and environment.
+        methods: Of `rsmi`, `proxy`, `bottleneck`, `infomax`, `pca`, `autoencoder`, `rbm`,
+            `classifier`, `majority` (of more letters than two the plurality), `decimation`,
+            `random`; all without.
+        seeds: Of trainings, windows and predictors; every method is repeated with each.
+        learning: How the rules are trained, those of all methods alike where they take it.
+        valuing: How the predictor is trained that values a frozen rule.
+        levels: Coarse-graining steps behind the exponents; all without a number.
+        blocks: Independent blocks of samples for their jackknife.
+        share: Of the configurations, from which rules are learned; the others measure.
+    """
+
+    samples: SampleRecipe | None = None
+    data: str | None = None
+    select: Selection = field(default_factory=Selection)
+    window: Cut = field(default_factory=Cut)
+    methods: tuple[str, ...] | None = None
+    seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
+    learning: Learning = field(default_factory=_trainings)
+    valuing: Learning = field(default_factory=_valuing)
+    levels: int | None = None
+    blocks: int = Exponents.blocks
+    share: float = 0.4
+
+    def __post_init__(self) -> None:
+        for name, values in (("seeds", self.seeds), ("methods", self.methods)):
+            if values is not None and (not values or len(set(values)) < len(values)):
+                raise InputError(
+                    f"{name} is {list(values)}; expected at least one, and each of them once"
+                )
+        for seed in self.seeds:
+            check_seed(seed)
+        if not 0 < self.share < 1:
+            raise InputError(
+                f"share is {self.share}; expected the part of the configurations to learn from, "
+                "above 0 and below 1"
+            )
 
 
 def to_plain(settings: Any) -> Any:

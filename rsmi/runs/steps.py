@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rsmi.learning import Rule, rule_name, usual_rules
 from rsmi.progress import Watcher
@@ -53,33 +53,35 @@ def draw(recipe: SampleRecipe, path: Path, execution: Execution, watcher: Watche
 
 
 def value_task(
-    task: Information, samples: Samples, execution: Execution, watcher: Watcher, **options: Any
+    task: Information, samples: Samples, execution: Execution, watcher: Watcher
 ) -> "RuleValues":
-    """What the rules of a task keep, on open samples.
+    """What the rules of a task keep, on open samples; also where `check` will refuse it.
 
     Args:
         task: Which rules, in which window.
         samples: Open samples.
         execution: Whether code of a rule may run.
         watcher: Is told what is done.
-        **options: Fields of the task's `learning` that are to be others.
 
     Raises:
         RsmiError: As `rsmi.learning.value_rules`.
     """
-    from rsmi.learning import value_rules
+    from rsmi.learning import Refused, value_rules
 
     space = space_of(samples)
-    return value_rules(
-        samples,
-        task.window.window(space),
-        usual_rules(space.alphabet) if task.rules is None else task.rules,
-        seed=task.seed,
-        trust=execution.trust,
-        progress=watcher.visible,
-        say=watcher.say,
-        **vars(task.learning) | options,
-    )
+    try:
+        return value_rules(
+            samples,
+            task.window.window(space),
+            usual_rules(space.alphabet) if task.rules is None else task.rules,
+            seed=task.seed,
+            trust=execution.trust,
+            progress=watcher.visible,
+            say=watcher.say,
+            **vars(task.learning),
+        )
+    except Refused as refused:
+        return refused.found
 
 
 def iterate_rule(

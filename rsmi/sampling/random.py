@@ -34,6 +34,7 @@ class Stream(IntEnum):
     MULTISPIN = 4
     WOLFF = 5
     PERCOLATION = 6
+    VARIATIONAL = 7
 
 
 def check_seed(seed: int) -> int:

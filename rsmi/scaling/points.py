@@ -17,7 +17,7 @@ from rsmi.information import Estimate, block_labels, block_sums
 from rsmi.lattice import Alphabet, Space
 from rsmi.sampling import autocorrelation_time
 from rsmi.storage import Samples
-from rsmi.storage.interface import space_of
+from rsmi.storage.interface import energies_of, space_of, temperature_of
 from rsmi.storage.recorded import Recorded
 
 Array = NDArray[np.float64]
@@ -205,7 +205,7 @@ def measure_point(samples: Samples, temperature: float | None = None) -> Point:
         InputError: For a lattice whose sites are not alike, letters without a symmetry, a
             temperature that is missing or contradicted, or too few configurations.
     """
-    space, at = space_of(samples), _temperature(samples, temperature)
+    space, at = space_of(samples), temperature_of(samples, temperature)
     if not space.homogeneous:
         raise InputError(
             f"{samples.source}: the sites of this lattice are not alike, and one realisation of "
@@ -219,26 +219,8 @@ def measure_point(samples: Samples, temperature: float | None = None) -> Point:
             f"expected at least {_LEAST_BLOCKS} for an error; draw more"
         )
     memory = _memory(series[:, 0].reshape(-1, samples.chains).T, samples)
-    energies, exact = _energies(samples), _exact_energy(samples)
+    energies, exact = energies_of(samples), _exact_energy(samples)
     return Point(space.cells, space.n_sites, at, series, labels, energies, memory, exact)
-
-
-def _temperature(samples: Samples, given: float | None) -> float:
-    known = (samples.model or {}).get("temperature")
-    if known is not None and given is not None and not math.isclose(float(known), given):
-        raise InputError(
-            f"{samples.source} was drawn at temperature {known}, and {given} was given; leave the "
-            "temperature out"
-        )
-    if known is None and given is None:
-        raise InputError(
-            f"{samples.source} does not know its temperature; give temperatures, one for each "
-            "source"
-        )
-    found = float(given if known is None else known)  # type: ignore[arg-type]
-    if not (math.isfinite(found) and found > 0):
-        raise InputError(f"temperature is {found}; expected a finite number above 0 in units of J")
-    return found
 
 
 def _memory(series: Array, samples: Samples) -> Estimate:
@@ -258,15 +240,6 @@ def _memory(series: Array, samples: Samples) -> Estimate:
             f"not independent; draw {_BLOCKS} chains, or longer ones"
         )
     return found
-
-
-def _energies(samples: Samples) -> Array | None:
-    if samples.model is None or "coupling" not in samples.model:
-        return None
-    try:
-        return samples.observable("energy")
-    except InputError:
-        return None
 
 
 def _exact_energy(samples: Samples) -> float | None:

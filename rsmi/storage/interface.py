@@ -1,5 +1,6 @@
 """What every source of configurations looks like to the rest of the library."""
 
+import math
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self
@@ -93,3 +94,36 @@ def space_of(samples: Samples) -> Space:
             "it cannot tell the lattice and the letters; upgrade rsmi"
         )
     return samples.space
+
+
+def temperature_of(samples: Samples, given: float | None = None) -> float:
+    """T in units of J that samples know or somebody gives.
+
+    Raises:
+        InputError: Where it is missing, contradicted, or no temperature.
+    """
+    known = (samples.model or {}).get("temperature")
+    if known is not None and given is not None and not math.isclose(float(known), given):
+        raise InputError(
+            f"{samples.source} was drawn at temperature {known}, and {given} was given; leave the "
+            "temperature out"
+        )
+    if known is None and given is None:
+        raise InputError(
+            f"{samples.source} does not know its temperature; give temperatures, one for each "
+            "source"
+        )
+    found = float(given if known is None else known)  # type: ignore[arg-type]
+    if not (math.isfinite(found) and found > 0):
+        raise InputError(f"temperature is {found}; expected a finite number above 0 in units of J")
+    return found
+
+
+def energies_of(samples: Samples) -> NDArray[np.float64] | None:
+    """Energy of every configuration in units of J; None where it is not known."""
+    if samples.model is None or "coupling" not in samples.model:
+        return None
+    try:
+        return samples.observable("energy")
+    except InputError:
+        return None

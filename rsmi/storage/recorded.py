@@ -59,6 +59,14 @@ class Recorded:
         """Stored configurations of +1 and -1 as physical states."""
         return self.family.decode(self.model, stored)
 
+    def heights(self, stored: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The height field of stored configurations, see `Family.heights`."""
+        return self.family.heights(self.model, self.decode(stored))
+
+    def defects(self, stored: torch.Tensor, seed: int, first: int) -> torch.Tensor:
+        """Counts of two defects in stored configurations, see `Family.defects`."""
+        return self.family.defects(self.model, self.decode(stored), seed, first)
+
     def observables(self, stored: torch.Tensor) -> dict[str, torch.Tensor]:
         """What the configurations alone tell, by name."""
         found = self.family.observables(self.model, self.decode(stored))

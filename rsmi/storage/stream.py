@@ -1,6 +1,7 @@
 """Go through configurations in bounded memory, and divide them without leaks."""
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from rsmi.lattice import Space
 from rsmi.sampling.exact.universality import CriticalPoint
 from rsmi.storage.base import BaseSamples
 from rsmi.storage.interface import Samples
+from rsmi.storage.letters import Declared
+from rsmi.storage.recorded import Recorded
 
 
 def iterate(
@@ -56,6 +59,12 @@ class Subset(BaseSamples):
             len(chains),
             parent.model,
         )
+
+    @cached_property
+    def meaning(self) -> Recorded | Declared | None:
+        """That of the source."""
+        found: Recorded | Declared | None = getattr(self._parent, "meaning", None)
+        return found
 
     @property
     def space(self) -> Space | None:

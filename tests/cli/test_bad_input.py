@@ -290,3 +290,21 @@ def test_every_command_says_what_an_array_looks_like(
     assert said.code == 2, said.err
     assert "looks like channels of an image" in said.err
     assert "--select.shape, such as [16, 16]" in said.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("symbols", "1", "symbols is 1; expected 2 to 16"),
+        ("learning_rate", "-1", "learning_rate is -1.0; expected a number above 0"),
+    ],
+)
+def test_what_a_module_refuses_is_said_in_its_own_words(
+    option: str, value: str, words: str, rsmi: Rsmi, samples: Path, tmp_path: Path
+) -> None:
+    model = ["--model", "PosteriorRSMI", f"--model.{option}", value]
+    window = ["--data.window.block", "[2,2]", "--data.window.buffer", "1"]
+    said = rsmi("fit", "--data.path", samples, *window, *model, "--out", tmp_path / "out")
+    assert said.code == 2
+    assert said.err.splitlines()[-1] == f"rsmi fit: error: {words}; see `rsmi fit --help`"
+    assert not (tmp_path / "out").exists()

@@ -349,6 +349,7 @@ def test_exact_prints_the_known_values(
     arguments: list[str], full: float, rsmi: Rsmi, tmp_path: Path
 ) -> None:
     assert rsmi("exact", *arguments, "--out", tmp_path / "exact").code == 0
+    assert "What each rule keeps" in (tmp_path / "exact" / "report.html").read_text()
     found = json.loads((tmp_path / "exact" / "result.json").read_text())["quantities"][0]
     assert found["name"] == "information.exact.full"
     assert found["kind"] == "exact"

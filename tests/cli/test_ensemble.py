@@ -25,6 +25,7 @@ def test_command_and_function_agree(rsmi: Rsmi, samples: Path, tmp_path: Path) -
     kept = read_result(out / "result.json")
     assert [q.value for q in kept.quantities()] == [q.value for q in found.quantities()]
     assert (out / "filters.png").stat().st_size > 1000
+    assert "The best rules as points" in (out / "report.html").read_text()
     assert load_rule(out / "rule").table().equal(found.rule().table())
     assert read_card(out / "rule")["ensemble"] == {"members": 5, "member": found.best}
 

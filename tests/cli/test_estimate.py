@@ -30,6 +30,10 @@ def test_a_file_of_pairs_becomes_a_table_and_a_result(rsmi, pairs, tmp_path):
     assert value["kind"] == "estimate"
     assert abs(found["information.estimate.gaussian.null"]["value"]) < 0.1
     assert "information.estimate.ksg(3)" in found
+    page = (out / "report.html").read_text()
+    assert "bins(8): refused: its null" in page
+    assert page.count("data:image/png") == 1
+    assert (out / "figures" / "estimate.png").stat().st_size > 1000
 
 
 def test_spins_in_hdf5_are_letters(rsmi, tmp_path):

@@ -11,7 +11,7 @@ from rsmi.errors import AnalysisError, InputError
 from rsmi.lattice import Window, words
 from rsmi.lattice.alphabet import SPIN, clock
 from rsmi.learning import Boltzmann, learn_by_proxy, value_rules
-from rsmi.learning.boltzmann import _step, energies, proxy
+from rsmi.learning.boltzmann import descend, energies, proxy
 from rsmi.renormalization import renormalise
 
 WINDOW = Window((2, 2), 1)
@@ -46,7 +46,7 @@ def trained(p: Tensor, seed: int, sign: float = 1.0, steps: int = 2000) -> Boltz
     data = drawn(p, 20000, 2, 4, seed)
     for step in range(steps):
         batch = data[torch.randint(len(data), (256,), generator=g)]
-        _step(optimizer, sign * machine.divergence(batch, 1, g), step)
+        descend(optimizer, sign * machine.divergence(batch, 1, g), step)
         decay.step()
     return machine
 
@@ -187,6 +187,6 @@ def test_what_is_no_number_stops_the_training() -> None:
     weight = torch.zeros(1, requires_grad=True)
     optimizer = torch.optim.Adam([weight])
     with pytest.raises(AnalysisError, match="failed in step 4: the loss is nan"):
-        _step(optimizer, (weight * math.nan).sum(), 3)
+        descend(optimizer, (weight * math.nan).sum(), 3)
     with pytest.raises(InputError, match="0 hidden units"):
         Boltzmann(SPIN, 4, 0)

@@ -16,7 +16,8 @@ from rsmi.information import entropy
 from rsmi.lattice import Space, Window, place
 from rsmi.learning import degeneracy, learn_ensemble, make_rule, value_rules
 from rsmi.learning.data import WindowData
-from rsmi.learning.ensemble import Members, _check_memory, _rate, _settings
+from rsmi.learning.ensemble import _check_memory, _settings
+from rsmi.learning.members import Members, _rate
 from rsmi.learning.rules import most_probable
 
 WINDOW = Window((2, 2), 1)

@@ -1,7 +1,18 @@
+import math
+from dataclasses import replace
+
 import pytest
 
 from rsmi.errors import AnalysisError
-from rsmi.renormalization.exponents import changes, choose, exponents_of, truncation_error
+from rsmi.renormalization.exponents import (
+    changes,
+    choose,
+    exponents_of,
+    extrapolated,
+    further_exponents,
+    relevance,
+    truncation_error,
+)
 
 
 @pytest.fixture
@@ -63,27 +74,59 @@ def test_noise_is_not_taken_for_a_change(kit):
     assert truncation_error(scan, choose(scan)) == pytest.approx(0.35 * 0.4 * 0.026 / 2, rel=0.3)
 
 
-def test_in_three_dimensions_the_slow_correction_is_counted(kit):
-    scan = kit.made_up_scan("even", [[1.4], [1.5], [1.55], [1.58]], axes=3, error=0)
-    left = 2**-0.83
-    steps = 0.03 * left / (1 - left)
-    error = truncation_error(scan, choose(scan), 0.83)
-    assert error == pytest.approx((steps**2 + 0.06**2) ** 0.5)
+def test_a_slow_correction_is_added_and_half_of_it_doubted(kit):
+    left, factor = 2**-0.83, 2**-0.83 / (1 - 2**-0.83)
+    values = [[1.6 - 0.2 * left**k] for k in range(4)]
+    scan = kit.made_up_scan("even", values, axes=3, error=0)
+    found = extrapolated(scan, choose(scan), 0.83)
+    assert found.value.value == pytest.approx(1.6)
+    steps = factor * (values[2][0] - values[1][0]) / 2
+    assert found.truncation == pytest.approx((steps**2 + 0.06**2) ** 0.5)
 
 
 def test_a_slow_correction_that_noise_cancels_is_counted(kit):
     scan = kit.made_up_scan("even", [[1.11], [1.16], [1.16], [1.16]], error=0)
     left = 2**-0.8
     assert choose(scan).level == 2
-    steps = 0.05 * left**2 / (1 - left)
-    error = truncation_error(scan, choose(scan), 0.8)
-    assert error == pytest.approx((steps**2 + 0.06**2) ** 0.5)
+    steps = 0.05 * left**2 / (1 - left) / 2
+    found = extrapolated(scan, choose(scan), 0.8)
+    assert found.truncation == pytest.approx((steps**2 + 0.06**2) ** 0.5)
+
+
+def test_a_later_step_that_says_otherwise_is_counted(kit):
+    scan = kit.made_up_scan("odd", [[1.90], [1.88], [1.88], [1.84]], error=0)
+    factor = 2**-0.8 / (1 - 2**-0.8)
+    found = extrapolated(scan, choose(scan), 0.8)
+    assert found.truncation == pytest.approx(0.04 * (1 + factor), rel=0.01)
 
 
 def test_one_slow_step_has_no_error(kit):
     scan = kit.made_up_scan("even", [[1.11]], error=0)
     with pytest.raises(AnalysisError, match="one step alone could be measured"):
-        truncation_error(scan, choose(scan), 0.8)
+        extrapolated(scan, choose(scan), 0.8)
+
+
+def test_noise_of_a_limit_is_that_of_both_steps(kit):
+    scan = kit.made_up_scan("even", [[1.1] * 3, [1.14] * 3, [1.16] * 3, [1.17] * 3], error=0.001)
+    factor = 2**-0.8 / (1 - 2**-0.8)
+    found = extrapolated(scan, choose(scan), 0.8)
+    chosen = found.statistical / 0.001
+    assert 1 < chosen < 1 + 2 * factor
+
+
+def test_eigenvalues_behind_the_leading_one(kit):
+    def ranked(parity, values):
+        return [replace(e, rank=1) for e in kit.made_up_scan(parity, values)]
+
+    scan = ranked("even", [[0.5, 0.7, 0.72], [0.6, 0.78, 0.8], [0.6, 0.8, 0.82], [0.6, 0.8, 0.83]])
+    scan += ranked("odd", [[-1.9] * 3, [-2.0] * 3, [-2.0] * 3, [-2.0] * 3])
+    found = further_exponents(scan)
+    assert list(found) == ["even[1]", "odd[1]"]
+    even = found["even[1]"]
+    assert even.value.value == 0.82
+    assert even.truncation == pytest.approx(math.hypot(0.01, 0.02))
+    assert relevance(even) == "relevant"
+    assert relevance(found["odd[1]"]) == "irrelevant"
 
 
 def test_all_exponents_follow_from_two(even, kit):

@@ -11,6 +11,8 @@ import pytest
 
 from rsmi.errors import AnalysisError, InputError
 from rsmi.information import Quantity
+from rsmi.lattice import Window
+from rsmi.learning import value_rules
 from rsmi.progress import Unwatched
 from rsmi.report import read_result
 from rsmi.runs import (
@@ -21,6 +23,7 @@ from rsmi.runs import (
     Execution,
     Exponents,
     Fit,
+    Information,
     Learning,
     Point,
     PointResult,
@@ -32,6 +35,7 @@ from rsmi.runs import (
     run,
     scan,
 )
+from rsmi.storage import generate
 
 CHAIN = Exact(("inf",), temperature=2.0, block=(2,), rules=("decimation",))
 FULL = "information.exact.full"
@@ -132,6 +136,21 @@ def test_points_with_one_recipe_share_one_file_and_find_what_a_run_finds(tmp_pat
     assert {key.partition(".")[0] for key in found.columns} == {"information"}
     folder = next(tmp_path.glob("points/temperature=2.4_buffer=1-*"))
     assert {path.name for path in folder.iterdir()} >= {"config.yaml", "log.txt", "rule"}
+
+
+def test_a_point_that_values_rules_carries_the_null_and_refuses_as_the_command_does(
+    tmp_path: Path,
+) -> None:
+    path, few = tmp_path / "samples.h5", replace(QUICK.learning, null=True)
+    generate(RECIPE, path)
+    task = Information(str(path), rules=("majority",), window=QUICK.window, learning=few)
+    errors = {"learning.error": [None, 1e-4]}
+    valued, refused = scan(Scan(task, errors), Execution(out=str(tmp_path))).points
+    alone = value_rules(path, Window((2, 1), 1, 1), ["majority"], **vars(few))
+    assert list(valued.numbers) == alone.quantities()
+    assert valued.find("information.full.null") is not None
+    assert list(refused.numbers) == list(valued.numbers)
+    assert "its error larger than 0.0001 nats" in refused.failure
 
 
 def test_infinite_temperature_is_a_point_like_any_other(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
-"""Any quantities, each with its error beside what is known of it."""
+"""Any quantities, each with its error beside what is known of it; estimators side by side."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rsmi.information import Quantity
-from rsmi.report.figures.style import BLUE, INK, blank, legend, styled, words
+from rsmi.information.estimators.estimate import EstimateLine, Estimates
+from rsmi.report.figures.style import BLUE, GREY, INK, VERMILLION, blank, legend, styled, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,3 +59,45 @@ def _panel(axes: "Axes", quantities: Sequence[Quantity]) -> None:
     axes.set_yticks(range(len(rows)), list(map(words, rows)))
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.locator_params(axis="x", nbins=6)
+
+
+@styled
+def estimators(found: Estimates) -> "Figure":
+    """Every estimator in a row: its value, the most that it could say, and its null.
+
+    Those of another quantity than I(X;Y) are left out, where there are others.
+
+    Args:
+        found: What the estimators say of the same pairs.
+
+    Returns:
+        A figure with one panel.
+    """
+    lines = [line for line in found.lines if line.estimator.comparable] or list(found.lines)
+    figure = blank(0.45 * len(lines) + 1.8)
+    axes = figure.subplots()
+    most = 2 * max(line.value.value + line.value.error for line in lines)
+    for row, line in enumerate(lines):
+        _estimator(axes, row, line, most)
+    axes.set_yticks(range(len(lines)), [line.estimator.name for line in lines])
+    axes.set_ylim(len(lines) - 0.5, -0.5)
+    axes.set_xlabel("I(X;Y) (nats)")
+    legend(figure, 2)
+    return figure
+
+
+def _estimator(axes: "Axes", row: int, line: EstimateLine, most: float) -> None:
+    """One row; a ceiling far beyond all values would hide them, and is left out."""
+    value, null = line.value, line.null
+    if line.ceiling is not None and line.ceiling <= most:
+        axes.plot(line.ceiling, row, "|", color=INK, markersize=14, label="ceiling")
+    if null is not None:
+        axes.errorbar(
+            null.value, row, xerr=null.error or None, fmt="o", color=GREY, mfc="white", capsize=4,
+            label="permuted pairs",
+        )  # fmt: skip
+    axes.errorbar(
+        value.value, row, xerr=value.error or None, fmt=_FORMS[value.kind], capsize=4,
+        color=VERMILLION if line.refused else BLUE,
+        label=f"{_NAMES[value.kind]}{', refused' if line.refused else ''}",
+    )  # fmt: skip

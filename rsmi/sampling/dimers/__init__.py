@@ -34,7 +34,7 @@ from rsmi.sampling.dimers.observables import (
 from rsmi.sampling.dimers.pictures import bonds_to_sites, sites_to_bonds
 from rsmi.sampling.dimers.start import columnar
 from rsmi.sampling.dimers.trees import Wilson
-from rsmi.sampling.dimers.worms import DecoratedWorm, Worm
+from rsmi.sampling.dimers.worms import DecoratedWorm, Worm, monomer_visits
 
 __all__ = [
     "CATALAN",
@@ -65,6 +65,7 @@ __all__ = [
     "log_open_coverings",
     "log_torus_coverings",
     "monomer_correlation",
+    "monomer_visits",
     "sites_to_bonds",
     "stiffness_of_variance",
     "winding",

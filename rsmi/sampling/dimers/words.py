@@ -25,6 +25,7 @@ class DimerStream(IntEnum):
     WORM = 33
     WILSON = 34
     PAIRS = 35
+    MONOMERS = 36
 
 
 @njit(cache=True, nogil=True, forceinline=True)

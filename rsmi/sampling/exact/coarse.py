@@ -163,6 +163,7 @@ def _chance(symbols: Tensor, row: Tensor, table: Tensor, block: tuple[int, int])
 
 
 Basis = Literal["spin", "gas"]
+BASES: tuple[Basis, ...] = ("spin", "gas")
 
 
 def products_of(values: Tensor, basis: Basis = "spin") -> Tensor:

@@ -1,7 +1,7 @@
 """Exponents of universality classes: exact in two dimensions, measured to many digits in three."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rsmi.information.number import Estimate
 
@@ -16,12 +16,15 @@ class UniversalityClass:
         y_h: magnetic exponent.
         omega: exponent of the leading correction, b^-omega in a step of scale b, or a smaller one
             where steps show that; 0 where it is logarithmic.
+        further: the next exponents of the invariant (`even[1]`) and of the other sector (`odd[1]`),
+            where a primary field has them; of fields that a rule may add nothing is known.
     """
 
     dimension: int
     y_t: Estimate
     y_h: Estimate
     omega: float
+    further: Mapping[str, float] = field(default_factory=dict)
 
     def exponents(self) -> dict[str, Estimate]:
         """All exponents by name, from scaling relations.
@@ -74,24 +77,25 @@ def _like(source: Estimate, value: float, slope: float) -> Estimate:
     return Estimate(value, slope * source.error, source.kind, "1")
 
 
-def _exact(y_t: float, y_h: float, omega: float) -> UniversalityClass:
-    """A class in two dimensions."""
-    return UniversalityClass(
-        2, Estimate(y_t, 0.0, "exact", "1"), Estimate(y_h, 0.0, "exact", "1"), omega
-    )
+def _exact(y_t: float, y_h: float, omega: float, **further: float) -> UniversalityClass:
+    """A class in two dimensions, with its next even and odd exponents."""
+    thermal, magnetic = (Estimate(value, 0.0, "exact", "1") for value in (y_t, y_h))
+    behind = {f"{name}[1]": value for name, value in further.items()}
+    return UniversalityClass(2, thermal, magnetic, omega, behind)
 
 
 UNIVERSALITY: Mapping[str, UniversalityClass] = {
     "ising_2d": _exact(1, 15 / 8, 2),
-    "potts3_2d": _exact(6 / 5, 28 / 15, 4 / 5),
+    "potts3_2d": _exact(6 / 5, 28 / 15, 4 / 5, even=-4 / 5, odd=2 / 3),
     "potts4_2d": _exact(3 / 2, 15 / 8, 0),
     "percolation_2d": _exact(3 / 4, 91 / 48, 3 / 2),
-    "tricritical_ising_2d": _exact(9 / 5, 77 / 40, 1 / 2),
+    "tricritical_ising_2d": _exact(9 / 5, 77 / 40, 1 / 2, even=4 / 5, odd=9 / 8),
     "ising_3d": UniversalityClass(
         3,
         Estimate(3 - 1.41262528, 29e-8, "estimate", "1"),
         Estimate(3 - 0.518148806, 24e-9, "estimate", "1"),
         0.83,
+        {"even[1]": -0.82951},
     ),
 }
 """Ising: Onsager (1944); Yang (1952). Potts, q = 4 with logarithmic corrections, and percolation:

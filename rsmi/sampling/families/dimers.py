@@ -7,9 +7,19 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from rsmi.errors import InputError
 from rsmi.information import entropy
 from rsmi.lattice import Space
-from rsmi.sampling.dimers import DecoratedDimers, DecoratedWorm, Dimers, Wilson, Worm
+from rsmi.sampling.dimers import (
+    DecoratedDimers,
+    DecoratedWorm,
+    Dimers,
+    Wilson,
+    Worm,
+    height,
+    monomer_visits,
+    winding,
+)
 from rsmi.sampling.dimers.exact.enumeration import coverings
 from rsmi.sampling.dimers.exact.kasteleyn import (
     log_corner_coverings,
@@ -93,6 +103,20 @@ class DimerFamily(Family):
         """Axes, then the lattice."""
         return tuple(model.configuration_shape)
 
+    def heights(self, model: Any, states: Tensor) -> tuple[Tensor, Tensor]:
+        """That of faces, which is periodic where no winding is."""
+        flat = (winding(model.geometry, states) == 0).all(1)
+        return height(model.geometry, states) / model.geometry.coordination, flat
+
+    def defects(self, model: Any, states: Tensor, seed: int, first: int) -> Tensor:
+        """Two monomers, where dimers are free."""
+        if model.coupling:
+            raise InputError(
+                f"the dimers are at temperature {model.temperature}; monomers are counted among "
+                "free dimers, at temperature inf"
+            )
+        return monomer_visits(model.geometry, states, seed, first)
+
     def units(self, model: Any) -> dict[str, str]:
         """With flippable faces and, on a torus, a winding along each axis."""
         found = {**super().units(model), "flippable": "1"}
@@ -143,6 +167,14 @@ class DecoratedDimerFamily(DimerFamily):
         alike = 1 / (1 + math.exp(-2 * model.coupling))
         differ = float(entropy(torch.tensor([alike, 1 - alike], dtype=torch.float64)))
         return bare + self.sites(model) / 2 * (math.log(2) + differ)
+
+    def heights(self, model: Any, states: Tensor) -> tuple[Tensor, Tensor]:
+        """That of the dimers."""
+        return super().heights(model.dimers, states[:, :-1].contiguous())
+
+    def defects(self, model: Any, states: Tensor, seed: int, first: int) -> Tensor:
+        """Those of the dimers."""
+        return super().defects(model.dimers, states[:, :-1].contiguous(), seed, first)
 
     def couplings(self, setup: Setup, model: Any) -> dict[str, float]:
         """K and T of the dimers, K of the pairs."""

@@ -23,6 +23,7 @@ from rsmi.sampling.select import AUTO, Update
 
 CRITICAL = "critical"
 INFINITE = "inf"
+_COULOMB = "electric and magnetic charges are those of dimers on a torus: bring samples of them"
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,14 @@ class Family(ABC):
         """
         return None
 
+    def bonds(self, model: Any) -> tuple[PairInteraction, Tensor] | None:
+        """Its energy as tables over bonds and sites, and the bonds, int64 (n, 2), if it is such.
+
+        Sites are numbered as letters lie in the space; all bonds are alike, and all sites.
+        """
+        pair = self.pair(model)
+        return None if pair is None else (pair, self.space(model).bonds)
+
     def configurations(self, model: Any) -> Tensor:
         """Every state of a small model, once each.
 
@@ -346,3 +355,26 @@ class Family(ABC):
     def exact(self, model: Any) -> dict[str, float]:
         """Exact means of observables (totals) that are known in closed form, by name."""
         return {}
+
+    def heights(self, model: Any, states: Tensor) -> tuple[Tensor, Tensor]:
+        """The height field in units of its period, float32 (n, *cells), and whether it is
+        periodic, so that it has a value at each place, bool (n,).
+
+        Raises:
+            InputError: the model has none.
+        """
+        raise InputError(f"model {self.name} has no height field; {_COULOMB}")
+
+    def defects(self, model: Any, states: Tensor, seed: int, first: int) -> Tensor:
+        """Counts (n, *cells) of two defects at each displacement, in units that all sizes share.
+
+        Args:
+            model: as `model` gives it.
+            states: equilibrated configurations without any.
+            seed: of the walks of the defects.
+            first: index of the first state in the whole data set.
+
+        Raises:
+            InputError: the model has none.
+        """
+        raise InputError(f"model {self.name} has no defects that can be counted; {_COULOMB}")

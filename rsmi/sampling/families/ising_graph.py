@@ -27,6 +27,7 @@ from rsmi.sampling.graphs import (
 from rsmi.sampling.graphs.exact import exact_energy, exact_entropy
 from rsmi.sampling.graphs.exact.enumeration import all_configurations
 from rsmi.sampling.ising import CRITICAL_COUPLING
+from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.select import Update
 
 TEMPERING = "parallel_tempering"
@@ -152,6 +153,15 @@ class IsingGraphFamily(Family):
         """0 for -1 and 1 for +1, or 0, 1, 2 for -1, 0, +1 where sites are empty."""
         found = (states > 0).to(torch.int8) if _one(model).present.all() else states + 1
         return found.reshape(-1, *self.space(model).shape)
+
+    def bonds(self, model: Any) -> tuple[PairInteraction, Tensor] | None:
+        """K b s s' + K h s on a lattice by its name, without disorder and dilution."""
+        if isinstance(model, Ladder) or not self.space(model).homogeneous:
+            return None
+        spins = torch.tensor([-1.0, 1.0], dtype=torch.float64)
+        bond, field = (model.coupling * float(x[0]) for x in (model.strengths, model.fields))
+        pair = PairInteraction(bond * torch.outer(spins, spins), field * spins)
+        return pair, torch.tensor(model.lattice.edges)
 
     def configurations(self, model: Any) -> Tensor:
         """Up to 20 spins of one temperature."""
