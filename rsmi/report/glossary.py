@@ -62,6 +62,8 @@ GLOSSARY = {
     "exponents.delta_epsilon": Entry(
         "&Delta;<sub>&epsilon;</sub>", "scaling dimension of the energy, d - y_t"
     ),
+    "exponents.eigenvalues.even[1]": Entry("y<sub>2</sub>", "next even eigenvalue, ln over ln b"),
+    "exponents.eigenvalues.odd[1]": Entry("y<sub>2</sub>", "next odd eigenvalue, ln over ln b"),
     "couplings.<operator>": Entry("K", "of one product of coarse spins or occupations"),
     "couplings.rank_correlation.<norm>.<basis>.<group>.buffer_<b>": Entry(
         "", "Spearman: information against a norm of couplings, over rules"
@@ -135,6 +137,26 @@ GLOSSARY = {
     ),
     "theory.machines.in_order": Entry("", "trained networks whose first layers settled first"),
     "theory.machines.accuracy": Entry("", "right outputs of trained networks"),
+    "theory.firenet.factor": Entry("", "what a restart leaves of the error; 1/e is proven"),
+    "theory.firenet.floor": Entry("", "relative error with noise"),
+    "theory.firenet.error": Entry("", "relative error after a restart, without noise"),
+    "theory.firenet.attacked.error": Entry("", "relative error of a method before an attack"),
+    "theory.firenet.amplification": Entry("", "of the worst change of the data that was found"),
+    "theory.firenet.twins": Entry("", "amplification between signals with nearly the same data"),
+    "theory.measures.ratio": Entry("", "steps of the gradient over those with births and deaths"),
+    "theory.measures.steps": Entry("", "steps to the goal"),
+    "theory.measures.stuck": Entry("", "loss at the end, from a corner"),
+    "theory.measures.fluctuation": Entry("n Var f<sub>n</sub>", "how networks scatter"),
+    "theory.measures.slope": Entry("", "of ln Var f against ln n; -1 by the law of large numbers"),
+    "theory.measures.entropy": Entry("h", "differential entropy of Langevin particles"),
+    "theory.measures.free_energy": Entry("F", "of Langevin particles"),
+    "theory.measures.mean": Entry("", "of Langevin particles"),
+    "theory.measures.symmetric": Entry("", "loss on new inputs of a symmetric function"),
+    "theory.measures.exploitable": Entry("NI", "what players could gain; 0 at the equilibrium"),
+    "theory.stability.spin": Entry("", "flips that turn one coarse spin of a level"),
+    "theory.stability.level": Entry("", "flips per site that turn a share of a level"),
+    "theory.stability.y_t": Entry("y<sub>t</sub>", "from energies of two levels, one coupling"),
+    "theory.stability.exponent": Entry("", "flips per site that move y_t by 1 %"),
     "information.ensemble.best": Entry("I(H:E)", "best rule of an ensemble by validation"),
     "information.ensemble.good": Entry("", "share of an ensemble that is worth as much"),
     "information.ensemble.null": Entry(
