@@ -62,6 +62,8 @@ GLOSSARY = {
     "exponents.delta_epsilon": Entry(
         "&Delta;<sub>&epsilon;</sub>", "scaling dimension of the energy, d - y_t"
     ),
+    "exponents.eigenvalues.even[1]": Entry("y<sub>2</sub>", "next even eigenvalue, ln over ln b"),
+    "exponents.eigenvalues.odd[1]": Entry("y<sub>2</sub>", "next odd eigenvalue, ln over ln b"),
     "couplings.<operator>": Entry("K", "of one product of coarse spins or occupations"),
     "couplings.rank_correlation.<norm>.<basis>.<group>.buffer_<b>": Entry(
         "", "Spearman: information against a norm of couplings, over rules"
