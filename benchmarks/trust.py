@@ -8,7 +8,7 @@ All of them take some hours of one core.
 import sys
 
 from coverage_couplings import couplings, truncation
-from coverage_exponents import exponents, letters
+from coverage_exponents import bars, exponents, flows, letters
 from coverage_information import information
 from coverage_layers import layers
 from coverage_operators import operators
@@ -21,6 +21,8 @@ TABLES = {
     "truncation": truncation,
     "exponents": exponents,
     "letters": letters,
+    "bars": bars,
+    "flows": flows,
     "information": information,
     "layers": layers,
     "sources": sources,

@@ -10,7 +10,16 @@ from rsmi.cli.parsing import parse
 from rsmi.errors import InputError, nearest
 from rsmi.information import Outcome
 from rsmi.report.theory import write_theory
-from rsmi.theory import Machines, study_machines
+from rsmi.theory import (
+    Machines,
+    Measures,
+    Recovery,
+    Stability,
+    study_machines,
+    study_measures,
+    study_recovery,
+    study_stability,
+)
 
 
 @dataclass(frozen=True)
@@ -20,6 +29,7 @@ class _Part:
     settings: type
     study: Callable[..., Outcome]
     description: str
+    rules: bool = False
 
 
 PARTS = {
@@ -28,6 +38,24 @@ PARTS = {
         study_machines,
         "Random layered machines: which functions they compute by depth, exactly and counted.",
     ),
+    "firenet": _Part(
+        Recovery,
+        study_recovery,
+        "FIRENET on sparse signals: how fast it converges, and how stable it is beside a trained "
+        "network.",
+    ),
+    "measures": _Part(
+        Measures,
+        study_measures,
+        "Two-layer networks as measures: gradient flow, births and deaths, fluctuations, "
+        "equilibrium, symmetry, a game.",
+    ),
+    "stability": _Part(
+        Stability,
+        study_stability,
+        "How many flips change what a rule says: a coarse spin, a level, an exponent.",
+        rules=True,
+    ),
 }
 
 
@@ -35,11 +63,14 @@ def main(arguments: Sequence[str]) -> None:
     """Parse, study, write."""
     name, rest = _part(arguments)
     part = PARTS[name]
-    task, execution = parse(f"theory {name}", part.settings, rest, part.description)
+    task, execution = parse(
+        f"theory {name}", part.settings, rest, part.description, rules=part.rules
+    )
     torch.set_num_threads(execution.workers)
     output = Output(f"theory {name}", task, execution.out, execution.resume)
     with output.stage(name, part.description), output.counting("parts") as progress:
-        found = part.study(task, progress)
+        trust = {"trust": execution.trust} if part.rules else {}
+        found = part.study(task, progress, **trust)
     result = output.finish(found, task.seed)
     if output.directory is not None:
         output.say(write_theory(output.directory, found, result))

@@ -16,10 +16,12 @@ from rsmi.lattice.alphabet import SPIN
 from rsmi.lattice.graphs import UnitCell
 from rsmi.learning import TableRule, block_alone, named_rule
 from rsmi.renormalization import (
+    FlowResult,
     MCRGResult,
     RenormalisedCouplings,
     coarse_grain,
     exact_couplings,
+    flow,
     generate_interactions,
     invert,
     measure,
@@ -222,6 +224,18 @@ def _exponent(flow: Callable[[], MCRGResult], name: str) -> Estimate:
     return flow().exponents[name].value
 
 
+def _drawn(shape: tuple[int, ...], coupling: float, seed: int, records: int) -> Tensor:
+    """(records, 64 chains, *shape), five sweeps apart."""
+    sampler = SwendsenWang(Ising(shape, coupling), seed=seed)
+    state = sampler.initial(64)
+    sampler.advance(state, 0, 200)
+    kept = []
+    for record in range(records):
+        sampler.advance(state, 200 + 5 * record, 5)
+        kept.append(state.clone())
+    return torch.stack(kept)
+
+
 def _inverse() -> list[Check]:
     """A lattice enlarged by the inverse of the majority rule, and the smallest cell of sites."""
     nu = math.log(2) / math.log(4 * _GOLDEN - 4 * _GOLDEN**3)
@@ -253,14 +267,7 @@ class _Drawn:
     chains = 64
 
     def __init__(self, records: int) -> None:
-        sampler = SwendsenWang(Ising((32, 32), CRITICAL_COUPLING), seed=7)
-        state = sampler.initial(self.chains)
-        sampler.advance(state, 0, 200)
-        kept = []
-        for record in range(records):
-            sampler.advance(state, 200 + 5 * record, 5)
-            kept.append(state.clone())
-        self._spins = torch.cat(kept)
+        self._spins = _drawn(self.shape, CRITICAL_COUPLING, 7, records).flatten(0, 1)
 
     def __len__(self) -> int:
         return len(self._spins)
@@ -273,3 +280,28 @@ class _Drawn:
 def _majority_flow() -> MCRGResult:
     rule = named_rule("majority", block_alone((2, 2)))
     return renormalise(_Drawn(200), rule, levels=2, reach=1.5, workers=1)
+
+
+def _matching() -> list[Check]:
+    """T_c and nu of the majority rule from 16 x 16 beside 8 x 8, energies unknown."""
+    found = cache(_majority_matching)
+    known = {"T_c": 1 / CRITICAL_COUPLING, "nu": ISING_2D["nu"]}
+    return [
+        _check(f"matching.L=16.{name}", partial(_matched, found, name), value, 0.0, _ONSAGER)
+        for name, value in known.items()
+    ]
+
+
+def _matched(found: Callable[[], FlowResult], name: str) -> Estimate:
+    number: Estimate = getattr(found(), name)
+    return number
+
+
+def _majority_matching() -> FlowResult:
+    temperatures = [(1 + step / 30) / CRITICAL_COUPLING for step in (-2, -1, 0, 1, 2)]
+    arrays = [
+        _drawn((side, side), 1 / t, 100 * side + k, 60).swapaxes(0, 1)
+        for side in (16, 8)
+        for k, t in enumerate(temperatures)
+    ]
+    return flow(arrays, "majority", temperatures * 2, chains=64, workers=1)

@@ -1,6 +1,6 @@
 """What the iteration of a rule found, and what rules leave behind, as figures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 from rsmi.information import Estimate
 from rsmi.renormalization import (
     SYMBOLS,
+    Exponent,
     FlowResult,
     InversionResult,
     LocalityStudy,
     MCRGResult,
     ScanEntry,
 )
+from rsmi.renormalization.couplings import Parity
 from rsmi.renormalization.matching import FixedPoint
 from rsmi.report.drawing import draw
 from rsmi.report.figures import Line, ScanRow, exponents
+from rsmi.report.figures.exponents import Sector
 from rsmi.report.figures.style import (
     BLUE,
     CYCLE,
@@ -38,21 +41,35 @@ if TYPE_CHECKING:
 
 @draw.register(MCRGResult)
 def exponents_figure(found: MCRGResult) -> "Figure":
-    """Leading exponents by step and number of couplings, beside those known."""
-    lines = {parity: _line(found, name) for parity, name in SYMBOLS.items()}
-    return exponents([_row(entry) for entry in found.scan], lines)
+    """Exponents by step and number of couplings, beside those known."""
+    clear = [entry for entry in found.further if entry.exponent.error < _CLEAR]
+    quoted = found.exponents | found.further_exponents if found.verdict.fixed_point else {}
+    lines = {_sector(entry): _line(found, quoted, _name(entry)) for entry in (*found.scan, *clear)}
+    return exponents([_row(entry) for entry in (*found.scan, *clear)], lines)
+
+
+_CLEAR = 0.15  # error of an eigenvalue behind the leading one that is worth drawing
+
+
+def _sector(entry: ScanEntry) -> Sector:
+    further: dict[Parity, Sector] = {"even": "even[1]", "odd": "odd[1]"}
+    return further[entry.parity] if entry.rank else entry.parity
+
+
+def _name(entry: ScanEntry) -> str:
+    return _sector(entry) if entry.rank else SYMBOLS[entry.parity]
 
 
 def _row(entry: ScanEntry) -> ScanRow:
     value = entry.exponent
-    return ScanRow(entry.level + 1, entry.n_couplings, entry.parity, value.value, value.error)
+    return ScanRow(entry.level + 1, entry.n_couplings, _sector(entry), value.value, value.error)
 
 
-def _line(found: MCRGResult, name: str) -> Line:
+def _line(found: MCRGResult, quoted: Mapping[str, Exponent], name: str) -> Line:
     exact = found.known.get(name)
-    if not found.verdict.fixed_point:
+    if name not in quoted:
         return Line(exact)
-    value = found.exponents[name].value
+    value = quoted[name].value
     return Line(exact, value.value, value.error)
 
 
@@ -132,7 +149,7 @@ def _staircase(axes: "Axes", found: FlowResult) -> None:
     errors = [m.error for _, m in effective]
     axes.errorbar(at, moved, errors, color=BLUE, fmt="o-", capsize=3, label="$T'(T)$")
     if len(at):
-        axes.plot(at[[0, -1]], at[[0, -1]], color=GREY, linewidth=1)
+        axes.plot(moved[[0, -1]], moved[[0, -1]], color=GREY, linewidth=1)
     if not found.reasons and len(at):
         axes.axvline(found.T_c.value, color=GREY, linewidth=1, linestyle=":")
         for start in _beside(found.T_c.value, at):
