@@ -5,6 +5,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,9 +16,16 @@ from rsmi.errors import InputError
 from rsmi.lattice import states
 from rsmi.lattice.alphabet import SPIN
 from rsmi.learning import TableRule, decimation, majority
-from rsmi.renormalization import MCRGResult, renormalise
+from rsmi.renormalization import MCRGResult, flow, renormalise
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
-from rsmi.storage import SampleRecipe, generate, open_samples
+from rsmi.storage import (
+    SampleGrid,
+    SampleRecipe,
+    generate,
+    open_samples,
+    points_of,
+    sample_grid,
+)
 
 EXACT = {"y_t": 1.0, "y_h": 1.875}
 
@@ -116,6 +124,92 @@ def letters(runs: int = 10, sides: Sequence[int] = (32, 64)) -> None:
         for name, pull, error in _pulls(result, exact):
             found[name, f"{model}, L = {side}"].append((pull, error))
     _print_pulls(f"{runs} runs of each", found)
+
+
+# model, shape, temperature, parameters, update, sweeps between records, rule
+BARS = {
+    "ising 128^2": ("ising", (128, 128), "critical", {}, "swendsen_wang", 4, "majority"),
+    "potts 64^2": ("potts", (64, 64), "critical", {"states": 3}, "swendsen_wang", 6, "plurality"),
+    "ising 32^3": ("ising", (32,) * 3, 1 / 0.221654626, {}, "swendsen_wang", 3, "majority"),
+    "tricritical 32^2": (
+        "blume_capel", (32, 32), 0.60858, {"crystal_field": 1.96582}, "embedded_clusters", 4,
+        "vacancy_majority",
+    ),
+    "triangular 64^2": (
+        "ising_graph", (64, 64), 4 / math.log(3), {"lattice": "triangular"}, "swendsen_wang", 4,
+        "majority",
+    ),
+    "honeycomb 64^2": (
+        "ising_graph", (64, 64), 2 / math.log(2 + math.sqrt(3)), {"lattice": "honeycomb"},
+        "swendsen_wang", 4, "majority",
+    ),
+}  # fmt: skip
+
+
+def bars(runs: int = 10, records: int = 60, names: Sequence[str] = tuple(BARS)) -> None:
+    """Every model whose exponents are known, by one rule each, further eigenvalues included."""
+    found: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    for name, seed in itertools.product(names, range(runs)):
+        result = _bar(name, seed, records)
+        measured = {n: e.value for n, e in (result.exponents | result.further_exponents).items()}
+        shown = {n: v for n, v in measured.items() if n in result.known and n[:3] not in NAMED}
+        print(name, seed, *(f"{n} {v}" for n, v in shown.items()), flush=True)
+        for quantity, value in shown.items():
+            found[quantity, name].append((value.deviation(result.known[quantity]), value.error))
+    _print_pulls(f"{runs} runs of each, 64 chains of {records} records", found)
+
+
+NAMED = ("nu", "eta", "del")  # what follows from y_t and y_h
+
+
+def _bar(name: str, seed: int, records: int) -> MCRGResult:
+    model, shape, temperature, parameters, update, thin, rule = BARS[name]
+    path = SCRATCH / f"bars_{name.replace(' ', '_')}_{records}_{seed}.h5"
+    recipe = SampleRecipe(
+        model=model, shape=shape, temperature=temperature, parameters=parameters, chains=64,
+        records=records, seed=900 + seed, update=update, thin=thin, equilibration=300,
+    )  # fmt: skip
+    generate(recipe, path, workers=WORKERS, resume=True)
+    with open_samples(path) as samples:
+        return renormalise(samples, rule, workers=WORKERS)
+
+
+def flows(runs: int = 10, side: int = 32, records: int = 100) -> None:
+    """T_c and nu by two-lattice matching, with energies and from arrays without."""
+    found: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    width = 1.28 / side  # of the range of temperatures, about the scaling window
+    temperatures = [T_C * (1 + width * (k / 3 - 0.9)) for k in range(7)]
+    for seed in range(runs):
+        base = {"chains": 64, "records": records, "thin": 2, "equilibration": 200}
+        cells = {
+            "shape": [[side] * 2, [side // 2] * 2], "temperature": temperatures, "seed": [seed],
+        }  # fmt: skip
+        path = sample_grid(SampleGrid(base, cells), SCRATCH / f"flow_{side}_{records}_{seed}")
+        arrays, at = _arrays(path)
+        cases = {
+            "energies known": flow(path),
+            "arrays": flow(arrays, temperatures=at, chains=64),
+        }
+        for case, result in cases.items():
+            print(seed, case, result.T_c, result.nu, flush=True)
+            for name, exact in (("T_c", T_C), ("nu", 1.0)):
+                value = getattr(result, name)
+                found[name, case].append((value.deviation(exact), value.error))
+    _print_pulls(f"{runs} flows of {side} beside {side // 2}, 64 chains of {records}", found)
+
+
+T_C = 1 / CRITICAL_COUPLING
+
+
+def _arrays(path: Path) -> tuple[list[Tensor], list[float]]:
+    """What a collection holds, as somebody has it who knows the temperatures alone."""
+    arrays, at = [], []
+    for open_part in points_of(path):
+        with open_part() as samples:
+            spins = samples.read(0, samples.n)
+            arrays.append(spins.reshape(-1, samples.chains, *samples.shape).swapaxes(0, 1))
+            at.append(float(samples.model["temperature"]))
+    return arrays, at
 
 
 def _pulls(

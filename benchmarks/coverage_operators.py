@@ -125,7 +125,7 @@ def dimers(records: int = 1500) -> None:
         _row("power of the charge", electric.power, 2.0)
         magnetic = charge_dimensions(files, "magnetic").dimensions[0]
         _row("monomer exponent", _doubled(magnetic), 0.5)
-        columns = scaling_dimensions(files, "all", reach=0.0, momentum=(0.5, 0.0))
+        columns = scaling_dimensions(files, "all", reach=1.0, momentum=(0.5, 0.0))
         _row("dimer exponent", _doubled(columns.dimensions[0]), 2.0)
     print(f"{time.perf_counter() - start:.0f} s", flush=True)
 

@@ -8,12 +8,12 @@ All of them take some hours of one core.
 import sys
 
 from coverage_couplings import couplings, truncation
-from coverage_exponents import exponents, letters
+from coverage_exponents import bars, exponents, flows, letters
 from coverage_information import information
 from coverage_layers import layers
 from coverage_operators import operators
 from coverage_rules import rules
-from coverage_scaling import scaling
+from coverage_scaling import scaling, threshold
 from coverage_sources import sources
 
 TABLES = {
@@ -21,11 +21,14 @@ TABLES = {
     "truncation": truncation,
     "exponents": exponents,
     "letters": letters,
+    "bars": bars,
+    "flows": flows,
     "information": information,
     "layers": layers,
     "sources": sources,
     "rules": rules,
     "scaling": scaling,
+    "percolation": threshold,
     "operators": operators,
 }
 

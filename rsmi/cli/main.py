@@ -24,6 +24,7 @@ COMMANDS = {
     "flow": "T_c and nu from how a rule moves the temperature, by two-lattice matching",
     "compare": "rules of RSMI and of conventional trainings beside each other on one data set",
     "couplings": "couplings of the Hamiltonian that a rule leaves, exact or from samples",
+    "invert": "larger lattices from small ones by the inverse of a rule, as samples of the model",
     "operators": "operators of a symmetry sector with their scaling dimensions, by L and 2L",
     "layers": "what each layer of a network forgets, and studies of it",
     "scaling": "T_c and exponents from several lattice sizes and temperatures",

@@ -16,11 +16,14 @@ from rsmi.lattice.alphabet import SPIN
 from rsmi.lattice.graphs import UnitCell
 from rsmi.learning import TableRule, block_alone, named_rule
 from rsmi.renormalization import (
+    FlowResult,
     MCRGResult,
     RenormalisedCouplings,
     coarse_grain,
     exact_couplings,
+    flow,
     generate_interactions,
+    invert,
     measure,
     renormalise,
     stability_matrix,
@@ -31,6 +34,7 @@ from rsmi.renormalization.stability import leading_eigenvalue
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang, System
 from rsmi.sampling.exact import coarse_distribution, coupling_of, exact_window, marginal
 from rsmi.sampling.exact.universality import ISING_2D
+from rsmi.sampling.percolation import Cell
 
 _RING = "enumeration of a ring of 16 spins, independent program"
 _DECIMATION = "K' = ln(cosh 2K)/2 and dh'/dh = 1 + tanh 2K (Nelson and Fisher 1975)"
@@ -62,7 +66,7 @@ _COUPLING, _LENGTH = 0.5, 12  # of the ring that is decimated
 
 def renormalization() -> list[Check]:
     """All checks of this section."""
-    return [*_flows(), *_decimation(), *_torus(), *_sampled(), *_exponents()]
+    return [*_flows(), *_decimation(), *_torus(), *_sampled(), *_exponents(), *_inverse()]
 
 
 def _check(
@@ -220,6 +224,42 @@ def _exponent(flow: Callable[[], MCRGResult], name: str) -> Estimate:
     return flow().exponents[name].value
 
 
+def _drawn(shape: tuple[int, ...], coupling: float, seed: int, records: int) -> Tensor:
+    """(records, 64 chains, *shape), five sweeps apart."""
+    sampler = SwendsenWang(Ising(shape, coupling), seed=seed)
+    state = sampler.initial(64)
+    sampler.advance(state, 0, 200)
+    kept = []
+    for record in range(records):
+        sampler.advance(state, 200 + 5 * record, 5)
+        kept.append(state.clone())
+    return torch.stack(kept)
+
+
+def _inverse() -> list[Check]:
+    """A lattice enlarged by the inverse of the majority rule, and the smallest cell of sites."""
+    nu = math.log(2) / math.log(4 * _GOLDEN - 4 * _GOLDEN**3)
+    source = "R = p^2 (2 - p^2), Reynolds, Stanley, Klein (1980)"
+    return [
+        _check("inverse.L=16.energy", _enlarged, -1.4530648528134773, 0.0, "Kaufman (1949)"),
+        _check("cell.b=2.nu", _cell, nu, 1e-12, source),
+    ]
+
+
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+def _enlarged() -> Estimate:
+    found = invert(System((8, 8)), chains=64, sweeps=64, steps=200)
+    energy = next(q for q in found.quantities() if q.name == "invert.energy")
+    return Estimate(energy.value, energy.error, "estimate", "J")
+
+
+def _cell() -> Estimate:
+    cell = Cell(2)
+    return exactly(math.log(2) / math.log(cell.slope(cell.firsts(0, 1), _GOLDEN)))
+
+
 class _Drawn:
     """Critical configurations held in memory, record by record."""
 
@@ -227,14 +267,7 @@ class _Drawn:
     chains = 64
 
     def __init__(self, records: int) -> None:
-        sampler = SwendsenWang(Ising((32, 32), CRITICAL_COUPLING), seed=7)
-        state = sampler.initial(self.chains)
-        sampler.advance(state, 0, 200)
-        kept = []
-        for record in range(records):
-            sampler.advance(state, 200 + 5 * record, 5)
-            kept.append(state.clone())
-        self._spins = torch.cat(kept)
+        self._spins = _drawn(self.shape, CRITICAL_COUPLING, 7, records).flatten(0, 1)
 
     def __len__(self) -> int:
         return len(self._spins)
@@ -247,3 +280,28 @@ class _Drawn:
 def _majority_flow() -> MCRGResult:
     rule = named_rule("majority", block_alone((2, 2)))
     return renormalise(_Drawn(200), rule, levels=2, reach=1.5, workers=1)
+
+
+def _matching() -> list[Check]:
+    """T_c and nu of the majority rule from 16 x 16 beside 8 x 8, energies unknown."""
+    found = cache(_majority_matching)
+    known = {"T_c": 1 / CRITICAL_COUPLING, "nu": ISING_2D["nu"]}
+    return [
+        _check(f"matching.L=16.{name}", partial(_matched, found, name), value, 0.0, _ONSAGER)
+        for name, value in known.items()
+    ]
+
+
+def _matched(found: Callable[[], FlowResult], name: str) -> Estimate:
+    number: Estimate = getattr(found(), name)
+    return number
+
+
+def _majority_matching() -> FlowResult:
+    temperatures = [(1 + step / 30) / CRITICAL_COUPLING for step in (-2, -1, 0, 1, 2)]
+    arrays = [
+        _drawn((side, side), 1 / t, 100 * side + k, 60).swapaxes(0, 1)
+        for side in (16, 8)
+        for k, t in enumerate(temperatures)
+    ]
+    return flow(arrays, "majority", temperatures * 2, chains=64, workers=1)

@@ -126,8 +126,9 @@ def _agreement(even: Moments, level: int) -> float:
     means = even.averages(level).mean(0)
     pairs = [m for m, o in enumerate(even.interactions) if o.n_spins == 2]
     nearest = min((even.interactions[m].diameter2 for m in pairs), default=0)
-    return sum(
-        even.interactions[m].share(float(means[m]))
-        for m in pairs
-        if even.interactions[m].diameter2 == nearest
-    )
+    shares: dict[object, float] = {}
+    for m in pairs:
+        pair = even.interactions[m]
+        if pair.diameter2 == nearest:  # letters of several orbits share their pairs
+            shares[pair.terms] = shares.get(pair.terms, 0.0) + pair.share(float(means[m]))
+    return sum(shares.values()) / max(1, len(shares))

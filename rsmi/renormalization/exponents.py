@@ -18,7 +18,7 @@ SYMBOLS: dict[Parity, str] = {"even": "y_t", "odd": "y_h"}
 
 _LEAST_WIDTH = 2
 # Measured with majority-like rules at the critical point of the two-dimensional Ising model.
-_LEFT = 0.35  # of what a correction 1 / b leaves
+_LEFT, _LEFT_SOFT = 0.35, 0.5  # of what a correction 1 / b leaves; of rules that are soft
 _FIRST_STEP: dict[Parity, float] = {"even": 0.013, "odd": 0.006}  # times b
 _LEAST_CHANGE = 0.4  # of the first step, that the second makes at least
 _ONE_SHELL: dict[Parity, float] = {"even": 0.06, "odd": 0.003}  # a single diameter
@@ -110,7 +110,7 @@ def choose(entries: Sequence[ScanEntry]) -> ScanEntry:
     return wide[-1] if wide else largest[0]
 
 
-def truncation_error(entries: Sequence[ScanEntry], chosen: ScanEntry) -> float:
+def truncation_error(entries: Sequence[ScanEntry], chosen: ScanEntry, soft: bool = False) -> float:
     """How far the chosen exponent may be from that of the full transformation, one sigma.
 
     ```
@@ -121,14 +121,16 @@ def truncation_error(entries: Sequence[ScanEntry], chosen: ScanEntry) -> float:
 
     k is the chosen step. A correction that shrinks by b in every step would leave D_k / (b - 1);
     of majority-like rules of the two-dimensional Ising model, whose leading corrections shrink as
-    b^-2, a third of that is left. A first step with none after it that counts states what first
-    steps of such rules do. The basis states a quarter of what its largest diameter changes, at
-    least .08 of what the one before did; with a single diameter what one coupling misses.
+    b^-2, a third of that is left; of rules that draw symbols by chance (`soft`), whose changes
+    shrink by a third in each step, a half. A first step with none after it that counts states what
+    first steps of such rules do. The basis states a quarter of what its largest diameter changes,
+    at least .08 of what the one before did; with a single diameter what one coupling misses.
 
     The constants were measured on the Ising model in two dimensions, where the answer is known;
     `benchmarks/trust.py` shows how often the error holds there.
     """
-    return math.hypot(_basis_error(entries, chosen), _step_error(changes(entries), chosen))
+    steps = _step_error(changes(entries), chosen, _LEFT_SOFT if soft else _LEFT)
+    return math.hypot(_basis_error(entries, chosen), steps)
 
 
 def extrapolated(entries: Sequence[ScanEntry], chosen: ScanEntry, omega: float) -> "Exponent":
@@ -165,13 +167,13 @@ def extrapolated(entries: Sequence[ScanEntry], chosen: ScanEntry, omega: float) 
     return Exponent.of(SYMBOLS[chosen.parity], value, jackknife_error(left_out), left)
 
 
-def _step_error(found: Sequence[Change], chosen: ScanEntry) -> float:
+def _step_error(found: Sequence[Change], chosen: ScanEntry, left: float) -> float:
     b, k = _scale(chosen), chosen.level
     done = [c.size * b ** (c.after.level - k) for c in found if c.after.level <= k]
     later = [c.size for c in found if c.before.level == k and not c.after.narrow]
     first = _FIRST_STEP[chosen.parity] * b
     if done:  # a first change that a drift happens to cancel is not trusted
-        first = max(*done, _LEAST_CHANGE * first * b ** (1 - k)) * _LEFT / (b - 1)
+        first = max(*done, _LEAST_CHANGE * first * b ** (1 - k)) * left / (b - 1)
     return max(first, *later, 0.0)
 
 
@@ -200,6 +202,7 @@ def exponents_of(
     odd: Sequence[ScanEntry],
     dimension: int,
     omega: float | None = None,
+    soft: bool = False,
 ) -> dict[str, Exponent]:
     """Exponents of both sectors and those that follow from them.
 
@@ -212,11 +215,12 @@ def exponents_of(
         odd: Scan of the odd sector.
         dimension: d.
         omega: Exponent of corrections that shrink more slowly than b**-2.
+        soft: Whether the rule draws symbols by chance, beyond ties.
 
     Returns:
         `y_t`, `y_h`, `nu`, `eta`, `delta_sigma`, `delta_epsilon`.
     """
-    y_t, y_h = _read(even, omega), _read(odd, omega)
+    y_t, y_h = _read(even, omega, soft), _read(odd, omega, soft)
     t, h = y_t.value.value, y_h.value.value
     found = [
         y_t,
@@ -229,11 +233,11 @@ def exponents_of(
     return {exponent.name: exponent for exponent in found}
 
 
-def _read(entries: Sequence[ScanEntry], omega: float | None) -> Exponent:
+def _read(entries: Sequence[ScanEntry], omega: float | None, soft: bool) -> Exponent:
     chosen = choose(entries)
     if omega is not None:
         return extrapolated(entries, chosen, omega)
-    error = truncation_error(entries, chosen)
+    error = truncation_error(entries, chosen, soft)
     return Exponent.of(SYMBOLS[chosen.parity], chosen.exponent.value, chosen.exponent.error, error)
 
 

@@ -26,6 +26,7 @@ from rsmi.renormalization.monte_carlo_rg import (
     iterable_space,
     name_of_rules,
     ready_rules,
+    single_sites,
     slow_correction,
     tilings,
 )
@@ -380,7 +381,7 @@ class _Plan:
     def size(self, given: _Given) -> int:
         """Extent of a source's lattice; all of them have the letters of the first one."""
         with given.open() as samples:
-            space = iterable_space(samples)
+            space = iterable_space(single_sites(cast(Any, samples), self.rule, self.block))
             self._agree(space)
             self.known.append(samples.critical)
             extents = set(space.cells)
@@ -418,11 +419,12 @@ class _Plan:
         """Take a source through all levels."""
         with given.open() as samples:
             order = check_source(cast(Any, samples))
-            space = iterable_space(samples)
+            rows = single_sites(cast(Any, samples), self.rule, self.block, self.seed)
+            space = iterable_space(rows)
             skipped = round(math.log(largest / space.cells[0]) / math.log(self.scale))
             rules = self.rules[min(skipped, len(self.rules) - 1) :]
             sums = _Sums.of(samples, space, ready_rules(rules, space, self.seed))
-            sums.add(in_cells(samples, space), min(_BLOCKS, order.blocks), self.workers)
+            sums.add(in_cells(rows, space), min(_BLOCKS, order.blocks), self.workers)
             return sums.flowed(temperature_of(samples, given.temperature))
 
     def result(self, measured: Sequence[Flowed]) -> FlowResult:

@@ -24,7 +24,7 @@ from rsmi.renormalization.moments import Moments
 from rsmi.renormalization.result import MCRGResult, known_exponents
 from rsmi.renormalization.stability import ScanEntry, scan
 from rsmi.renormalization.stream import IteratedRule, Relay, Source, accumulate
-from rsmi.renormalization.verdict import Told, copies, judge
+from rsmi.renormalization.verdict import Told, copies, is_soft, judge
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 from rsmi.sampling.threads import cores
 from rsmi.storage import check_source, opened
@@ -59,8 +59,9 @@ def renormalise(
     The samples are streamed once; neither memory nor any digit depends on pieces or workers.
 
     Args:
-        samples: Configurations at the critical point, of a space with one site in each cell:
-            a source, or whatever `rsmi.storage.samples_of` takes.
+        samples: Configurations at the critical point: a source, or whatever
+            `rsmi.storage.samples_of` takes. Where a cell holds several sites a first step with the
+            rule makes blocks of cells one site each, and exponents are those of the steps after it.
         rule: A rule that gives the letters that it takes, alike under their symmetries; the name
             of one; or the directory of a trained one. Where its table would not fit in memory its
             network is asked for every block. A sequence of rules is one for each step, see
@@ -87,12 +88,14 @@ def renormalise(
 
     Source: R. H. Swendsen (1979), Phys. Rev. Lett. 42, 859.
     """
-    with _source(samples) as source:
+    with _source(samples) as given:
+        iterable_space(given)
+        order = check_source(given)  # what its axes are comes before what a block is
+        source = single_sites(given, rule, block, seed)
         space = iterable_space(source)
-        order = check_source(source)  # what its axes are comes before what a block is
         chosen = find_rules(rule, space, block, trust=trust)
         iterated = ready_rules(chosen, space, seed)
-        critical = getattr(source, "critical", None)
+        critical = getattr(given, "critical", None)
         omega = slow_correction(critical, space)
         shapes = _shapes(space.cells, iterated.block, levels, slow=omega is not None)
         bases = bases_within(reach, space, {"even": n_even, "odd": n_odd})
@@ -105,12 +108,13 @@ def renormalise(
         )
         entries = _scans(moments, iterated.block[0])
         scans = {parity: [e for e in own if not e.rank] for parity, own in entries.items()}
-        found = exponents_of(scans["even"], scans["odd"], len(space.cells), omega)
-        told = Told.of(source, critical, omega)
+        soft = any(map(is_soft, chosen))
+        found = exponents_of(scans["even"], scans["odd"], len(space.cells), omega, soft)
+        told = Told.of(given, critical, omega)
         copied = next(filter(None, map(copies, chosen)), None)
         verdict = judge(scans, moments, found, copied, told)
         used = len(moments["even"].count)
-        known, remark = known_exponents(source)
+        known, remark = known_exponents(given)
         return MCRGResult(
             name_of_rules(rule),
             shapes,
@@ -124,6 +128,7 @@ def renormalise(
             known,
             remark,
             tuple(entry for own in entries.values() for entry in own if entry.rank),
+            soft,
         )
 
 
@@ -204,6 +209,30 @@ def _listed(rules: Rules) -> Sequence[Rule | str | os.PathLike[str]]:
     if not rules:
         raise InputError("no rule was given; expected one, or one for each step")
     return rules
+
+
+def single_sites(
+    samples: Source, rules: Rules, block: Sequence[int] | None = None, seed: int = 0
+) -> Source:
+    """Samples whose cells hold one site each: themselves, or a first step with the rule.
+
+    Blocks of cells become one site each, on the lattice of the cells: honeycomb gives triangular.
+
+    Raises:
+        InputError: For a rule that is not known by name, which such a first step needs.
+    """
+    from rsmi.renormalization.coarse_samples import CoarseSamples  # which needs this file
+
+    space = iterable_space(samples)
+    if space.sites == 1:
+        return samples
+    first = _listed(rules)[0]
+    if isinstance(first, Rule) or first not in CLASSICAL:
+        raise InputError(
+            f"a cell of the lattice {space.cell.name} holds {space.sites} sites; a first step "
+            "makes one; give a rule by name, such as majority, or coarse_samples of these"
+        )
+    return cast(Source, CoarseSamples(cast(Any, samples), find_rule(first, space, block), seed))
 
 
 def check_iteration(samples: object) -> None:

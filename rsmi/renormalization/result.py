@@ -35,6 +35,7 @@ class MCRGResult(Outcome):
         known: Exact exponents of the samples' model, by name; empty where none are known.
         remark: Why there are none.
         further: As `scan`, of the eigenvalues behind the leading ones.
+        soft: Whether the rule draws symbols by chance, beyond ties.
     """
 
     rule: str
@@ -49,6 +50,7 @@ class MCRGResult(Outcome):
     known: Mapping[str, float] = field(default_factory=dict)
     remark: str = ""
     further: tuple[ScanEntry, ...] = ()
+    soft: bool = False
 
     @property
     def exponents(self) -> dict[str, Exponent]:
@@ -59,7 +61,12 @@ class MCRGResult(Outcome):
         """
         self.verdict.check()
         even, odd = ([e for e in self.scan if e.parity == parity] for parity in SYMBOLS)
-        return exponents_of(even, odd, len(self.shapes[0]), self.omega)
+        return exponents_of(even, odd, len(self.shapes[0]), self.omega, self.soft)
+
+    @property
+    def further_exponents(self) -> dict[str, Exponent]:
+        """`even[1]` and `odd[1]`, of the eigenvalues behind the leading ones."""
+        return further_exponents(self.further)
 
     @property
     def remarks(self) -> list[str]:
@@ -87,9 +94,7 @@ class MCRGResult(Outcome):
         return final + [self._average(average) for average in self.verdict.odd]
 
     def _exponents(self, prefix: str) -> list[Quantity]:
-        further = {
-            f"eigenvalues.{name}": found for name, found in further_exponents(self.further).items()
-        }
+        further = {f"eigenvalues.{name}": one for name, one in self.further_exponents.items()}
         return [
             Quantity.of(
                 f"{prefix}.{name}",

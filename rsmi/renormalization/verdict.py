@@ -23,6 +23,7 @@ from rsmi.sampling.exact.universality import CriticalPoint
 
 _DRIFT_ALARM = 1e-4
 _LEAST_CURVATURE = 0.03
+_SHARP = 0.002  # that probabilities may differ from those of certain symbols and ties
 
 # What a step may change at the critical point of the Ising model, for majority-like rules.
 _FIRST: dict[Parity, float] = {"even": 0.025, "odd": 0.0075}  # times b
@@ -330,6 +331,19 @@ def copies(rule: Rule) -> str | None:
         f"for {100 * max(curved, 0.0):.1f} %), so that correlations of far spins are not rescaled "
         "and no fixed point exists; use majority or a learned rule"
     )
+
+
+def is_soft(rule: Rule) -> bool:
+    """Whether a rule draws symbols by chance where no tie of letters asks for it.
+
+    >>> from rsmi.learning import majority
+    >>> is_soft(majority((2, 2)))
+    False
+    """
+    with torch.no_grad():
+        p = rule.log_prob(rule.some_words()).exp().double()
+    shares = torch.tensor([0.0, *(1 / j for j in range(1, p.shape[1] + 1))], dtype=torch.float64)
+    return bool(((p[..., None] - shares).abs().amin(-1) > _SHARP).any())
 
 
 def _irrelevant(exponents: Mapping[str, Exponent], dimension: int) -> list[str]:

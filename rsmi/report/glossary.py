@@ -62,6 +62,8 @@ GLOSSARY = {
     "exponents.delta_epsilon": Entry(
         "&Delta;<sub>&epsilon;</sub>", "scaling dimension of the energy, d - y_t"
     ),
+    "exponents.eigenvalues.even[1]": Entry("y<sub>2</sub>", "next even eigenvalue, ln over ln b"),
+    "exponents.eigenvalues.odd[1]": Entry("y<sub>2</sub>", "next odd eigenvalue, ln over ln b"),
     "couplings.<operator>": Entry("K", "of one product of coarse spins or occupations"),
     "couplings.rank_correlation.<norm>.<basis>.<group>.buffer_<b>": Entry(
         "", "Spearman: information against a norm of couplings, over rules"
@@ -83,6 +85,16 @@ GLOSSARY = {
     "operators.<charge>.dimension.<n>": Entry("&Delta;", "scaling dimension of a charge"),
     "operators.<charge>.stiffness.<n>": Entry("g", "stiffness of the height field from a charge"),
     "operators.electric.power": Entry("", "electric dimensions grow as this power of the charge"),
+    "invert.loss": Entry("", "what the learned p(v|h) leaves open of a block, held out"),
+    "invert.energy": Entry("E/N", "of the larger lattices, after Metropolis sweeps"),
+    "invert.binder": Entry("U<sub>4</sub>", "Binder cumulant of the larger lattices"),
+    "invert.energy.direct": Entry("E/N", "of samples that the model's own update drew"),
+    "invert.binder.direct": Entry("U<sub>4</sub>", "of samples that the model's own update drew"),
+    "invert.sweeps": Entry("", "from the inverse, until the energy is right within 2 errors"),
+    "invert.sweeps.random": Entry("", "the same from random letters"),
+    "invert.acceptance": Entry("", "share of offered words that are taken"),
+    "invert.tau_int.energy": Entry("&tau;<sub>E</sub>", "of Metropolis sweeps"),
+    "invert.tau_int.magnetisation": Entry("&tau;<sub>m</sub>", "of Metropolis sweeps"),
     "layers.H(X)": Entry("H(X)", "entropy of the inputs"),
     "layers.H(Y)": Entry("H(Y)", "entropy of the labels"),
     "layers.seeds.mean": Entry("mean", "a quantity over several trainings, with their error"),

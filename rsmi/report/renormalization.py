@@ -1,16 +1,26 @@
 """What the iteration of a rule found, and what rules leave behind, as figures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rsmi.information import Estimate
-from rsmi.renormalization import SYMBOLS, FlowResult, LocalityStudy, MCRGResult, ScanEntry
+from rsmi.renormalization import (
+    SYMBOLS,
+    Exponent,
+    FlowResult,
+    InversionResult,
+    LocalityStudy,
+    MCRGResult,
+    ScanEntry,
+)
+from rsmi.renormalization.couplings import Parity
 from rsmi.renormalization.matching import FixedPoint
 from rsmi.report.drawing import draw
 from rsmi.report.figures import Line, ScanRow, exponents
+from rsmi.report.figures.exponents import Sector
 from rsmi.report.figures.style import (
     BLUE,
     CYCLE,
@@ -31,22 +41,61 @@ if TYPE_CHECKING:
 
 @draw.register(MCRGResult)
 def exponents_figure(found: MCRGResult) -> "Figure":
-    """Leading exponents by step and number of couplings, beside those known."""
-    lines = {parity: _line(found, name) for parity, name in SYMBOLS.items()}
-    return exponents([_row(entry) for entry in found.scan], lines)
+    """Exponents by step and number of couplings, beside those known."""
+    clear = [entry for entry in found.further if entry.exponent.error < _CLEAR]
+    quoted = found.exponents | found.further_exponents if found.verdict.fixed_point else {}
+    lines = {_sector(entry): _line(found, quoted, _name(entry)) for entry in (*found.scan, *clear)}
+    return exponents([_row(entry) for entry in (*found.scan, *clear)], lines)
+
+
+_CLEAR = 0.15  # error of an eigenvalue behind the leading one that is worth drawing
+
+
+def _sector(entry: ScanEntry) -> Sector:
+    further: dict[Parity, Sector] = {"even": "even[1]", "odd": "odd[1]"}
+    return further[entry.parity] if entry.rank else entry.parity
+
+
+def _name(entry: ScanEntry) -> str:
+    return _sector(entry) if entry.rank else SYMBOLS[entry.parity]
 
 
 def _row(entry: ScanEntry) -> ScanRow:
     value = entry.exponent
-    return ScanRow(entry.level + 1, entry.n_couplings, entry.parity, value.value, value.error)
+    return ScanRow(entry.level + 1, entry.n_couplings, _sector(entry), value.value, value.error)
 
 
-def _line(found: MCRGResult, name: str) -> Line:
+def _line(found: MCRGResult, quoted: Mapping[str, Exponent], name: str) -> Line:
     exact = found.known.get(name)
-    if not found.verdict.fixed_point:
+    if name not in quoted:
         return Line(exact)
-    value = found.exponents[name].value
+    value = quoted[name].value
     return Line(exact, value.value, value.error)
+
+
+@draw.register(InversionResult)
+@styled
+def inversion_figure(found: InversionResult) -> "Figure":
+    """How far the energy of each level is from its reference by sweep, from either start."""
+    figure = blank(3.2 * len(found.levels) + 0.6)
+    panels = figure.subplots(len(found.levels), 1, squeeze=False)[:, 0]
+    for axes, level in zip(panels, found.levels, strict=True):
+        starts = {"the inverse of the rule": level.inverted, "random letters": level.random}
+        for (name, series), colour in zip(starts.items(), CYCLE, strict=False):
+            mean, error = level.curve(series)
+            apart = abs(mean - level.reference.value)
+            axes.plot(apart, color=colour, linewidth=1.4, label=f"from {name}")
+        axes.plot(error, color=GREY, linewidth=1, label="error of the mean")
+        axes.set_xscale("symlog", linthresh=1)
+        axes.set_yscale("log")
+        axes.set_xlim(0, level.sweeps)
+        size = " \N{MULTIPLICATION SIGN} ".join(map(str, level.system.shape))
+        known = "exact" if level.exact is not None else "drawn directly"
+        axes.set_title(f"{size}, energy per site {level.reference.value:.5g} J, {known}")
+        axes.set_ylabel("distance from it (J)")
+    panels[-1].set_xlabel("Metropolis sweeps over all blocks")
+    legend(figure)
+    return figure
 
 
 @draw.register(FlowResult)
@@ -100,7 +149,7 @@ def _staircase(axes: "Axes", found: FlowResult) -> None:
     errors = [m.error for _, m in effective]
     axes.errorbar(at, moved, errors, color=BLUE, fmt="o-", capsize=3, label="$T'(T)$")
     if len(at):
-        axes.plot(at[[0, -1]], at[[0, -1]], color=GREY, linewidth=1)
+        axes.plot(moved[[0, -1]], moved[[0, -1]], color=GREY, linewidth=1)
     if not found.reasons and len(at):
         axes.axvline(found.T_c.value, color=GREY, linewidth=1, linestyle=":")
         for start in _beside(found.T_c.value, at):

@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Sector = Literal["even", "odd"]
+Sector = Literal["even", "odd", "even[1]", "odd[1]"]
+"""A sector for its leading eigenvalue; with [1] for the one behind it."""
 
-_SYMBOLS: dict[Sector, str] = {"even": "$y_t$", "odd": "$y_h$"}
+_SYMBOLS: dict[Sector, str] = {
+    "even": "$y_t$", "odd": "$y_h$", "even[1]": "$y_{t2}$", "odd[1]": "$y_{h2}$",
+}  # fmt: skip
 
 _DODGE = 0.12
 """Sideways shift between levels at one number of couplings."""
@@ -26,7 +29,7 @@ class ScanRow:
     Args:
         level: Coarse-graining step, the first is 1.
         couplings: How many couplings the stability matrix holds.
-        sector: `even` for y_t, `odd` for y_h.
+        sector: `even` for y_t, `odd` for y_h, `even[1]` and `odd[1]` for the eigenvalues behind.
         value: The exponent.
         error: One standard error.
     """
@@ -55,7 +58,7 @@ class Line:
 
 @styled
 def exponents(rows: Sequence[ScanRow], known: Mapping[Sector, Line] | None = None) -> "Figure":
-    """Draw y_t and y_h against the number of couplings, one colour per level.
+    """Draw exponents against the number of couplings, one colour per level.
 
     Args:
         rows: The scan.
@@ -70,7 +73,7 @@ def exponents(rows: Sequence[ScanRow], known: Mapping[Sector, Line] | None = Non
     sectors = [sector for sector in _SYMBOLS if any(row.sector == sector for row in rows)]
     if not sectors:
         raise InputError("the scan holds no exponent; expected at least one row")
-    figure = blank(3.3 * len(sectors) + 0.5)
+    figure = blank((3.3 if len(sectors) < 3 else 2.6) * len(sectors) + 0.5)
     panels = figure.subplots(len(sectors), 1, squeeze=False)[:, 0]
     for axes, sector in zip(panels, sectors, strict=True):
         _known(axes, (known or {}).get(sector, Line()))

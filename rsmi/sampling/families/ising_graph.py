@@ -170,7 +170,7 @@ class IsingGraphFamily(Family):
         return all_configurations(model)
 
     def iteration(self, model: Any) -> str:
-        """Pure ferromagnets without a field, of one site in a cell."""
+        """Pure ferromagnets without a field, on a lattice of cells."""
         one = _one(model)
         if isinstance(model, Ladder):
             return f"{_COPIES}; {_ALONE}"
@@ -184,10 +184,10 @@ class IsingGraphFamily(Family):
         if one.strengths[0] < 0:
             return "its bonds are negative: neighbours order against each other; make them positive"
         name = one.lattice.name
-        if name not in BUILT_IN or len(unit_cell(name).basis) != 1:
+        if name not in BUILT_IN:
             return (
-                "blocks are made of cells that hold one site, and those of its lattice "
-                f"{name} do not; draw on a square, cubic or triangular lattice"
+                f"blocks are made of the cells of a lattice, and {name} is none that is known by "
+                "name; draw on a square, cubic, triangular, honeycomb or kagome lattice"
             )
         return ""
 
