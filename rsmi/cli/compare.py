@@ -8,7 +8,6 @@ from rsmi.cli.output import Output, default_out
 from rsmi.cli.parsing import parse
 from rsmi.runs.comparing import compare, trainings
 from rsmi.runs.files import write_whole
-from rsmi.runs.pipeline import check_sources
 from rsmi.runs.settings import Compare
 
 DESCRIPTION = (
@@ -21,13 +20,13 @@ DESCRIPTION = (
 def main(arguments: Sequence[str]) -> None:
     """Parse, compare, write."""
     task, execution = parse("compare", Compare, arguments, DESCRIPTION, sampling=True)
-    check_sources(task)
     trainings(task)  # bad input leaves no directory
     execution = replace(execution, out=execution.out or default_out(arguments))
     output = Output("compare", task, execution.out, execution.resume, grows=True)
     found = compare(task, execution=execution, processes=execution.workers, watcher=output)
     result = output.finish(found, None)
     write_whole(Path(str(execution.out)) / "table.csv", found.csv().encode())
+    found.check()
     output.page(
         found,
         result,
@@ -36,4 +35,3 @@ def main(arguments: Sequence[str]) -> None:
         "of the seeds and the error of each; dashed lines are the best rule's information and the "
         "exact exponents. A cross: refused, or left out; the tables say why.",
     )
-    found.check()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -123,15 +124,16 @@ def _study(
         "method": task.method, "reach": task.reach, "max_spins": task.max_spins,
         "sweeps": task.sweeps, "seed": task.seed, "workers": execution.workers, "known": known,
     }  # fmt: skip
-    with output.counting("rules") as progress:
-        if task.method != "pseudo-likelihood":
-            return couplings_against_information(system, task.block, progress=progress, **settings)
-        if task.data is None:
-            raise InputError("method is pseudo-likelihood; expected `data`, and its `shape`")
-        with task.select.open(task.data) as samples:
-            return couplings_against_information(
-                system, task.block, samples=samples, progress=progress, **settings
-            )
+    fits = task.method == "pseudo-likelihood"
+    if fits != (task.data is not None):
+        raise InputError(
+            f"method is {task.method}; `data` are the samples of pseudo-likelihood, on the lattice "
+            "of `shape`, and of no other method"
+        )
+    with output.counting("rules") as progress, ExitStack() as stack:
+        if fits:
+            settings["samples"] = stack.enter_context(task.select.open(str(task.data)))
+        return couplings_against_information(system, task.block, progress=progress, **settings)
 
 
 class _Kept(dict[str, Any]):

@@ -35,7 +35,8 @@ from rsmi.sampling.random import Stream, unit, word
 from rsmi.sampling.threads import check_run, cores, share_chains
 
 _STREAM = int(Stream.VARIATIONAL)
-_ROUNDS, _SHORT, _LEAST_SWEEPS, _CLOSE = 60, 20, 40, 4.0
+_ROUNDS, _SHORT, _LEAST_SWEEPS, _LAST = 60, 20, 40, 3
+_CLOSE, _NEAR, _SETTLED = 4.0, 0.5, 0.1
 _LEAST_WALKERS, _PER_COUPLING = 16, 20
 _PIECE = 1 << 22  # numbers measured before they are added up
 _FALSE_ALARM = 1e-6
@@ -152,19 +153,23 @@ class _Search:
     def settle(self) -> tuple[Tensor, Tensor]:
         """Couplings (A,), and what each walker adds to their covariance (W, A)."""
         couplings = self._approach()
-        for share in (4, 1):  # the last step is so short that its second order does not count
+        for share in (4, *[1] * _LAST):
             self.biased.run(couplings, self.sweeps // (4 * share))
             means, covariance = self._measure(couplings, self.sweeps // share)
-            slopes = means.mean(1)
-            steps = torch.linalg.solve(covariance, slopes.T).T
+            check_apart(covariance, self.interactions)
+            steps = torch.linalg.solve(covariance, means.mean(1).T).T
             couplings = couplings + steps.mean(0)
+            if share == 1 and self._far(means) < _SETTLED:
+                break  # the second order of so short a step does not count
+        else:
+            raise self._unsettled()
         self.progress(_ROUNDS, _ROUNDS)
         self._check_rest(means)
         spread = steps - steps.mean(0)
         return couplings, spread / math.sqrt(len(steps) * (len(steps) - 1))
 
     def _approach(self) -> Tensor:
-        """Short simulations, until the slope is lost in its noise.
+        """Short simulations, until the slope is lost in its noise; longer ones where that is large.
 
         Far from the end the covariance of the uniform distribution, which is diagonal, is added to
         that of the moment: a collective mode would throw plain Newton steps beyond all bounds.
@@ -176,17 +181,25 @@ class _Search:
             self.progress(done, _ROUNDS)
             self.biased.run(couplings, short // 3)
             means, covariance = self._measure(couplings, short)
-            slope, variance = means.mean((0, 1)), means.mean(1).var(0) / len(means)
-            far = float((slope.square() / uniform).sum())
-            noise = float((variance / uniform).sum())
+            far = self._far(means)
+            noise = float((means.mean(1).var(0) / len(means) / uniform).sum())
             damped = covariance + min(1.0, far) * torch.diag(uniform)
-            couplings = couplings + torch.linalg.solve(damped, slope)
+            couplings = couplings + torch.linalg.solve(damped, means.mean((0, 1)))
             if far < _CLOSE * noise:
-                return couplings
-        raise AnalysisError(
-            f"the bias had not settled after {_ROUNDS} steps of {short} sweeps: some coarse "
-            "couplings are too strong, or too many; take a softer rule, a higher temperature, a "
-            "smaller reach, or more sweeps"
+                if far < _NEAR:
+                    return couplings
+                short = min(2 * short, max(self.sweeps, _SHORT))
+        raise self._unsettled()
+
+    def _far(self, means: Tensor) -> float:
+        """How far from uniform, in units of the fluctuations of the uniform distribution."""
+        return float((means.mean((0, 1)).square() / self.biased.counts).sum())
+
+    def _unsettled(self) -> AnalysisError:
+        return AnalysisError(
+            f"the bias had not settled with {self.sweeps} sweeps: some coarse couplings are too "
+            "strong, or too many; take a softer rule, a higher temperature, a smaller reach, or "
+            "more sweeps"
         )
 
     def _measure(self, couplings: Tensor, sweeps: int) -> tuple[Tensor, Tensor]:
@@ -205,7 +218,6 @@ class _Search:
         mean = torch.stack(means, 1)
         centre = mean.mean((0, 1))
         covariance = square / (self.biased.walkers * sweeps) - torch.outer(centre, centre)
-        check_apart(covariance, self.interactions)
         return mean, covariance
 
     def _check_rest(self, means: Tensor) -> None:
@@ -297,7 +309,7 @@ class _Biased:
 
 def _fine(system: System, rule: Rule) -> tuple[NDArray[Any], ...]:
     """Weights of bonds (q, q) and sites (q,), neighbours (n_sites, z) with -1 for none, blocks
-    (n_blocks, n_v) and the rule's table (q**n_v, 2).
+    (n_blocks, n_v), the rule's table (q**n_v, 2), the block of each site, and a renaming.
     """
     known = system.family.bonds(system.built) if system.finite else None
     if known is None:
@@ -316,7 +328,16 @@ def _fine(system: System, rule: Rule) -> tuple[NDArray[Any], ...]:
         )
     weights = ((x - x.max()).exp().numpy() for x in (pair.bond, pair.site))
     blocks = blocks_of(system.space, rule).astype(np.int64)
-    return *weights, _neighbours(bonds.numpy(), system.space.n_sites), blocks, table.numpy()
+    owner = np.empty(system.space.n_sites, dtype=np.int64)
+    owner[blocks] = np.arange(len(blocks))[:, None]
+    near = _neighbours(bonds.numpy(), system.space.n_sites)
+    return *weights, near, blocks, table.numpy(), owner, _turn(system.space.alphabet.symmetries)
+
+
+def _turn(symmetries: Sequence[tuple[int, ...]]) -> NDArray[np.int64]:
+    """A renaming of the letters that moves the first and is its own inverse; else none of them."""
+    turns = (p for p in symmetries if p[0] and all(p[p[a]] == a for a in range(len(p))))
+    return np.array(next(turns, symmetries[0]), dtype=np.int64)
 
 
 def _neighbours(bonds: NDArray[np.int64], n_sites: int) -> NDArray[np.int64]:
@@ -332,10 +353,12 @@ def _neighbours(bonds: NDArray[np.int64], n_sites: int) -> NDArray[np.int64]:
 
 @njit(cache=True, nogil=True)
 def _sweep(  # type: ignore[no-untyped-def]
-    letters, spins, bond, alone, near, blocks, table, start, others, of_term, sites, of_product,
-    bias, first, walker, seed, out,
+    letters, spins, bond, alone, near, blocks, table, owner, turn, start, others, of_term, sites,
+    of_product, bias, first, walker, seed, out,
 ):  # fmt: skip
-    """One letter and the symbol of its block at a time, from their joint conditional."""
+    """One letter and the symbol of its block at a time, from their joint conditional; whole blocks
+    where a renaming of the letters is a symmetry.
+    """
     q, n_v = len(alone), blocks.shape[1]
     chance = np.empty((q, 2))
     for w in range(len(letters)):
@@ -375,6 +398,36 @@ def _sweep(  # type: ignore[no-untyped-def]
                     h[b] = 2.0 * symbol - 1.0
                     state += power * letter
                     power *= q
+                if turn[0] == 0:
+                    continue
+                odds = down / up if h[b] > 0 else up / down
+                chosen = unit(word(letters.shape[1] + b, walker + w, first + sweep, _STREAM, seed))
+                _turn_block(v, h, b, state, odds, chosen, bond, near, blocks, table, owner, turn)
             for k in range(len(sites)):
                 o = sites[k]
                 out[w, sweep, of_product[k]] += h[o[0]] * h[o[1]] * h[o[2]] * h[o[3]]
+
+
+@njit(cache=True, nogil=True)
+def _turn_block(  # type: ignore[no-untyped-def]
+    v, h, b, state, odds, chosen, bond, near, blocks, table, owner, turn
+):
+    """All letters of a block at once, and its symbol, where odds of the bias and the bonds allow
+    it: what single letters take long for where their neighbours hold them.
+    """
+    turned, power, ratio = 0, 1, odds
+    for i in range(blocks.shape[1]):
+        site = blocks[b, i]
+        old, new = v[site], turn[v[site]]
+        turned += power * new
+        power *= len(turn)
+        for z in range(near.shape[1]):
+            other = near[site, z]
+            if other >= 0 and owner[other] != b:
+                ratio *= bond[new, v[other]] / bond[old, v[other]]
+    symbol = 1 if h[b] > 0 else 0
+    ratio *= table[turned, 1 - symbol] / table[state, symbol]
+    if chosen < ratio:
+        h[b] = -h[b]
+        for i in range(blocks.shape[1]):
+            v[blocks[b, i]] = turn[v[blocks[b, i]]]

@@ -13,7 +13,7 @@ import torch
 
 from rsmi.errors import AnalysisError, InputError, RsmiError
 from rsmi.information import Estimate, Outcome, Plain, Quantity, Sheet, format_with_error, frame
-from rsmi.lattice import Window, word_index
+from rsmi.lattice import Window, place, word_index
 from rsmi.learning import METHODS, Phases, Rule, TrainedRule, phase_entropy, train_by, value_rules
 from rsmi.learning.conventional import UNUSED, check_method
 from rsmi.learning.data import WindowData, forgotten
@@ -36,7 +36,7 @@ from rsmi.runs.settings import Compare, Execution, Exponents
 from rsmi.runs.steps import draw, iterate_rule
 from rsmi.runs.table import PointResult
 from rsmi.sampling.families import System
-from rsmi.storage import Cluster, Samples, check_source, split
+from rsmi.storage import Samples, check_lattice, check_source, split
 from rsmi.storage.interface import space_of
 
 if TYPE_CHECKING:
@@ -223,7 +223,6 @@ def compare(
     samples: Any = None,
     execution: Execution | None = None,
     processes: int = 1,
-    cluster: Cluster | None = None,
     watcher: Watcher | None = None,
     phases: Phases | None = None,
 ) -> Comparison:
@@ -244,7 +243,6 @@ def compare(
             task's `samples` and `data`.
         execution: Where files go, and with how many workers in all.
         processes: Processes of this machine that share the methods and seeds, as for `scan`.
-        cluster: Submit them as jobs instead.
         watcher: Is told what is done.
         phases: Configurations with labels, for samples that do not say their model.
 
@@ -255,16 +253,18 @@ def compare(
         InputError: For an unknown method, or samples from nowhere or from two places.
 
     >>> import numpy as np
+    >>> from rsmi.runs import Learning
     >>> coins = np.random.default_rng(0).integers(0, 2, (256, 8, 8))
-    >>> found = compare(Compare(methods=("majority", "classifier"), seeds=(1,)), coins)
+    >>> quick = Learning(max_epochs=1, steps_per_epoch=5, null=False)
+    >>> task = Compare(methods=("majority", "classifier"), seeds=(1,), valuing=quick)
+    >>> found = compare(task, coins)
     >>> found.find("majority", "information").kind, sorted(found.refused)[0]
     ('lower', 'classifier, left out')
     """
     execution, watcher = execution or Execution(), watcher or Unwatched()
-    check_sources(task, samples)
-    asked = trainings(task)
+    asked = trainings(task, samples)
     if samples is None and phases is None and execution.out is not None:
-        scanned = scan(asked, execution, processes, cluster, watcher).points
+        scanned = scan(asked, execution, processes, watcher=watcher).points
         return Comparison(tuple(map(_rated, scanned)))
     with directory_of(execution) as directory:
         source = samples
@@ -274,15 +274,24 @@ def compare(
     return Comparison(tuple(map(_rated, points)))
 
 
-def trainings(task: Compare) -> Scan:
-    """Every method with every seed.
+def trainings(task: Compare, samples: Any = None) -> Scan:
+    """Every method with every seed, checked before any work is done.
 
     Raises:
-        InputError: For an unknown method.
+        InputError: For an unknown method, samples from nowhere or from two places, or a window
+            that does not fit.
     """
     methods = tuple(METHODS) if task.methods is None else task.methods
     for method in methods:
         check_method(method)
+    check_sources(task, samples)
+    if task.samples is None:
+        with open_task(task, samples) as source:
+            check_lattice(source)
+            space = space_of(source)
+    else:
+        space = task.samples.system.space
+    place(task.window.window(space), space)
     return Scan(
         task, {"methods": [[method] for method in methods], "seeds": [[s] for s in task.seeds]}
     )

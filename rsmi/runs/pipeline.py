@@ -276,7 +276,7 @@ def _balanced(samples: Samples) -> Tensor:
     return first[least : least + 1]
 
 
-def check_sources(task: Run | Compare, samples: Any = None) -> None:
+def check_sources(task: Run | Compare, samples: Any) -> None:
     """Refuse samples from nowhere, or from two places."""
     if samples is not None and (task.samples or task.data):
         raise InputError(

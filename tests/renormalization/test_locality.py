@@ -147,6 +147,9 @@ def test_command_leaves_a_page_and_goes_on(rsmi: Callable[..., Any], tmp_path: P
     assert rsmi(*given, "--resume").code == 0
     again = json.loads((out / "result.json").read_text())["quantities"]
     assert again == json.loads(numbers)["quantities"]
+    refused = rsmi(*given[:-2], "--data", "mine.npy")
+    assert refused.code == 2
+    assert "samples of pseudo-likelihood" in " ".join(refused.err.split())
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from rsmi.learning import TableRule, decimation, majority
 from rsmi.renormalization import RenormalisedCouplings, exact_couplings, fitted_couplings
 from rsmi.sampling import System
 from rsmi.sampling.exact import coarse_torus_distribution, products_of
+from rsmi.storage import samples_of
 
 FALSE_ALARM = 1e-6
 TORUS = System((8, 8))
@@ -146,3 +147,11 @@ def test_fits_that_decide_nothing_are_refused() -> None:
         InputError, match=r"8 configurations of 4 coarse spins.*at least 20; draw more"
     ):
         fitted_couplings(few, "majority", (2,))
+
+
+def test_samples_that_still_heat_up_are_refused() -> None:
+    random = np.random.default_rng(0)
+    chance = np.linspace(0.02, 0.5, 40)  # of a spin against the order, growing along every chain
+    spins = np.where(random.random((32, 40, 8)) < chance[:, None], -1, 1).astype(np.int8)
+    with pytest.raises(InputError, match="equilibrium"):
+        fitted_couplings(samples_of(spins, chains=32), "majority", (2,), reach=1.0)

@@ -88,6 +88,17 @@ def test_couplings_that_a_flip_forbids_are_zero_and_the_others_do_not_depend_on_
     assert all(v.kind == "exact" and v.value == 0 for v in odd)
 
 
+@pytest.mark.parametrize("temperature", [1.2, 1.8, 6.0])
+def test_errors_hold_deep_in_either_phase(temperature: float) -> None:
+    small = System((4, 4), temperature=temperature)  # of its 2 x 2 spins no product is left out
+    truth = exact_couplings(small, "majority")
+    pulls = np.array([
+        _pulls(_found(small, "majority", seed, reach=1.5, sweeps=200), truth) for seed in range(10)
+    ])  # fmt: skip
+    assert np.abs(pulls).max() < _limit(3 * pulls.size)
+    assert 0.5 < np.sqrt((pulls**2).mean()) < 1.7
+
+
 def test_rings_and_both_bases() -> None:
     ring = System((16,), temperature=2.0)
     for basis in ("spin", "gas"):

@@ -18,7 +18,16 @@ from rsmi.learning import majority
 from rsmi.learning.windowed import HeldOut
 from rsmi.progress import Unwatched
 from rsmi.report import read_result
-from rsmi.runs import Compare, Comparison, Execution, Learning, PointResult, compare
+from rsmi.runs import (
+    Compare,
+    Comparison,
+    Cut,
+    Execution,
+    Learning,
+    PointResult,
+    SampleRecipe,
+    compare,
+)
 from rsmi.runs.comparing import block_entropy, over_seeds
 from rsmi.runs.grid import Point
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
@@ -30,6 +39,8 @@ QUICK: dict[str, Any] = {
         hidden=(16,), max_epochs=1, steps_per_epoch=10, windows_per_configuration=16, null=False
     ),
 }
+
+TINY = SampleRecipe(shape=(8, 8), temperature=2.0, chains=2, records=4, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -150,8 +161,10 @@ def test_the_command_leaves_table_figure_and_page(tmp_path: Path, capsys: Any) -
     assert (out / "table.csv").read_text().startswith("method,seed,information,")
     assert (out / "figures" / "compare.png").exists()
     assert "rule of the method" in (out / "report.html").read_text()
-    assert main(["compare", str(tmp_path / "c.yaml"), "--methods", "[pcaa]"]) == 2
+    wrong = ["--methods", "[pcaa]", "--out", str(tmp_path / "wrong")]
+    assert main(["compare", str(tmp_path / "c.yaml"), *wrong]) == 2
     assert "did you mean 'pca'" in capsys.readouterr().err
+    assert not (tmp_path / "wrong").exists()
 
 
 @pytest.mark.parametrize(
@@ -163,6 +176,8 @@ def test_the_command_leaves_table_figure_and_page(tmp_path: Path, capsys: Any) -
         ({"seeds": (-1,)}, "seed is -1; expected a whole number from 0"),
         ({"share": 1.0}, "share is 1.0; expected the part of the configurations"),
         ({}, "give either `samples`"),
+        ({"data": "x.npy"}, "there is no file x.npy"),
+        ({"samples": TINY, "window": Cut((8, 8))}, "does not fit the 8x8 cells"),
     ],
 )
 def test_bad_input_is_named(options: dict[str, Any], words: str) -> None:

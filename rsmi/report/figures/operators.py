@@ -117,7 +117,7 @@ def operators(
     _falls(top.add_subplot(2, 2, (3, 4)) if curves else top.add_subplot(), falls)
     for place, each in enumerate(filters):
         _filter(rest[0].add_subplot(rows, min(_ROW, len(filters)), place + 1), each)
-    legend(figure)
+    legend(figure, 3 if len(falls) < 3 else 2)
     return figure
 
 
