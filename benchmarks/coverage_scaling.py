@@ -1,20 +1,20 @@
-"""How often T_c, nu and the powers of finite-size scaling lie within their errors."""
+"""How often transitions and powers of finite-size scaling lie within their errors."""
 
 import shutil
 
 import numpy as np
 from measurement import SCRATCH, WORKERS
 
-from rsmi.scaling import finite_size_scaling
+from rsmi.scaling import finite_size_scaling, percolation
 from rsmi.storage import SampleGrid, sample_grid
 
 SIZES, TEMPERATURES = (8, 12, 16, 24, 32), (2.15, 2.2, 2.24, 2.27, 2.3, 2.34, 2.4)
 NAMES = ("T_c", "nu", "beta_over_nu", "gamma_over_nu")
 
 
-def scaling(runs: int = 40, records: int = 100) -> None:
+def scaling(runs: int = 40, records: int = 100, first: int = 101) -> None:
     """A row for each number: share of the runs within one and two errors of the exact value."""
-    found = np.array([_deviations(seed, records) for seed in range(1, runs + 1)])
+    found = np.array([_deviations(seed, records) for seed in range(first, first + runs)])
     print(
         f"2D Ising, L = {', '.join(map(str, SIZES))}, {len(TEMPERATURES)} temperatures, {runs} runs"
     )
@@ -25,6 +25,20 @@ def scaling(runs: int = 40, records: int = 100) -> None:
         within = " | ".join(f"{100 * (abs(far) <= k).mean():.0f} %" for k in (1, 2))
         rms = np.sqrt((far**2).mean())
         print(f"| {name} | {within} | {far.mean():+.2f} | {rms:.2f} | {errors.mean():.2g} |")
+
+
+def threshold(runs: int = 10) -> None:
+    """p_c, nu and beta/nu of sites and bonds of the square lattice by wrapping, over seeds."""
+    print("| square lattice | number | within 1 error | within 2 | error | worst deviation |")
+    print("|---|---|---|---|---|---|")
+    for kind in ("site", "bond"):
+        found = [percolation(kind=kind, seed=seed).quantities()[:3] for seed in range(1, runs + 1)]
+        for own in zip(*found, strict=True):
+            far = np.array([quantity.deviation or 0.0 for quantity in own])
+            off = max(abs(quantity.value / (quantity.reference or 1.0) - 1) for quantity in own)
+            error = np.mean([quantity.error for quantity in own])
+            within = " | ".join(f"{100 * (abs(far) <= k).mean():.0f} %" for k in (1, 2))
+            print(f"| {kind} | {own[0].name} | {within} | {error:.2g} | {100 * off:.1f} % |")
 
 
 def _deviations(seed: int, records: int) -> list[tuple[float, float]]:

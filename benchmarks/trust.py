@@ -13,7 +13,7 @@ from coverage_information import information
 from coverage_layers import layers
 from coverage_operators import operators
 from coverage_rules import rules
-from coverage_scaling import scaling
+from coverage_scaling import scaling, threshold
 from coverage_sources import sources
 
 TABLES = {
@@ -28,6 +28,7 @@ TABLES = {
     "sources": sources,
     "rules": rules,
     "scaling": scaling,
+    "percolation": threshold,
     "operators": operators,
 }
 

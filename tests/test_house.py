@@ -81,6 +81,7 @@ def test_every_config_parses(path: Path) -> None:
     """A config is accepted by its command (the first word of its name, `run` by default)."""
     from rsmi.cli.couplings import CouplingsTask
     from rsmi.cli.flow import FlowTask
+    from rsmi.cli.invert import InvertTask
     from rsmi.cli.operators import OperatorsTask
     from rsmi.cli.parsing import parse
     from rsmi.cli.scan import ScanTask, asked_of
@@ -104,6 +105,7 @@ def test_every_config_parses(path: Path) -> None:
         ("flow", FlowTask),
         ("couplings", CouplingsTask),
         ("operators", OperatorsTask),
+        ("invert", InvertTask),
     ):
         if path.stem.startswith(command):
             assert isinstance(parse(command, kind, [str(path)], "")[0], kind)

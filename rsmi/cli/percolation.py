@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
+from rsmi.errors import InputError
+from rsmi.information import Outcome
 from rsmi.report.figures import save
-from rsmi.scaling import percolation
+from rsmi.scaling import percolation, percolation_cells
 
 DESCRIPTION = "Percolation by clusters: p_c, nu and beta/nu from wrapping of several sizes."
 
@@ -17,15 +19,17 @@ class PercolationTask:
     """What percolates.
 
     Args:
+        method: `wrapping` of tori, or renormalisation by `cells` of the square lattice.
         lattice: square, cubic, triangular, honeycomb, kagome or pyrochlore.
-        sizes: Extents in cells, at least three.
+        sizes: Extents in cells, at least three; of renormalised cells at least five.
         kind: Whether sites or bonds are occupied.
         runs: Of each size.
         seed: Of all random numbers.
     """
 
+    method: Literal["wrapping", "cells"] = "wrapping"
     lattice: str = "square"
-    sizes: tuple[int, ...] = (16, 24, 32, 48, 64, 96, 128)
+    sizes: tuple[int, ...] | None = None
     kind: Literal["site", "bond"] = "site"
     runs: int = 7000
     seed: int = 0
@@ -37,7 +41,19 @@ def main(arguments: Sequence[str]) -> None:
     output = Output("percolation", task, execution.out, execution.resume)
     text = f"Percolation of {task.kind}s on the {task.lattice} lattice"
     with output.stage("percolation", text), output.counting("points") as progress:
-        found = percolation(**vars(task), progress=progress)
+        common: dict[str, Any] = {
+            "kind": task.kind,
+            "runs": task.runs,
+            "seed": task.seed,
+            "progress": progress,
+        }
+        common |= {} if task.sizes is None else {"sizes": task.sizes}
+        if task.method == "wrapping":
+            found: Outcome = percolation(task.lattice, **common)
+        elif task.lattice == "square":
+            found = percolation_cells(**common)
+        else:
+            raise InputError(f"method is cells, lattice is {task.lattice!r}; expected square")
     output.finish(found, task.seed)
     if output.directory is not None:
         output.say(save(found.plot(), output.directory / "percolation.png"))

@@ -23,6 +23,7 @@ from rsmi.renormalization import (
     exact_couplings,
     flow,
     generate_interactions,
+    invert,
     measure,
     renormalise,
     stability_matrix,
@@ -33,6 +34,7 @@ from rsmi.renormalization.stability import leading_eigenvalue
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang, System
 from rsmi.sampling.exact import coarse_distribution, coupling_of, exact_window, marginal
 from rsmi.sampling.exact.universality import ISING_2D
+from rsmi.sampling.percolation import Cell
 
 _RING = "enumeration of a ring of 16 spins, independent program"
 _DECIMATION = "K' = ln(cosh 2K)/2 and dh'/dh = 1 + tanh 2K (Nelson and Fisher 1975)"
@@ -64,7 +66,7 @@ _COUPLING, _LENGTH = 0.5, 12  # of the ring that is decimated
 
 def renormalization() -> list[Check]:
     """All checks of this section."""
-    return [*_flows(), *_decimation(), *_torus(), *_sampled(), *_exponents()]
+    return [*_flows(), *_decimation(), *_torus(), *_sampled(), *_exponents(), *_inverse()]
 
 
 def _check(
@@ -232,6 +234,30 @@ def _drawn(shape: tuple[int, ...], coupling: float, seed: int, records: int) -> 
         sampler.advance(state, 200 + 5 * record, 5)
         kept.append(state.clone())
     return torch.stack(kept)
+
+
+def _inverse() -> list[Check]:
+    """A lattice enlarged by the inverse of the majority rule, and the smallest cell of sites."""
+    nu = math.log(2) / math.log(4 * _GOLDEN - 4 * _GOLDEN**3)
+    source = "R = p^2 (2 - p^2), Reynolds, Stanley, Klein (1980)"
+    return [
+        _check("inverse.L=16.energy", _enlarged, -1.4530648528134773, 0.0, "Kaufman (1949)"),
+        _check("cell.b=2.nu", _cell, nu, 1e-12, source),
+    ]
+
+
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+def _enlarged() -> Estimate:
+    found = invert(System((8, 8)), chains=64, sweeps=64, steps=200)
+    energy = next(q for q in found.quantities() if q.name == "invert.energy")
+    return Estimate(energy.value, energy.error, "estimate", "J")
+
+
+def _cell() -> Estimate:
+    cell = Cell(2)
+    return exactly(math.log(2) / math.log(cell.slope(cell.firsts(0, 1), _GOLDEN)))
 
 
 class _Drawn:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 
+_TINY = 1e-6
 MAX_LETTERS = 127
 _MOST_PERMUTED = 5  # letters of which every permutation is listed
 
@@ -63,6 +64,16 @@ class Alphabet:
     def values(self) -> Tensor:
         """Features as a table, (q, d) float32."""
         return torch.tensor(self.features, dtype=torch.float32)
+
+    @property
+    def order(self) -> Tensor:
+        """Features (q, d) less their mean over the symmetries: what is 0 where none is broken.
+
+        >>> vacant_spins().order.tolist()
+        [[-1.0], [0.0], [1.0]]
+        """
+        odd = self.values - self.values[torch.tensor(self.symmetries)].mean(0)
+        return odd[:, odd.abs().amax(0) > _TINY]
 
     def turned(self, matrix: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> tuple[int, ...]:
         """The permutation of the letters when the lattice is mapped by x -> x @ matrix.

@@ -11,6 +11,7 @@ from rsmi.renormalization.coarse_samples import (
 from rsmi.renormalization.couplings import Interaction, generate_interactions
 from rsmi.renormalization.exponents import SYMBOLS, Exponent
 from rsmi.renormalization.flow import FlowResult, flow
+from rsmi.renormalization.inverse import InverseLevel, InversionResult, invert
 from rsmi.renormalization.locality import (
     LocalityStudy,
     couplings_against_information,
@@ -47,6 +48,8 @@ __all__ = [
     "Exponent",
     "FlowResult",
     "Interaction",
+    "InverseLevel",
+    "InversionResult",
     "LocalityStudy",
     "MCRGResult",
     "Match",
@@ -66,6 +69,7 @@ __all__ = [
     "fitted_couplings",
     "flow",
     "generate_interactions",
+    "invert",
     "known_exponents",
     "learn_encoders",
     "learn_rules",

@@ -8,7 +8,7 @@ import numpy as np
 
 from rsmi.report.drawing import draw
 from rsmi.report.figures.style import CYCLE, GREY, MARKERS, blank, legend, styled
-from rsmi.scaling import Observed, PercolationResult, ScalingFit, ScalingResult
+from rsmi.scaling import CellResult, Observed, PercolationResult, ScalingFit, ScalingResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ def scaling_figure(found: ScalingResult) -> "Figure":
         own = point.estimates["cumulant"]
         return own.value, own.error
 
-    figure, (raw, scaled, order) = _panels(found.points, found.transition, cumulant, found.order)
+    figure, (raw, scaled, order) = _panels(found.points, found.transition, cumulant)
     raw.set_xlabel(f"temperature (J); transition at {found.transition.critical}")
     for axes in (raw, scaled):
         axes.set_ylabel("Binder cumulant $U_4$")
@@ -39,12 +39,33 @@ def scaling_figure(found: ScalingResult) -> "Figure":
 def percolation_figure(found: PercolationResult) -> "Figure":
     """How often an axis is wrapped by occupation, then that and the largest cluster, scaled."""
     figure, (raw, scaled, largest) = _panels(
-        found.points, found.transition, lambda point: _mean(point, 2), found.largest
+        found.points, found.transition, lambda point: _mean(point, 2)
     )
     raw.set_xlabel(f"occupied {found.kind}s; transition at {found.transition.critical}")
     for axes in (raw, scaled):
         axes.set_ylabel("an axis is wrapped")
     largest.set_ylabel(r"largest cluster $\times\, L^{\beta/\nu}$")
+    return figure
+
+
+@draw.register(CellResult)
+@styled
+def cells_figure(found: CellResult) -> "Figure":
+    """p* and nu of cells by their size, with the limits and what is known."""
+    figure = blank(6.4)
+    known = {q.name.split(".")[-1]: q.reference for q in found.quantities()[:2]}
+    rows = (("p_c", "$p^*$", found.fixed, found.critical), ("nu", r"$\nu$", found.nus, found.nu))
+    for axes, (name, label, values, limit) in zip(figure.subplots(2, 1), rows, strict=True):
+        numbers, errors = [v.value for v in values], [v.error for v in values]
+        axes.errorbar(found.sizes, numbers, errors, color=CYCLE[0], fmt="o", label="cells")
+        low, high = limit.value - limit.error, limit.value + limit.error
+        axes.axhspan(low, high, color=CYCLE[1], alpha=0.4, linewidth=0, label="limit")
+        if known[name] is not None:
+            axes.axhline(float(known[name] or 0), color=GREY, linewidth=1, label="known")
+        axes.set_xscale("log", base=2)
+        axes.set_ylabel(label)
+    axes.set_xlabel(f"extent b of the cell, {found.kind}s")
+    legend(figure)
     return figure
 
 
@@ -54,12 +75,12 @@ def _mean(point: Observed, column: int) -> tuple[float, float]:
 
 
 def _panels(
-    points: Sequence[Observed], transition: ScalingFit, ratio: _Read, amplitude: ScalingFit
+    points: Sequence[Observed], transition: ScalingFit, ratio: _Read
 ) -> "tuple[Figure, Sequence[Axes]]":
     """Three panels: a ratio by the parameter, and, in the scaled one, the ratio and column 0."""
     figure = blank(9.6)
     panels = figure.subplots(3, 1)
-    critical, nu, power = transition.critical.value, transition.nu, amplitude.power.value
+    critical, nu, power = transition.critical.value, transition.nu, transition.power(0).value
     for place, (_, group) in enumerate(groupby(points, key=lambda point: point.cells)):
         own = list(group)
         size = own[0].size

@@ -11,6 +11,7 @@ from rsmi.report.drawing import draw
 from rsmi.report.figures.style import (
     CYCLE,
     GREY,
+    INK,
     MARKERS,
     blank,
     save,
@@ -19,7 +20,13 @@ from rsmi.report.figures.style import (
 )
 from rsmi.report.page import Figure, write_report
 from rsmi.runs.result import Result
-from rsmi.theory import MachinesResult
+from rsmi.theory import (
+    MachinesResult,
+    MeasuresResult,
+    RecoveryResult,
+    StabilityResult,
+    initial_fluctuation,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,6 +94,110 @@ def learning_figure(found: MachinesResult) -> "Drawing":
     return figure
 
 
+@draw.register(RecoveryResult)
+@styled
+def recovery_figure(found: RecoveryResult) -> "Drawing":
+    """Relative error by restart, and the amplification of the worst changes of the data."""
+    figure = blank(8.0 if found.attacked else 4.4)
+    panels = figure.subplots(2 if found.attacked else 1, 1, squeeze=False)[:, 0]
+    restarts = np.arange(1, found.errors.shape[1] + 1)
+    for place, curve in enumerate(found.errors):
+        label = "FIRENET, each signal" if place == 0 else None
+        panels[0].semilogy(restarts, curve, color=CYCLE[0], linewidth=1, alpha=0.6, label=label)
+    start = float(found.errors[:, 0].median())
+    law = start * np.exp(1.0 - restarts)
+    panels[0].semilogy(restarts, law, "--", color=INK, label="$e^{-1}$ each restart")
+    noise = f"floor with {found.settings.noise:.0%} noise"
+    panels[0].axhline(found.floor.value, color=CYCLE[1], label=noise)
+    panels[0].set(xlabel="restart", ylabel="relative error")
+    panels[0].legend(fontsize=11)
+    if found.attacked:
+        _amplifications(panels[1], found)
+    return figure
+
+
+def _amplifications(axes: "Axes", found: RecoveryResult) -> None:
+    """Bars side by side: each radius, then between twin signals with what is forced there."""
+    count = len(found.attacked)
+    for place, one in enumerate(found.attacked):
+        heights = [value.value for value in one.amplification.values()]
+        errors = [value.error for value in one.amplification.values()]
+        at = np.arange(len(heights) + 1) + (place - (count - 1) / 2) * 0.35
+        label = f"{one.name}, error {one.error.value:.1e}"
+        axes.bar(at, [*heights, one.found], 0.3, color=CYCLE[place], alpha=0.85, label=label)
+        axes.errorbar(at[:-1], heights, errors, fmt="none", color=INK, capsize=3)
+        forced = "forced by its accuracy" if place == 0 else None
+        axes.plot([at[-1] - 0.15, at[-1] + 0.15], [one.bound] * 2, color=INK, label=forced)
+    radii = [f"{radius:.0%} of $|y|$" for radius in found.attacked[0].amplification]
+    axes.set_xticks(range(len(radii) + 1), [*radii, "between twins"])
+    axes.set_ylabel("amplification found")
+    axes.set_ylim(0, 1.35 * axes.get_ylim()[1])
+    axes.legend(fontsize=11)
+
+
+@draw.register(StabilityResult)
+@styled
+def stability_figure(found: StabilityResult) -> "Drawing":
+    """Flips that turn one coarse spin, and a share of each level, by rule."""
+    figure = blank(8.0)
+    panels = figure.subplots(2, 1)
+    for place, (name, own) in enumerate(found.rules.items()):
+        colour, marker = CYCLE[place % len(CYCLE)], MARKERS[place % len(MARKERS)]
+        for axes, values in zip(panels, (own.spins, own.shares), strict=True):
+            levels = np.arange(1, len(values) + 1)
+            height, error = zip(*((one.value, one.error) for one in values), strict=True)
+            axes.errorbar(
+                levels, height, error, color=colour, marker=marker, label=words(name), capsize=2
+            )
+            axes.set_xticks(levels)
+            axes.set_xlabel("level")
+    panels[0].set_ylabel("flips that turn one coarse spin")
+    panels[0].set_ylim(0)
+    panels[1].set_yscale("log")
+    panels[1].set_ylabel(f"flips per site, {found.settings.share:.0%} of a level")
+    panels[0].legend()
+    return figure
+
+
+@draw.register(MeasuresResult)
+@styled
+def measures_figure(found: MeasuresResult) -> "Drawing":
+    """Losses of every network by step, from an even start and from a corner; fluctuations."""
+    figure = blank(10.4)
+    panels = figure.subplots(3, 1)
+    for axes, runs, where in (
+        (panels[0], found.good, "even start"),
+        (panels[1], found.bad, "start in a corner"),
+    ):
+        for place, (name, run) in enumerate(runs.items()):
+            for replica, curve in enumerate(run.losses.T):
+                label = name.replace("_", "-") if replica == 0 else None
+                axes.semilogy(curve, color=CYCLE[place], linewidth=0.9, alpha=0.7, label=label)
+        axes.axhline(found.settings.goal, color=GREY, linewidth=1.2, linestyle=":")
+        axes.set(xlabel=f"step ({where})", ylabel="loss")
+        axes.legend(fontsize=11)
+    _fluctuations(panels[2], found)
+    return figure
+
+
+def _fluctuations(axes: "Axes", found: MeasuresResult) -> None:
+    sizes = sorted(set(found.settings.sizes))
+    for place, (step, slope) in enumerate(found.slopes.items()):
+        own = [found.scatter[n, step] for n in sizes]
+        height = [one.value / n for one, n in zip(own, sizes, strict=True)]
+        error = [one.error / n for one, n in zip(own, sizes, strict=True)]
+        label, colour = f"step {step}, slope {slope}", CYCLE[place]
+        axes.errorbar(
+            sizes, height, error, fmt=MARKERS[place], color=colour, label=label, capsize=2
+        )
+    law = initial_fluctuation() / np.asarray(sizes)
+    axes.plot(sizes, law, "--", color=INK, label="closed form at step 0")
+    axes.set(xscale="log", yscale="log", xlabel="particles $n$", ylabel="Var $f_n$")
+    axes.set_xticks(sizes, [str(n) for n in sizes])
+    axes.minorticks_off()
+    axes.legend(fontsize=11)
+
+
 _Drawn = tuple[str, Callable[..., "Drawing"], str, str]
 
 _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
@@ -108,6 +219,48 @@ _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
                 "Above, how often an output differs when the weights are changed: lines for wide "
                 "machines, symbols counted. Below, overlaps by layer of typical machines at an "
                 "error from a reference, and of networks trained by SGD with their own end.",
+            ),
+        ],
+    ),
+    RecoveryResult: (
+        "FIRENET",
+        ["theory.firenet.factor", "theory.firenet.floor"],
+        [
+            (
+                "firenet",
+                recovery_figure,
+                "Accuracy and stability of FIRENET",
+                "Above, the error of each signal by restart without noise, and the floor with "
+                "noise. Below, the amplification of the worst changes of the data that gradient "
+                "ascent found, at two sizes and between two signals with nearly the same data, "
+                "where the accuracy of a method forces the height of the black line.",
+            ),
+        ],
+    ),
+    MeasuresResult: (
+        "Two-layer networks as measures",
+        ["theory.measures.ratio"],
+        [
+            (
+                "measures",
+                measures_figure,
+                "How measures of particles learn and scatter",
+                "The loss of each network by step: from an even start, and from a corner that "
+                "neither the gradient nor births and deaths leave, but refilling does. Below, the "
+                "variance between networks against their number of particles.",
+            ),
+        ],
+    ),
+    StabilityResult: (
+        "Flips that mislead a rule",
+        [],
+        [
+            (
+                "stability",
+                stability_figure,
+                "How many flips change what a rule says",
+                "Least numbers of flipped spins, exact for each configuration: above that turn one "
+                "coarse spin of a level, below that turn a share of the level, for each site.",
             ),
         ],
     ),

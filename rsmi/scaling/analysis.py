@@ -1,7 +1,7 @@
 """From samples at several sizes and temperatures to a transition with its exponents."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby, pairwise
 from typing import Any
@@ -13,7 +13,7 @@ from rsmi.errors import AnalysisError, InputError
 from rsmi.information import Estimate, Outcome, Quantity, Sheet, format_with_error, quantity_sheet
 from rsmi.lattice import Space
 from rsmi.sampling.exact.universality import CriticalPoint
-from rsmi.scaling.fits import ScalingFit, fit_amplitude, fit_transition
+from rsmi.scaling.fits import ScalingFit, fit_scaling
 from rsmi.scaling.points import Array, Point, cumulant, length_ratio, measure_point
 from rsmi.scaling.reweighting import Histograms, crossing
 from rsmi.storage import opened, points_of
@@ -25,9 +25,8 @@ class ScalingResult(Outcome):
 
     Args:
         points: What was measured at each size and temperature.
-        transition: T_c and nu from the collapse of U4 and <|m(k)|^2> / <m^2>.
-        order: The same with |m|, whose power is -beta / nu.
-        susceptibility: The same with N <m^2> / T, whose power is gamma / nu.
+        transition: T_c and nu from the collapse of U4, <|m(k)|^2> / <m^2>, |m|, whose power is
+            -beta / nu, and N <m^2> / T, whose power is gamma / nu.
         crossings: Where neighbouring sizes agree: observable, sizes, temperature and value.
         maxima: Where a size has its largest: observable, size, temperature and value.
         known: The critical point of the model, where it is known.
@@ -35,8 +34,6 @@ class ScalingResult(Outcome):
 
     points: tuple[Point, ...]
     transition: ScalingFit
-    order: ScalingFit
-    susceptibility: ScalingFit
     crossings: tuple[tuple[str, float, float, Estimate, Estimate], ...] = ()
     maxima: tuple[tuple[str, float, Estimate, Estimate], ...] = ()
     known: CriticalPoint | None = None
@@ -45,8 +42,8 @@ class ScalingResult(Outcome):
         """T_c, nu, beta/nu and gamma/nu, crossings, then every point."""
         exact = self._exact()
         final = [
-            Quantity.of(f"scaling.{name}", value, exact.get(name), **fit.about())
-            for name, value, fit in self._final()
+            Quantity.of(f"scaling.{name}", value, exact.get(name), **self.transition.about())
+            for name, value in self._final().items()
         ]
         crossed = [
             Quantity.of(
@@ -61,15 +58,10 @@ class ScalingResult(Outcome):
         ]
         return [*final, *crossed, *peaks, *self._measured()]
 
-    def _final(self) -> list[tuple[str, Estimate, ScalingFit]]:
-        beta, gamma = self.order.power, self.susceptibility.power
-        minus = Estimate(-beta.value, beta.error, "estimate", "1", beta.n)
-        return [
-            ("T_c", self.transition.critical, self.transition),
-            ("nu", self.transition.nu, self.transition),
-            ("beta_over_nu", minus, self.order),
-            ("gamma_over_nu", gamma, self.susceptibility),
-        ]
+    def _final(self) -> dict[str, Estimate]:
+        fit = self.transition
+        beta, gamma = replace(fit.power(0), value=-fit.power(0).value), fit.power(1)
+        return {"T_c": fit.critical, "nu": fit.nu, "beta_over_nu": beta, "gamma_over_nu": gamma}
 
     def _exact(self) -> dict[str, float]:
         if self.known is None:
@@ -165,12 +157,10 @@ def finite_size_scaling(
     """
     measured, known = _measured(samples, temperatures, chains, space, progress)
     points = sorted(measured, key=lambda point: (point.size, point.temperature))
-    histograms, transition = _histograms(points), fit_transition(points)
+    histograms = _histograms(points)
     return ScalingResult(
         tuple(points),
-        transition,
-        fit_amplitude(points, lambda means, point: means[..., 0], transition),
-        fit_amplitude(points, _susceptibility, transition),
+        fit_scaling(points, (_magnetisation, _susceptibility)),
         tuple(_crossings(histograms)),
         tuple(_maxima(histograms)),
         known,
@@ -179,6 +169,10 @@ def finite_size_scaling(
 
 def _text(estimate: Estimate) -> str:
     return format_with_error(estimate.value, estimate.error)
+
+
+def _magnetisation(means: Array, point: Point) -> Array:
+    return means[..., 0]
 
 
 def _susceptibility(means: Array, point: Point) -> Array:

@@ -1,7 +1,7 @@
 """Data collapse: one scaling function for all sizes, with the transition and its exponents."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
+from scipy.optimize import minimize
 from scipy.stats import chi2
 
 from rsmi.errors import AnalysisError, InputError
@@ -18,12 +18,23 @@ from rsmi.scaling.points import Observed
 
 Array = NDArray[np.float64]
 P = TypeVar("P", bound=Observed)
+Amplitude = Callable[[Array, P], Array]
 
-_ORDERS = (2, 3, 4, 5)
-_WIDTHS = (1.0, 0.6, 0.36)  # shares of the widest window of the scaling variable
-_SPARE = 4  # more data than parameters
-_INVERSE_NUS, _BENDS, _OMEGAS, _OMEGA = (0.1, 6.0), (-4.0, 4.0), (0.8, 4.0), 2.0
+_DEGREE, _CORRECTION = 8, 2  # of scaling function and correction in x
+_WIDE = 10.0  # standard deviation of coefficients of degree 0, in spreads of what is observed
+_POWERS = 10.0  # of a power of L
+_INVERSE_NUS = (0.1, 6.0)
 _STARTS = (0.6, 1.0, 1.6)  # of 1 / nu
+_MIDDLES = np.array([0.0, math.log(1.5), 0.0])  # of c, ln omega, and the logit of rho
+_SPREADS = np.array([1.0, 0.5, 1.6])
+_FARTHEST = 5.0  # spreads from the middle
+_NONLINEAR = 4  # T_c, 1 / nu, c and omega
+_WALKERS, _STEPS, _FIRST = 20, 500, 200  # the first steps are discarded
+_OUTSIDE = 1e12  # of chi^2, for what may not be
+_NARROWER = 0.7  # share of the largest |x| that a narrower window keeps
+_LEAST = 3  # temperatures of a size in it
+_LIKELY = 0.05  # chance of a fit that needs no narrower window
+_SHARED = 0.99  # of a measured correlation, so that equal noise leaves something to fit
 _STILL = 1e-9  # relative error below which a number does not fluctuate
 _HOPELESS = 1e-6  # chance of the best fit below which there is no collapse
 
@@ -32,41 +43,40 @@ _HOPELESS = 1e-6  # chance of the best fit below which there is no collapse
 class ScalingFit:
     r"""What the collapse of several sizes gives.
 
-    .. math:: Q(T, L) = f(x) + (b + b' x) L^{-\omega}, \quad
-              \ln A(T, L) = \kappa \ln L + f_A(x) + (b_A + b_A' x) L^{-\omega}, \quad
+    .. math:: Q(T, L) = f(x) + g(x) L^{-\omega}, \quad
+              \ln A(T, L) = \kappa \ln L + f_A(x) + g_A(x) L^{-\omega} + a t, \quad
               x = (t + c t^2) L^{1/\nu}, \quad t = T / T_c - 1
 
-    with polynomials f. Degree, smallest size, window of x and whether there are corrections b or
-    a bend c are averaged over, with weights exp(-(chi^2 + 2 k + 2 n_cut) / 2) of k parameters and
-    n_cut data left out, so that the errors contain these choices.
+    with polynomials f of degree 8 and g of degree 2, all fitted together. The coefficients of f
+    in Legendre's polynomials fall off as rho^k, those of g are free; rho, omega and c are averaged
+    over with what the data leave open of them, so that the errors contain them.
 
     Args:
-        parameters: T_c in units of J and 1 / nu; of an amplitude also its power kappa.
+        parameters: T_c in units of J and 1 / nu, then kappa of every amplitude.
         covariance: Of the parameters.
+        omega: The exponent of the correction.
         n: Number of points.
-        chi_squared: Of the fit with the largest weight.
-        freedom: Its degrees of freedom.
-        sizes: The sizes it holds.
-        corrected: Share of the weight that fits with a correction have.
+        chi_squared: Of the best fit.
+        freedom: Number of data less those that its parameters take up.
         unit: Of T_c.
 
-    Source: Binder (1981), Z. Phys. B 43, 119; the average: Jay and Neil (2021), arXiv:2008.01069.
+    Source: Binder (1981), Z. Phys. B 43, 119; corrections in a Bayesian collapse: Harada (2015),
+    arXiv:1410.3622.
     """
 
     parameters: Array
     covariance: Array
+    omega: Estimate
     n: int
     chi_squared: float
-    freedom: int
-    sizes: tuple[float, ...]
-    corrected: float
+    freedom: float
     unit: str
 
     def about(self) -> dict[str, Plain]:
         """What to know of the fit, for the context of a quantity."""
         return {
             "chi_squared": self.chi_squared, "freedom": self.freedom, "chance": self.chance,
-            "sizes": list(self.sizes), "corrected": self.corrected,
+            "omega": str(self.omega),
         }  # fmt: skip
 
     @property
@@ -80,10 +90,9 @@ class ScalingFit:
         y = self._estimate(1)
         return Estimate(1 / y.value, y.error / y.value**2, "estimate", "1", y.n)
 
-    @property
-    def power(self) -> Estimate:
+    def power(self, amplitude: int) -> Estimate:
         """kappa of an amplitude that goes as L^kappa."""
-        return self._estimate(2)
+        return self._estimate(2 + amplitude)
 
     def _estimate(self, i: int, unit: str = "1") -> Estimate:
         error = math.sqrt(self.covariance[i, i])
@@ -95,272 +104,315 @@ class ScalingFit:
         return float(chi2.sf(self.chi_squared, self.freedom))
 
 
-def fit_transition(points: Sequence[Observed]) -> ScalingFit:
-    """Collapse what all sizes share at the transition, see `Observed.ratios`: T_c and nu.
+def fit_scaling(points: Sequence[P], amplitudes: Sequence[Amplitude[P]] = ()) -> ScalingFit:
+    """Collapse what all sizes share at the transition, and amplitudes: T_c, nu and powers of L.
+
+    Points of one size may share random numbers, block by block; their correlation is measured.
 
     Args:
-        points: At least three sizes with three temperatures each.
+        points: At least three sizes with three temperatures each; what they share is
+            `Observed.ratios`.
+        amplitudes: Of means (..., columns) and a point, positive (...).
 
     Raises:
         InputError: For too few sizes or temperatures, or sizes of different proportions.
         AnalysisError: Where no fit describes the data.
     """
     _check(points)
-    data = _Data.of(points, lambda means, point: point.ratios(means))
-    return _collapse(data, _begin(data), points[0].unit)
 
+    def observed(means: Array, point: P) -> Array:
+        logarithms = [np.log(amplitude(means, point)) for amplitude in amplitudes]
+        return np.concatenate([point.ratios(means), *(a[..., None] for a in logarithms)], -1)
 
-def fit_amplitude(
-    points: Sequence[P],
-    amplitude: Callable[[Array, P], Array],
-    transition: ScalingFit,
-) -> ScalingFit:
-    """Collapse an amplitude of all sizes at a known transition: its power of L.
-
-    Args:
-        points: As for `fit_transition`.
-        amplitude: Of means (..., columns) and a point, positive (...).
-        transition: T_c and nu, whose errors are carried on.
-
-    Raises:
-        AnalysisError: Where no fit describes the data.
-    """
-
-    def logarithm(means: Array, point: P) -> Array:
-        return np.log(amplitude(means, point))[..., None]
-
-    data = _Data.of(points, logarithm)
-    return _collapse(data, transition.parameters[:2], transition.unit, transition)
-
-
-def _collapse(
-    data: "_Data", begun: Array, unit: str, transition: ScalingFit | None = None
-) -> ScalingFit:
-    fits = (choice.fit(begun) for choice in _choices(data, begun, transition))
-    return _averaged([fit for fit in fits if fit is not None], len(data.sizes), unit)
+    collapse = _windowed(_Collapse(_Data.of(points, observed), len(amplitudes)))
+    return collapse.summary(collapse.walk(), points[0].unit)
 
 
 @dataclass(frozen=True)
 class _Data:
-    """What is fitted: L (n,), T (n,), y (n, p), and W (n, p, p) with W cov W^T = 1."""
+    """What is fitted: L (n,), T (n,), y (n, p) in its spreads (p,), and its precision."""
 
     sizes: Array
     temperatures: Array
     values: Array
-    whiteners: Array
+    spreads: Array
+    precision: Array
 
     @classmethod
     def of(cls, points: Sequence[P], observed: Callable[[Array, P], Array]) -> "_Data":
         found = [_whitened(point, observed) for point in points]
+        values, whiteners, noises = zip(*found, strict=True)
+        spreads = np.std(values, 0)
+        p = len(spreads)
+        apart = np.linalg.inv(_likeness(points, noises))
+        own = np.array(whiteners) * spreads
+        precision = np.einsum("aqr,ab,bqs->arbs", own, apart, own).reshape(len(points) * p, -1)
         sizes = np.array([point.size for point in points])
-        temperatures = np.array([point.parameter for point in points])
-        return cls(sizes, temperatures, *map(np.array, zip(*found, strict=True)))
+        at = np.array([point.parameter for point in points])
+        return cls(sizes, at, (values - np.mean(values, 0)) / spreads, spreads, precision)
 
     def where(self, kept: NDArray[np.bool_]) -> "_Data":
         """Some of the points."""
-        return _Data(*(part[kept] for part in vars(self).values()))
+        both = np.repeat(kept, len(self.spreads))
+        covariance = np.linalg.inv(self.precision)[both][:, both]
+        own = self.sizes[kept], self.temperatures[kept], self.values[kept]
+        return _Data(*own, self.spreads, np.linalg.inv(covariance))
 
-    def scaled(self, critical: float, inverse_nu: float, bend: float = 0.0) -> Array:
-        """x (n,)."""
-        t = self.temperatures / critical - 1
-        return np.asarray(t * (1 + bend * t) * self.sizes**inverse_nu)
+    @property
+    def shape(self) -> tuple[int, int]:
+        """n and p."""
+        n, p = self.values.shape
+        return n, p
 
 
-def _whitened(point: P, observed: Callable[[Array, P], Array]) -> tuple[Array, Array]:
-    """What is observed, and the inverse root of its covariance.
+def _whitened(point: P, observed: Callable[[Array, P], Array]) -> tuple[Array, Array, Array]:
+    """What is observed (p,), the inverse root of its covariance, and white noise of all blocks.
 
     The inverse of a measured covariance is too large by a factor: Hartlap, Simon and Schneider
     (2007), astro-ph/0608064.
     """
     values, covariance = point.jackknife(lambda means: observed(means, point))
-    spread = (point.blocks - 1) / (point.blocks - len(values) - 2)
     if (np.diag(covariance) <= (_STILL * values) ** 2).any():
         raise AnalysisError(
             f"what {'x'.join(map(str, point.cells))} shows at {point.parameter:g} does not "
             "fluctuate, so it has no error; leave this temperature out, or draw longer chains"
         )
-    return values, np.asarray(np.linalg.inv(np.linalg.cholesky(covariance * spread)))
+    spread = (point.blocks - 1) / (point.blocks - len(values) - 2)
+    whitener = np.linalg.inv(np.linalg.cholesky(covariance * spread))
+    replicas = observed(point.without, point)
+    return values, whitener, (replicas - replicas.mean(0)) @ whitener.T
+
+
+def _likeness(points: Sequence[Observed], noises: Sequence[Array]) -> Array:
+    """(n, n) correlation of the noise of points of one size, which may share random numbers."""
+    flat = [noise.ravel() / np.linalg.norm(noise) for noise in noises]
+    found = np.eye(len(points))
+    for a, b in product(range(len(points)), repeat=2):
+        if points[a].cells == points[b].cells and len(flat[a]) == len(flat[b]):
+            found[a, b] = flat[a] @ flat[b] * (1 if a == b else _SHARED)
+    return found
 
 
 @dataclass(frozen=True)
-class _Fit:
-    """One way to fit: parameters (T_c, 1 / nu, kappa), their covariance, chi^2 and sizes."""
+class _Collapse:
+    """The posterior of theta = (T_c, 1 / nu, c, ln omega, logit rho), coefficients aside.
 
-    parameters: Array
-    covariance: Array
-    chi_squared: float
-    n_data: int
-    n_parameters: int
-    n_cut: int
-    sizes: tuple[float, ...]
-    corrected: bool
-
-    @property
-    def score(self) -> float:
-        """Twice the logarithm of its weight, negative."""
-        return self.chi_squared + 2 * self.n_parameters + 2 * self.n_cut
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """Which data are fitted, by polynomials of which degree, with or without a correction.
-
-    With a transition the data are one amplitude, and the transition's T_c and 1 / nu two more.
+    Coefficients take their best values; only rho is judged by the volume that it leaves them.
+    Integrated out for all of theta they would favour such T_c, 1 / nu and omega as give them room
+    or make corrections small, which is no evidence: on exact scaling functions with the noise of
+    a short run that moves T_c and nu by more than their errors.
     """
 
     data: _Data
-    order: int
-    corrected: bool
-    bent: bool
-    total: int
-    transition: ScalingFit | None = None
-
-    @property
-    def _observables(self) -> int:
-        return int(self.data.values.shape[1])
-
-    @property
-    def _n_data(self) -> int:
-        return int(self.data.values.size) + 2 * (self.transition is not None)
-
-    @property
-    def _n_parameters(self) -> int:
-        linear = self._observables * (self.order + 1 + 2 * self.corrected)
-        return linear + 2 + self.bent + self.corrected + (self.transition is not None)
+    n_amplitudes: int
 
     @cached_property
-    def _target(self) -> Array:
-        """Whitened data (n p,)."""
-        return np.einsum("npq,nq->np", self.data.whiteners, self.data.values).ravel()
-
-    def _columns(self, theta: Array) -> Array:
-        """Whitened columns (n p, k) that the data are a sum of."""
-        sizes, p = self.data.sizes, self._observables
-        x = self.data.scaled(theta[0], theta[1], theta[2] if self.bent else 0.0)
-        basis = [x**k for k in range(self.order + 1)]
-        if self.corrected:
-            basis += [sizes ** -theta[-1], x * sizes ** -theta[-1]]
-        if self.transition is not None:
-            basis.append(np.log(sizes))
-        rows = np.einsum("npq,nk->npqk", self.data.whiteners, np.stack(basis, 1))
-        return np.asarray(rows.reshape(len(sizes) * p, -1))
-
-    def _before(self, theta: Array) -> Array:
-        """How far T_c and 1 / nu are from the transition, in its errors."""
-        if self.transition is None:
-            return np.empty(0)
-        return np.asarray(self._known @ (theta[:2] - self.transition.parameters))
+    def _kept(self) -> NDArray[np.intp]:
+        """Columns of all observables: ratios have no t and no ln L."""
+        n, width = self.data.shape[1], _DEGREE + _CORRECTION + 4
+        kept = np.ones((n, width), dtype=bool)
+        kept[: n - self.n_amplitudes, -2:] = False
+        return np.flatnonzero(kept)
 
     @cached_property
-    def _known(self) -> Array:
-        """The inverse root of the transition's covariance."""
-        assert self.transition is not None, "asked for where there is one"
-        return np.asarray(np.linalg.inv(np.linalg.cholesky(self.transition.covariance)))
+    def _blocks(self) -> Array:
+        """The precision as (p p n, n)."""
+        n, p = self.data.shape
+        precision = self.data.precision.reshape(n, p, n, p)
+        return np.ascontiguousarray(precision.transpose(1, 3, 0, 2).reshape(-1, n))
 
-    def _solved(self, theta: Array) -> tuple[Array, Array]:
-        """The best coefficients for these T_c, 1 / nu and omega, and the residuals."""
-        columns = self._columns(theta)
-        coefficients = np.asarray(np.linalg.lstsq(columns, self._target, rcond=None)[0], float)
-        return coefficients, self._residuals(columns, theta, coefficients)
+    @cached_property
+    def _pull(self) -> Array:
+        """Precision times y, (n, p)."""
+        return (self.data.precision @ self.data.values.ravel()).reshape(self.data.shape)
 
-    def _residuals(self, columns: Array, theta: Array, coefficients: Array) -> Array:
-        return np.append(self._target - columns @ coefficients, self._before(theta))
+    @cached_property
+    def _total(self) -> float:
+        """chi^2 of nothing."""
+        return float(self.data.values.ravel() @ self._pull.ravel())
 
-    def fit(self, begun: Array) -> "_Fit | None":
-        """The least chi^2; None where the data do not decide the parameters."""
-        if self._n_data < self._n_parameters + _SPARE:
-            return None
-        low, high = self._bounds()
-        start = np.array([*begun, *[0.0] * self.bent, *[_OMEGA] * self.corrected])
-        start = np.clip(start, low + 1e-9, high - 1e-9)
-        try:
-            found = least_squares(lambda theta: self._solved(theta)[1], start, bounds=(low, high))
-            return self._outcome(found.x)
-        except (np.linalg.LinAlgError, ValueError):
-            return None
+    @property
+    def _centre(self) -> tuple[float, float]:
+        """A T_c and 1 / nu."""
+        return float(np.median(self.data.temperatures)), 1.0
 
-    def _bounds(self) -> tuple[Array, Array]:
-        temperatures = self.data.temperatures
-        ranges = [(temperatures.min(), temperatures.max()), _INVERSE_NUS]
-        ranges += [_BENDS] * self.bent + [_OMEGAS] * self.corrected
-        low, high = zip(*ranges, strict=True)
-        return np.array(low), np.array(high)
-
-    def _outcome(self, theta: Array) -> "_Fit":
-        coefficients, residuals = self._solved(theta)
-        slopes = [self._slope(theta, i, coefficients) for i in range(len(theta))]
-        linear = np.zeros((len(residuals), len(coefficients)))
-        linear[: len(linear) - len(self._before(theta))] = -self._columns(theta)
-        jacobian = np.column_stack([*slopes, linear])
-        covariance = np.linalg.pinv(jacobian.T @ jacobian)
-        kept = [0, 1] + [jacobian.shape[1] - 1] * (self.transition is not None)
-        cut = (self.total - len(self.data.sizes)) * self._observables
-        return _Fit(
-            np.append(theta, coefficients)[kept], covariance[np.ix_(kept, kept)],
-            float(residuals @ residuals), self._n_data, self._n_parameters, cut,
-            tuple(np.unique(self.data.sizes).tolist()), self.corrected,
+    @cached_property
+    def begun(self) -> Array:
+        """theta of the least chi^2 with its prior, from the best of some starts."""
+        low, high = self.data.temperatures.min(), self.data.temperatures.max()
+        middles = np.linspace(low, high, 17)[1:-1]
+        starts = np.array([[t, y, *_MIDDLES] for t, y in product(middles, _STARTS)])
+        best = starts[self._cost(starts).argmin()]
+        simplex = best + np.vstack([np.zeros(5), np.diag([middles[1] - low, 0.2, *_SPREADS / 3])])
+        found = minimize(
+            lambda theta: float(self._cost(theta[None])[0]), best, method="Nelder-Mead",
+            options={"initial_simplex": simplex, "maxiter": 600, "fatol": 0.01},
         )  # fmt: skip
+        return np.asarray(found.x)
 
-    def _slope(self, theta: Array, i: int, coefficients: Array) -> Array:
-        """How the residuals change with one parameter at fixed coefficients."""
-        step = np.zeros_like(theta)
-        step[i] = 1e-6 * max(abs(theta[i]), 1e-3)
-        ahead, behind = (
-            self._residuals(self._columns(at), at, coefficients)
-            for at in (theta + step, theta - step)
-        )
-        return np.asarray((ahead - behind) / (2 * step[i]))
+    def _cost(self, theta: Array) -> Array:
+        """-2 ln of the posterior (w,) without the volume."""
+        inside = self._inside(theta)
+        asked = np.where(inside[:, None], theta, [*self._centre, *_MIDDLES])
+        chi_squared, _, _ = self._solved(asked, *self._normal(asked))
+        own = (((asked[:, 2:] - _MIDDLES) / _SPREADS) ** 2).sum(1)
+        return np.where(inside, chi_squared + own, _OUTSIDE)
+
+    @cached_property
+    def _volume(self) -> Array:
+        """Normal matrix at the start."""
+        return np.asarray(self._normal(self.begun[None])[0])
+
+    def _basis(self, theta: Array) -> Array:
+        """(w, n, K) columns of one observable: f, then g, t and ln L."""
+        critical, y, bend, omega = (theta[:, i, None] for i in range(4))
+        sizes = self.data.sizes
+        t = self.data.temperatures / critical - 1
+        x = t * (1 + bend * t) * sizes**y
+        u = x / np.abs(x).max(1, keepdims=True)
+        legendre = [np.ones_like(u), u]
+        for k in range(1, _DEGREE):
+            legendre.append(((2 * k + 1) * u * legendre[k] - k * legendre[k - 1]) / (k + 1))
+        shrunk = sizes ** -np.exp(omega)
+        corrections = [shrunk * legendre[k] for k in range(_CORRECTION + 1)]
+        logarithm = np.broadcast_to(np.log(sizes / sizes.min()), u.shape)
+        return np.stack([*legendre, *corrections, t, logarithm], -1)
+
+    def _normal(self, theta: Array) -> tuple[Array, Array]:
+        """Normal matrices (w, m, m) and right-hand sides (w, m)."""
+        basis = self._basis(theta)
+        (n, p), (count, _, width) = self.data.shape, basis.shape
+        across = self._blocks @ basis.transpose(1, 0, 2).reshape(n, -1)
+        across = across.reshape(p * p, n, count, width).transpose(2, 0, 1, 3)
+        gram = basis.transpose(0, 2, 1)[:, None] @ across
+        gram = gram.reshape(count, p, p, width, width).transpose(0, 1, 3, 2, 4)
+        right = np.einsum("np,wnk->wpk", self._pull, basis, optimize=True).reshape(count, -1)
+        gram = gram.reshape(count, p * width, p * width)
+        return gram[:, self._kept][:, :, self._kept], right[:, self._kept]
+
+    def _prior(self, theta: Array) -> Array:
+        """(w, m) standard deviations of the coefficients."""
+        count, p = len(theta), self.data.shape[1]
+        rho = 1 / (1 + np.exp(-theta[:, 4, None].clip(-20, 20)))
+        f = _WIDE * rho ** np.arange(_DEGREE + 1)
+        g = np.full((count, _CORRECTION + 1), _WIDE)
+        own = np.concatenate([f, g], 1)[:, None].repeat(p, 1)
+        ends = np.stack([1 / self.data.spreads, _POWERS / self.data.spreads], 1)
+        full = np.concatenate([own, np.broadcast_to(ends, (count, p, 2))], 2)
+        return full.reshape(count, -1)[:, self._kept]
+
+    def _solved(self, theta: Array, gram: Array, right: Array) -> tuple[Array, Array, Array]:
+        """chi^2 with the prior's share (w,), coefficients (w, m) and their inverse covariance."""
+        inverse = 1 / self._prior(theta) ** 2
+        curvature = gram + inverse[:, None] * np.eye(gram.shape[-1])
+        best = np.asarray(np.linalg.solve(curvature, right[..., None])[..., 0], dtype=np.float64)
+        return np.asarray(self._total - (best * right).sum(1)), best, curvature
+
+    def density(self, theta: Array) -> Array:
+        """Logarithm of the posterior (w,), up to a constant."""
+        prior = self._prior(theta)
+        scaled = self._volume * prior[:, :, None] * prior[:, None]
+        volume = np.linalg.slogdet(scaled + np.eye(prior.shape[1]))[1]
+        return np.asarray(-(self._cost(theta) + volume) / 2)
+
+    def _inside(self, theta: Array) -> NDArray[np.bool_]:
+        at, (low, high) = self.data.temperatures, _INVERSE_NUS
+        near = (np.abs(theta[:, 2:] - _MIDDLES) < _FARTHEST * _SPREADS).all(1)
+        critical = (theta[:, 0] > at.min()) & (theta[:, 0] < at.max())
+        return np.asarray(near & critical & (theta[:, 1] > low) & (theta[:, 1] < high))
+
+    def walk(self) -> Array:
+        """(draws, 5) of theta by walkers that stretch towards each other.
+
+        Source: Goodman and Weare (2010), Commun. Appl. Math. Comput. Sci. 5, 65.
+        """
+        generator = np.random.default_rng(0)
+        width = 0.1 * np.array([0.02 * np.ptp(self.data.temperatures), 0.05, *_SPREADS])
+        state = self.begun + width * generator.normal(size=(_WALKERS, len(width)))
+        halves = np.arange(_WALKERS).reshape(2, -1)
+        density, kept = self.density(state), []
+        for step in range(_STEPS):
+            for own, other in (halves, halves[::-1]):
+                _stretch(self, state, density, (own, other), generator)
+            if step >= _FIRST and step % 4 == 0:
+                kept.append(state.copy())
+        return np.concatenate(kept)
+
+    def summary(self, draws: Array, unit: str) -> ScalingFit:
+        """Means and covariance of T_c, 1 / nu and the powers.
+
+        Raises:
+            AnalysisError: Where chance does not explain chi^2.
+        """
+        chi_squared, freedom = self.quality(draws)
+        if chi2.sf(chi_squared, freedom) < _HOPELESS:
+            sizes = ", ".join(f"{size:g}" for size in np.unique(self.data.sizes))
+            raise AnalysisError(
+                f"the sizes {sizes} do not collapse: chi^2 is {chi_squared:.4g} for {freedom:.3g} "
+                "degrees of freedom; the chains may not be equilibrated, the temperatures too far "
+                "from a transition, or the transition not continuous"
+            )
+        _, best, curvature = self._solved(draws, *self._normal(draws))
+        n, p = self.data.shape
+        width, ratios = _DEGREE + _CORRECTION + 4, p - self.n_amplitudes
+        ends = ratios * (width - 2) + width * np.arange(1, self.n_amplitudes + 1) - 1
+        scale = self.data.spreads[ratios:]
+        own = np.linalg.inv(curvature)[:, ends][:, :, ends].mean(0)
+        found = np.concatenate([draws[:, :2], best[:, ends] * scale], 1)
+        covariance = np.cov(found.T)
+        covariance[2:, 2:] += own * np.outer(scale, scale)
+        omegas = np.exp(draws[:, 3])
+        omega = Estimate(float(omegas.mean()), float(omegas.std()), "estimate", "1", n)
+        return ScalingFit(found.mean(0), covariance, omega, n, chi_squared, freedom, unit)
+
+    def quality(self, draws: Array) -> tuple[float, float]:
+        """chi^2 of the data at the best of some theta, and its degrees of freedom."""
+        gram, right = self._normal(draws)
+        _, best, curvature = self._solved(draws, gram, right)
+        fitted = np.einsum("wi,wij,wj->w", best, gram, best, optimize=True)
+        chi_squared = self._total - 2 * (best * right).sum(1) + fitted
+        place = int(chi_squared.argmin())
+        taken = float(np.trace(np.linalg.solve(curvature[place], gram[place])))
+        return float(chi_squared[place]), max(1.0, self.data.values.size - taken - _NONLINEAR)
+
+    def within(self, share: float) -> "_Collapse | None":
+        """The same of the points within a share of the largest |x|; None where too few are."""
+        critical, y = self.begun[:2]
+        x = np.abs(self.data.temperatures / critical - 1) * self.data.sizes**y
+        kept = x <= share * x.max()
+        sizes, counts = np.unique(self.data.sizes[kept], return_counts=True)
+        if len(sizes) < len(np.unique(self.data.sizes)) or counts.min() < _LEAST:
+            return None
+        return _Collapse(self.data.where(kept), self.n_amplitudes)
 
 
-def _choices(data: _Data, begun: Array, transition: ScalingFit | None) -> Iterator[_Choice]:
-    """All that is averaged over: at least three sizes, within a window of x."""
-    sizes, reach = np.unique(data.sizes), np.abs(data.scaled(*begun))
-    for least, width, corrected in product(sizes[:-2], _WIDTHS, (False, True)):
-        kept = data.where((data.sizes >= least) & (reach <= width * reach.max()))
-        if len(np.unique(kept.sizes)) < 3 + corrected:  # a correction takes one more
-            continue
-        for order, bent in product(_ORDERS, (False, True)):
-            yield _Choice(kept, order, corrected, bent, len(data.sizes), transition)
+def _windowed(collapse: _Collapse) -> _Collapse:
+    """The widest window of x in which the functions describe the data, or that of the best fit."""
+    found = [collapse]
+    while chi2.sf(*found[-1].quality(found[-1].begun[None])) < _LIKELY:
+        narrower = found[-1].within(_NARROWER)
+        if narrower is None:
+            break
+        found.append(narrower)
+    return max(found, key=lambda one: float(chi2.sf(*one.quality(one.begun[None]))))
 
 
-def _begin(data: _Data) -> Array:
-    """T_c and 1 / nu of the best plain fit to all data, from several starts."""
-    middle, n = float(np.median(data.temperatures)), len(data.sizes)
-    choice = _Choice(data, _ORDERS[1], corrected=False, bent=False, total=n)
-    fits = [fit for y in _STARTS if (fit := choice.fit(np.array([middle, y]))) is not None]
-    if not fits:
-        raise AnalysisError(f"{n} points do not decide a scaling function; give more of them")
-    return min(fits, key=lambda fit: fit.chi_squared).parameters[:2]
-
-
-def _averaged(found: Sequence[_Fit], n_points: int, unit: str) -> ScalingFit:
-    """The average over the fits, and the spread between them beside their errors."""
-    sound = [fit for fit in found if np.isfinite(fit.covariance).all()]
-    if not sound:
-        raise AnalysisError(
-            f"{n_points} points do not decide a scaling function; give more sizes, or more values "
-            "between them"
-        )
-    best = min(sound, key=lambda fit: fit.score)
-    freedom = best.n_data - best.n_parameters
-    if chi2.sf(best.chi_squared, freedom) < _HOPELESS:
-        raise AnalysisError(
-            f"the sizes {', '.join(f'{size:g}' for size in best.sizes)} do not collapse: chi^2 is "
-            f"{best.chi_squared:.4g} for {freedom} degrees of freedom; the chains may not be "
-            "equilibrated, the temperatures too far from a transition, or the transition not "
-            "continuous"
-        )
-    scores = np.array([fit.score for fit in sound])
-    weights = np.exp((scores.min() - scores) / 2)
-    weights /= weights.sum()
-    values = np.array([fit.parameters for fit in sound])
-    mean = weights @ values
-    within = np.einsum("i,iab->ab", weights, np.array([fit.covariance for fit in sound]))
-    between = np.einsum("i,ia,ib->ab", weights, values - mean, values - mean)
-    corrected = float(weights @ np.array([fit.corrected for fit in sound]))
-    return ScalingFit(
-        mean, within + between, n_points, best.chi_squared, freedom, best.sizes, corrected, unit
-    )
+def _stretch(
+    collapse: _Collapse,
+    state: Array,
+    density: Array,
+    halves: Sequence[NDArray[np.intp]],
+    generator: np.random.Generator,
+) -> None:
+    """Move the first half of the walkers along lines through the second, in place."""
+    own, other = halves
+    factor = (1 + generator.random(len(own))) ** 2 / 2
+    beside = state[generator.permutation(other)]
+    proposed = beside + factor[:, None] * (state[own] - beside)
+    found = collapse.density(proposed)
+    gain = (state.shape[1] - 1) * np.log(factor) + found - density[own]
+    taken = np.log(generator.random(len(own))) < gain
+    state[own[taken]], density[own[taken]] = proposed[taken], found[taken]
 
 
 def _check(points: Sequence[Observed]) -> None:

@@ -257,18 +257,12 @@ def _batches(samples: Samples, space: Space) -> Iterator[Tensor]:
 
 
 def order_features(alphabet: Alphabet) -> Tensor:
-    """Features (q, d) less their mean over the symmetries: what is 0 where none is broken.
+    """`Alphabet.order`, which is to be there.
 
     Raises:
-        InputError: Where nothing is left.
-
-    >>> from rsmi.lattice.alphabet import vacant_spins
-    >>> order_features(vacant_spins()).tolist()
-    [[-1.0], [0.0], [1.0]]
+        InputError: Where no symmetry is to be broken.
     """
-    values = alphabet.values
-    odd = values - values[torch.tensor(alphabet.symmetries)].mean(0)
-    odd = odd[:, odd.abs().amax(0) > 1e-6]
+    odd = alphabet.order
     if not odd.numel():
         raise InputError(
             f"the letters {', '.join(alphabet.names)} have no symmetry that a phase could break, "

@@ -1,6 +1,7 @@
 """Collapse of known scaling functions: T_c, nu and powers, over seeds, and what is refused."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from rsmi.errors import AnalysisError, InputError
-from rsmi.scaling import Point, fit_amplitude, fit_transition
+from rsmi.scaling import Point, ScalingFit, fit_scaling
 
 from .conftest import BETA_OVER_NU, CRITICAL, NU, TEMPERATURES, Family
 
@@ -25,9 +26,12 @@ def found(synthetic: Family) -> Array:
 
 
 def _fitted(points: list[Point]) -> list[tuple[float, float]]:
-    transition = fit_transition(points)
-    order = fit_amplitude(points, lambda means, point: means[..., 0], transition)
-    return [(e.value, e.error) for e in (transition.critical, transition.nu, order.power)]
+    found = _fit(points)
+    return [(e.value, e.error) for e in (found.critical, found.nu, found.power(0))]
+
+
+def _fit(points: list[Point]) -> ScalingFit:
+    return fit_scaling(points, (lambda means, point: means[..., 0],))
 
 
 def _chance(found: Array, truth: Sequence[float]) -> float:
@@ -57,15 +61,15 @@ def test_two_transitions_do_not_collapse(synthetic: Family) -> None:
         for p in synthetic(1, sizes=(32, 48))
     ]
     with pytest.raises(AnalysisError, match="do not collapse"):
-        fit_transition(small + large)
+        _fit(small + large)
 
 
 def test_too_few_sizes_and_temperatures_are_refused(synthetic: Family) -> None:
     with pytest.raises(InputError, match="14 points of 2 lattice sizes; expected at least 3"):
-        fit_transition(synthetic(0, sizes=(12, 16)))
+        _fit(synthetic(0, sizes=(12, 16)))
     short = [p for p in synthetic(0) if p.cells[0] != 16 or p.temperature < TEMPERATURES[2]]
     with pytest.raises(InputError, match="16x16 has fewer than 3 temperatures"):
-        fit_transition(short)
+        _fit(short)
 
 
 def test_lattices_of_different_proportions_are_refused(synthetic: Family) -> None:
@@ -75,7 +79,7 @@ def test_lattices_of_different_proportions_are_refused(synthetic: Family) -> Non
         for p in points[: len(TEMPERATURES)]
     ]
     with pytest.raises(InputError, match="different proportions"):
-        fit_transition(points + odd)
+        _fit(points + odd)
 
 
 def test_points_that_never_change_are_named(synthetic: Family) -> None:
@@ -83,4 +87,19 @@ def test_points_that_never_change_are_named(synthetic: Family) -> None:
     still = np.tile(first.series.mean(0), (len(first.series), 1))
     frozen = Point(first.cells, first.sites, 1.9, still, first.labels, None, first.memory)
     with pytest.raises(AnalysisError, match=r"what 12x12 shows at 1\.9 does not fluctuate"):
-        fit_transition([frozen, *rest])
+        _fit([frozen, *rest])
+
+
+def test_points_that_share_random_numbers_are_not_counted_as_independent(
+    synthetic: Family,
+) -> None:
+    points = synthetic(0)
+    shared = [_sharing(point, points[0]) for point in points]
+    alone, together = (_fit(own).critical.error for own in (points, shared))
+    assert together > 1.5 * alone
+
+
+def _sharing(point: Point, first: Point) -> Point:
+    """The point with some of the noise of another one."""
+    series = point.series + point.series.mean(0) * (first.series / first.series.mean(0) - 1)
+    return replace(point, series=series)

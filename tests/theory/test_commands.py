@@ -11,6 +11,17 @@ SMALL = {
         "--machines", "100", "--depth", "2", "--width", "16", "--trials", "20",
         "--learning.steps", "60", "--learning.width", "8", "--learning.errors", "[0.2]",
     ),
+    "firenet": (
+        "--problem.shape", "[32]", "--problem.measurements", "16", "--problem.sparse", "2",
+        "--attack.signals", "2", "--attack.training", "5", "--attack.steps", "2",
+        "--attack.restarts", "1", "--attack.problem.shape", "[16]",
+        "--attack.problem.measurements", "8", "--attack.problem.sparse", "2",
+    ),
+    "measures": (
+        "--n", "20", "--steps", "2", "--goal", "10", "--scatter", "4", "--sizes", "[4, 8, 16]",
+        "--langevin.n", "20", "--langevin_steps", "[2]", "--game", "8", "--symmetric", "2",
+    ),
+    "stability": ("--shape", "[8, 8]", "--levels", "1", "--configurations", "640"),
 }  # fmt: skip
 
 
@@ -32,6 +43,13 @@ def test_the_entropy_of_two_inputs_is_in_the_table(rsmi):
     assert ["infinitely", "wide", "3.6655", "3.8931"] in rows
 
 
+def test_help_names_every_theory(rsmi, capsys):
+    with pytest.raises(SystemExit):
+        rsmi("theory", "--help")
+    said = capsys.readouterr().out
+    assert all(f"\n  {name} " in said for name in SMALL)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -41,6 +59,12 @@ def test_the_entropy_of_two_inputs_is_in_the_table(rsmi):
         (("machines", "--gates", "[maj]"), "did you mean 'maj3'?"),
         (("machines", "--perturbations", "{dilute: 2}"), "strength of dilute is 2"),
         (("machines", "--learning.seeds", "2"), "expected at least 10 networks"),
+        (("firenet", "--problem.kind", "sparse"), "expected dense, fourier or walsh"),
+        (("firenet", "--sparsity", "-1"), "expected a sparsity above 0"),
+        (("measures", "--n", "1"), "1 particles; expected at least 2"),
+        (("measures", "--langevin.n", "1"), "1 particles; expected at least 2"),
+        (("stability", "--rules", "[majorty]"), "majorty"),
+        (("stability", "--levels", "6"), "cannot be tiled"),
     ],
 )
 def test_bad_input_is_refused_in_words(arguments, words, rsmi, tmp_path: Path):
