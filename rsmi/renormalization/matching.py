@@ -15,7 +15,7 @@ from rsmi.information.number import Estimate
 
 Array = NDArray[np.float64]
 
-_MOST_DEGREE = 5  # odd, since an even power more leaves the slope in the middle too flat
+_MOST_DEGREE = 7  # odd, since an even power more leaves the slope in the middle too flat
 
 
 @dataclass(frozen=True)
