@@ -184,7 +184,9 @@ def flows(runs: int = 10, side: int = 32, records: int = 100) -> None:
         cells = {
             "shape": [[side] * 2, [side // 2] * 2], "temperature": temperatures, "seed": [seed],
         }  # fmt: skip
-        path = sample_grid(SampleGrid(base, cells), SCRATCH / f"flow_{side}_{records}_{seed}")
+        path = sample_grid(
+            SampleGrid(base, cells), SCRATCH / f"flow_{side}_{records}_{seed}", resume=True
+        )
         arrays, at = _arrays(path)
         cases = {
             "energies known": flow(path),

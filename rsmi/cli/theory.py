@@ -1,5 +1,6 @@
 """`rsmi theory`: networks whose behaviour is known in closed form."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -61,10 +62,30 @@ PARTS = {
 
 def main(arguments: Sequence[str]) -> None:
     """Parse, study, write."""
-    name, rest = _part(arguments)
+    name, *rest = arguments or [""]
+    if name in ("-h", "--help"):
+        sys.stdout.write(_help())
+        raise SystemExit(0)  # as the parser of any other command
+    if name not in PARTS:
+        raise InputError(
+            f"the theory is {name!r}; {nearest(name, PARTS)}expected `rsmi theory NAME [CONFIG]` "
+            f"with one of {', '.join(PARTS)}"
+        )
+    _study(name, rest)
+
+
+def _help() -> str:
+    rows = "\n".join(f"  {name:<10}  {part.description}" for name, part in PARTS.items())
+    return (
+        "usage: rsmi theory NAME [CONFIG] [ARGUMENTS]\n\ntheories:\n"
+        f"{rows}\n\n`rsmi theory NAME --help` explains one.\n"
+    )
+
+
+def _study(name: str, arguments: Sequence[str]) -> None:
     part = PARTS[name]
     task, execution = parse(
-        f"theory {name}", part.settings, rest, part.description, rules=part.rules
+        f"theory {name}", part.settings, arguments, part.description, rules=part.rules
     )
     torch.set_num_threads(execution.workers)
     output = Output(f"theory {name}", task, execution.out, execution.resume)
@@ -74,16 +95,3 @@ def main(arguments: Sequence[str]) -> None:
     result = output.finish(found, task.seed)
     if output.directory is not None:
         output.say(write_theory(output.directory, found, result))
-
-
-def _part(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """The theory named first, and the other arguments."""
-    name, *rest = arguments or [""]
-    if name in PARTS:
-        return name, rest
-    if name in ("-h", "--help"):
-        return next(iter(PARTS)), arguments
-    raise InputError(
-        f"the theory is {name!r}; {nearest(name, PARTS)}expected `rsmi theory NAME [CONFIG]` with "
-        f"one of {', '.join(PARTS)}"
-    )

@@ -298,7 +298,13 @@ def _held_out(rule: LogitRule, both: Boltzmann, block: Boltzmann, data: WindowDa
 
 
 def hard_rule(soft: LogitRule, data: WindowData) -> Rule:
-    """The most probable symbols of a rule, which speak of the letters of their block."""
-    hard, v = soft.hardened(), data.test_windows().v
+    """The most probable symbols of a rule, which speak of the letters of their block.
+
+    Where a symmetry of more than two letters is imposed, nothing of a symbol's name can be chosen.
+    """
+    hard = soft.hardened()
+    if len(soft.alphabet.symmetries) > 2 and len(soft.images.symbols.unique(dim=0)) > 1:
+        return hard
+    v = data.test_windows().v
     names: Sequence[int] = orientation(hard.log_prob(v).exp(), v, soft.alphabet).tolist()
     return hard.renamed(names)

@@ -44,6 +44,7 @@ _BLOCKS, _REACH = 64, 1.5
 _LEAST_KNOWN, _LEAST_TEMPERATURES = 2, 3  # with energies and without
 _LEAST_WIDTH = 4  # of the coarse lattice that is read, where there is a wider one than 2
 _FIT = 1e-4  # chance of a chi^2 below which the polynomials do not describe the averages
+_CLOSER = 0.02  # and below which fewer temperatures are taken, if enough are left
 _ALARM = 5.0  # standard errors that a level or an operator may stray
 _APART = 0.005  # of T_c, that operators may differ by where nothing is wrong
 _FAST = 2.0
@@ -563,7 +564,7 @@ def _change(before: FixedPoint, after: FixedPoint, which: int) -> float:
 def _matched(pair: Pair) -> tuple[Pair, tuple[Match, ...]]:
     """Matches of all levels, from temperatures so near the crossing that polynomials hold."""
     matches = tuple(map(pair.match, range(pair.levels)))
-    if min(match.chance for match in matches) > _FIT:
+    if min(match.chance for match in matches) > _CLOSER:
         return pair, matches
     fixed = _chosen(matches).fixed
     middle = pair.origin if fixed is None else float(fixed.temperature.whole)

@@ -15,7 +15,7 @@ from rsmi.information.number import Estimate
 
 Array = NDArray[np.float64]
 
-_MOST_DEGREE = 4
+_MOST_DEGREE = 7  # odd, since an even power more leaves the slope in the middle too flat
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Course:
         values = [one.values(level) for one in ensembles]
         r, m = values[0].shape[1:]
         data = r * len(ensembles)
-        degree = min(_MOST_DEGREE, max(1, data // 2))
+        degree = min(_MOST_DEGREE, (data // 2 - 1) // 2 * 2 + 1)
         rows = [_rows((one.temperature - origin) / origin, degree, r, origin) for one in ensembles]
         fits = [_fit(rows, [v[..., a] for v in values]) for a in range(m)]
         free = data - degree - 1

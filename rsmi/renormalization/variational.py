@@ -400,25 +400,34 @@ def _sweep(  # type: ignore[no-untyped-def]
                     power *= q
                 if turn[0] == 0:
                     continue
-                # All letters of the block at once, and its symbol: what single letters take long
-                # for where neighbours hold them.
-                symbol, turned, power = np.int64(h[b] > 0), np.int64(0), 1
-                ratio = up / down if symbol == 0 else down / up
-                for i in range(n_v):
-                    site = blocks[b, i]
-                    old, new = v[site], turn[v[site]]
-                    turned += power * new
-                    power *= q
-                    for z in range(near.shape[1]):
-                        other = near[site, z]
-                        if other >= 0 and owner[other] != b:
-                            ratio *= bond[new, v[other]] / bond[old, v[other]]
-                ratio *= table[turned, 1 - symbol] / table[state, symbol]
-                bits = word(letters.shape[1] + b, walker + w, first + sweep, _STREAM, seed)
-                if unit(bits) < ratio:
-                    h[b] = -h[b]
-                    for i in range(n_v):
-                        v[blocks[b, i]] = turn[v[blocks[b, i]]]
+                odds = down / up if h[b] > 0 else up / down
+                chosen = unit(word(letters.shape[1] + b, walker + w, first + sweep, _STREAM, seed))
+                _turn_block(v, h, b, state, odds, chosen, bond, near, blocks, table, owner, turn)
             for k in range(len(sites)):
                 o = sites[k]
                 out[w, sweep, of_product[k]] += h[o[0]] * h[o[1]] * h[o[2]] * h[o[3]]
+
+
+@njit(cache=True, nogil=True)
+def _turn_block(  # type: ignore[no-untyped-def]
+    v, h, b, state, odds, chosen, bond, near, blocks, table, owner, turn
+):
+    """All letters of a block at once, and its symbol, where odds of the bias and the bonds allow
+    it: what single letters take long for where their neighbours hold them.
+    """
+    turned, power, ratio = 0, 1, odds
+    for i in range(blocks.shape[1]):
+        site = blocks[b, i]
+        old, new = v[site], turn[v[site]]
+        turned += power * new
+        power *= len(turn)
+        for z in range(near.shape[1]):
+            other = near[site, z]
+            if other >= 0 and owner[other] != b:
+                ratio *= bond[new, v[other]] / bond[old, v[other]]
+    symbol = 1 if h[b] > 0 else 0
+    ratio *= table[turned, 1 - symbol] / table[state, symbol]
+    if chosen < ratio:
+        h[b] = -h[b]
+        for i in range(blocks.shape[1]):
+            v[blocks[b, i]] = turn[v[blocks[b, i]]]

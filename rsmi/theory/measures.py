@@ -133,8 +133,9 @@ class MeasuresResult(Outcome):
             steps = mean_of(run.reached)
             found.append(Quantity.of("theory.measures.steps", steps, None, method=name))
         for name, run in self.bad.items():
-            last = mean_of(run.losses[-1])
-            found.append(Quantity.of("theory.measures.stuck", last, None, method=name))
+            last, reached = mean_of(run.losses[-1]), int((run.reached >= 0).sum())
+            about: dict[str, Plain] = {"method": name, "reached": reached}
+            found.append(Quantity.of("theory.measures.stuck", last, None, **about))
         return [*found, *self._fluctuations(), *self._equilibria(), *self._others()]
 
     def _fluctuations(self) -> list[Quantity]:
@@ -177,6 +178,8 @@ class MeasuresResult(Outcome):
             least, most = run.losses[-1].min(), run.losses[-1].max()
             told = f"{mean_of(run.losses[-1])} ({least:.5f} to {most:.5f})"
             rows.append([f"from a corner: loss at the end, {name}", told])
+            count = f"{int((run.reached >= 0).sum())} of {len(run.reached)}"
+            rows.append([f"from a corner: networks at the goal, {name}", count])
         speed = Sheet("Gradient flow, births and deaths, refilling", ["", "value"], rows)
         others = [
             [f"{symmetry}, {units} units: loss", str(value)]

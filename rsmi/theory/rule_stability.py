@@ -163,19 +163,19 @@ def _drawn(settings: Stability) -> Tensor:
     system = System(settings.shape, model, settings.temperature, settings.parameters)
     engine = system.engine(settings.seed)
     state, first, thin = engine.sampler.initial(_CHAINS), 0, 1
+    stored = system.family.encode(system.built, state)
+    if stored.shape[1:] != torch.Size(settings.shape):
+        raise InputError(
+            f"{system} has configurations of shape {list(stored.shape[1:])}; flips take one "
+            "two-valued letter for each site of the lattice"
+        )
     if not engine.independent:
         report = equilibrate(engine.sampler, state)
         first, thin = report.discarded, report.thin
     drawn, _ = next(
         sample_blocks(engine.sampler, state, first, thin, settings.configurations // _CHAINS)
     )
-    stored = system.family.encode(system.built, drawn)
-    if stored.shape[1:] != torch.Size(settings.shape):
-        raise InputError(
-            f"{system} has configurations of shape {list(stored.shape[1:])}; flips take one "
-            "two-valued letter for each site of the lattice"
-        )
-    return stored
+    return system.family.encode(system.built, drawn)
 
 
 def rule_stability(

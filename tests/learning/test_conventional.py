@@ -18,6 +18,7 @@ from rsmi.learning import (
     Boltzmann,
     Phases,
     TrainedRule,
+    WindowData,
     block_alone,
     majority,
     make_rule,
@@ -25,10 +26,12 @@ from rsmi.learning import (
     phase_entropy,
     train_by,
 )
+from rsmi.learning.boltzmann import hard_rule
 from rsmi.learning.conventional import copy_hidden
 from rsmi.learning.phases import phases_of, system_of
 from rsmi.learning.trainable import LinearRule
 from rsmi.sampling import System
+from rsmi.storage import samples_of
 
 TORUS, SQUARE = System((4, 4)), "spins on square [4, 4]"
 SQUARES = Window((2, 2), 0)
@@ -188,14 +191,21 @@ def test_three_letters_have_one_component_for_all_directions() -> None:
     ring = System((8,), "potts", 0.7, {"states": 3})
     letters, p = ring.family.enumerate(ring.built)
     chosen = torch.multinomial(p, 4096, True, generator=torch.Generator().manual_seed(6))
-    found = train_by(
-        "pca", letters[chosen].view(-1, 1, 8).numpy(), Window((3,), 1), symbols=3, chains=4096,
-        space=ring.space, **QUICK,
-    )  # fmt: skip
+    array = letters[chosen].view(-1, 1, 8).numpy()
+    common = {"symbols": 3, "chains": 4096, "space": ring.space}
+    found = train_by("pca", array, Window((3,), 1), **common, **QUICK)
     table = found.rule.table()
     every = words(3, 3)
     distinct = every.sort(1).values.eq(torch.arange(3)).all(1)
     assert torch.equal(table[distinct].argmax(1), every[distinct, 1])  # the middle has most to say
+    data = WindowData(samples_of(array, chains=4096, space=ring.space), Window((3,), 1))
+    data.setup("fit")
+    rarest = make_rule("linear", data.placement, 3)
+    assert isinstance(rarest, LinearRule)
+    with torch.no_grad():
+        rarest.weight.copy_(-rarest.features[:, None].expand_as(rarest.weight))
+    kept = hard_rule(rarest, data).table()[0]  # of 000, where 1 and 2 are as rare
+    assert kept.tolist() == [0.0, 0.5, 0.5]
     shares = [g.share for g in measure_symmetry(found.rule, place(Window((3,), 1), ring.space))]
     assert shares == pytest.approx([1.0] * len(shares))
 

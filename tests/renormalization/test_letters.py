@@ -270,6 +270,45 @@ def test_triangular_exponents_within_their_own_errors(tmp_path):
     assert len(hexagon.terms) == 3
 
 
+def test_a_cell_of_two_sites_becomes_one_by_a_first_step(tmp_path):
+    recipe = SampleRecipe(
+        model="ising_graph", shape=(32, 32), temperature=2 / math.log(2 + math.sqrt(3)),
+        parameters={"lattice": "honeycomb"}, update="swendsen_wang", chains=64, records=25, seed=23,
+    )  # fmt: skip
+    generate(recipe, tmp_path / "s.h5")
+    with open_samples(tmp_path / "s.h5") as samples:
+        result = renormalise(samples, "majority", workers=1)
+        with pytest.raises(
+            InputError, match=r"cell of the lattice honeycomb holds 2 sites.*by name"
+        ):
+            renormalise(samples, majority((2, 2)))
+    assert result.shapes[:2] == ((16, 16), (8, 8))
+    for name, exact in {"y_t": 1, "y_h": 15 / 8}.items():
+        assert abs(result.exponents[name].value.deviation(exact)) < 4.9
+        assert result.known[name] == exact
+
+
+def test_both_relevant_directions_of_a_tricritical_point_are_found(tmp_path):
+    recipe = SampleRecipe(
+        model="blume_capel", shape=(32, 32), temperature=0.60858,
+        parameters={"crystal_field": 1.96582}, update="embedded_clusters", chains=64, records=30,
+        thin=4, equilibration=150, seed=24,
+    )  # fmt: skip
+    generate(recipe, tmp_path / "s.h5")
+    with open_samples(tmp_path / "s.h5") as samples:
+        result = renormalise(samples, "vacancy_majority", workers=1)
+    found = result.exponents | result.further_exponents
+    exact = {"y_t": 9 / 5, "y_h": 77 / 40, "even[1]": 4 / 5, "odd[1]": 9 / 8}
+    for name, value in exact.items():
+        assert abs(found[name].value.deviation(value)) < 4.9
+        assert found[name].value.error < 0.1
+    assert abs(found["even[1]"].value.deviation(9 / 8)) > 4.9
+    seen = {quantity.name: quantity for quantity in result.quantities()}
+    assert seen["exponents.eigenvalues.even[1]"].context["relevance"] == "relevant"
+    assert "exponents.scan.odd[1]" in seen
+    assert len(result.plot().axes) == 4
+
+
 def test_two_states_are_ising_spins(kit):
     spins = kit.drawn((16, 16), 0.44, seed=4).configurations
     plain = renormalise(kit.InMemory(spins, chains=64), "majority", workers=1)

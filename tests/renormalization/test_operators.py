@@ -26,7 +26,8 @@ from rsmi.renormalization.operators import (
     local_operators,
     separate,
 )
-from rsmi.renormalization.operators.separation import HALF, decay
+from rsmi.renormalization.operators.correlators import Weights
+from rsmi.renormalization.operators.separation import HALF, WINDOW, decay
 from rsmi.sampling import System
 from rsmi.sampling.exact.universality import POTTS_2D
 from rsmi.storage import SampleRecipe, generate, samples_of
@@ -351,3 +352,17 @@ def test_half_the_lattice_is_the_last_distance(ladder: list[Path]) -> None:
         found = correlators(samples, _spin())
     assert found.distances == (0, 1, 2, 3, 4)
     assert torch.equal(found.everything[HALF], found.everything[1 + 4])
+
+
+def test_the_window_of_an_exact_chain_gives_its_dimension() -> None:
+    """Ground states of 8 and 16 spins without sampling: one per cent of 1/8 is left."""
+    values = []
+    for n in (8, 16):
+        letters, p = System((n,), "tfim").family.enumerate(System((n,), "tfim").built)
+        s = 2.0 * letters[..., 0].double() - 1
+        line = torch.stack([(p * (s * s.roll(r, 1)).mean(1)).sum() for r in range(n)])
+        values.append(Weights.of((n,)).maps @ line)
+    dimensions = 0.5 * torch.log2(values[0] / values[1][: len(values[0])])
+    assert float(dimensions[WINDOW]) == pytest.approx(0.12390, abs=1e-5)
+    half = 0.5 * math.log2(float(values[0][HALF] / values[1][HALF]))
+    assert half == pytest.approx(0.12415, abs=1e-5)

@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 import torch
 
+from rsmi.errors import AnalysisError
 from rsmi.lattice.alphabet import SPIN
 from rsmi.learning import TableRule
-from rsmi.renormalization import renormalise
+from rsmi.renormalization import renormalise, stability_matrix
+from rsmi.renormalization.moments import Covariances
 from rsmi.renormalization.stability import jackknife_error
 
 COUPLING = 0.5
@@ -66,3 +68,11 @@ def test_jackknife_error_of_correlated_records():
     exact = (19 / noise.size) ** 0.5
     # Relative error of a standard deviation from 64 blocks is 9 %: 5 of them.
     assert abs(jackknife_error(left_out) / exact - 1) < 0.45
+
+
+def test_degenerate_interactions_are_named():
+    same = np.array([[2.0, 0.1, 2.0], [0.1, 1.0, 0.1], [2.0, 0.1, 2.0]])
+    covariances = Covariances(np.stack([same, same]), same[None])
+    with pytest.raises(AnalysisError, match=r"dependent at level 1 \(near, far\); use more"):
+        stability_matrix(covariances, 0, 3, ("near", "corner", "far"))
+    assert stability_matrix(covariances, 0, 2, ("near", "corner")) == pytest.approx(np.eye(2))

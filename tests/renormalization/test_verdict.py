@@ -1,6 +1,7 @@
 """What is refused, with the numbers that say so, and what is let through."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from rsmi.lattice import states
 from rsmi.lattice.alphabet import SPIN
 from rsmi.learning import TableRule
 from rsmi.renormalization import renormalise
-from rsmi.renormalization.verdict import find_drifts
+from rsmi.renormalization.verdict import find_drifts, is_soft
 from rsmi.sampling import CRITICAL_COUPLING
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
 
@@ -175,3 +176,14 @@ def test_one_step_still_tells_whether_the_spin_is_rescaled(kit):
     assert 0.005 < result.verdict.rescaling.value < 0.04
     mixed = _judged(kit.drawn((30, 30), CRITICAL_COUPLING, seed=2), _mixture(kit, 0.5))
     assert "does not rescale the magnetisation" in mixed.verdict.text
+
+
+def test_rules_that_draw_by_chance_state_what_their_slower_corrections_leave(kit):
+    total = states(4).sum(1).double()
+    table = torch.stack([torch.sigmoid(-2 * total), torch.sigmoid(2 * total)], 1)
+    soft = _judged(kit.drawn((16, 16), CRITICAL_COUPLING, seed=3), table)
+    hard = replace(soft, soft=False)
+    assert soft.soft
+    assert not is_soft(TableRule(SPIN, kit.majority_table(), (2, 2)))
+    wider = soft.exponents["y_h"].truncation / hard.exponents["y_h"].truncation
+    assert 1.2 < wider < 1.5

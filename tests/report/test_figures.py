@@ -167,3 +167,16 @@ def test_unusable_data_is_refused(case: str) -> None:
     draw, message = REFUSED[case]
     with pytest.raises(InputError, match=message):
         draw()
+
+
+def test_operators_are_drawn_with_and_without_curves() -> None:
+    sizes, one = np.array([8.0, 16.0]), np.ones(2)
+    fall = figures.Fall("operator 1: 0.5", sizes, np.array([0.4, 0.2]), 0.01 * one, 0.5)
+    curve = figures.Correlation(8, np.arange(1.0, 3.0), np.array([0.5, -0.1]), 0.01 * one)
+    sites = [(0.0, 0.0, 1.0), (1.0, 0.0, -0.5)]
+    shown = figures.Filter("operator 1", sites, [((0.0, 0.0), (1.0, 0.0), 0.3)])
+    bars = figures.Filter("operator 2", shares=[("1-site", 1.0), ("2-site", -0.2)])
+    assert len(figures.operators([curve], [fall], [shown, bars]).axes) == 5
+    assert len(figures.operators([], [fall]).axes) == 1
+    with pytest.raises(InputError, match="there is no operator to draw"):
+        figures.operators([curve], [])

@@ -43,6 +43,13 @@ def test_the_entropy_of_two_inputs_is_in_the_table(rsmi):
     assert ["infinitely", "wide", "3.6655", "3.8931"] in rows
 
 
+def test_help_names_every_theory(rsmi, capsys):
+    with pytest.raises(SystemExit):
+        rsmi("theory", "--help")
+    said = capsys.readouterr().out
+    assert all(f"\n  {name} " in said for name in SMALL)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -73,7 +73,7 @@ def test_gradient_flow_lowers_the_loss_and_births_and_deaths_are_faster():
 
 
 def test_from_a_corner_only_refilled_particles_leave():
-    start = _start(2, 200, narrow=True)
+    start = _start(1, 200, narrow=True)
     for name in ("gradient", "birth_death"):
         assert train_measure(PROBLEM, start, 500, name).losses[-1].min() > 0.013
     left = train_measure(PROBLEM, start, 3500, "refill", goal=1e-3)

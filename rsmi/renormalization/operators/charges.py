@@ -150,7 +150,7 @@ def _measured(samples: Samples, kind: Charge, seed: int, progress: Progress) -> 
     if teller is None:
         raise InputError(
             f"{samples.source}: nothing is known of a height field of these samples; bring a file "
-            "drawn by `rsmi sample`, of dimers on a torus"
+            "drawn by `rsmi sample`, of a model that has one"
         )
     count, weights = _CHARGES if kind == "electric" else 1, Weights.of(cells)
     sums = Sums.zeros(weights, count, 2, int(labels.max()) + 1)

@@ -58,11 +58,11 @@ class Separation:
     def dimensions(self) -> tuple[Estimate, ...]:
         r"""Delta_i from all sizes on which each operator is seen.
 
-        .. math:: \ln \mu_i = c - 2 \Delta_i \ln L + a L^{-2}
+        .. math:: \ln \mu_i = c - 2 \Delta_i \ln L
 
-        is fitted without and, from three sizes on, with the correction, and to fewer sizes; the
-        fits are averaged with weights exp(-(chi^2 + 2 k + 2 n_cut) / 2) of k parameters and n_cut
-        sizes left out, so that the error holds this choice. Of two sizes it holds no correction.
+        is fitted to all sizes and, without the smallest ones, to fewer; the fits are averaged with
+        weights exp(-chi^2 / 2 - n_cut) of n_cut sizes left out, so that the error holds what
+        corrections to scaling change. Two sizes cannot tell of corrections.
 
         Source: Jay and Neil (2021), arXiv:2008.01069.
         """
@@ -160,16 +160,11 @@ def _averaged(sizes: Sequence[int], values: Tensor, errors: Tensor, blocks: int)
     sigma = (errors / values).numpy()
     found = []
     for cut in range(len(sizes) - 1):
-        own = slice(cut, None)
-        columns = [np.ones_like(x), -2 * x, np.exp(-2 * x) * min(sizes) ** 2]
-        for k in (2, 3):
-            if len(sizes) - cut >= k:
-                design = np.stack(columns[:k], 1)[own] / sigma[own, None]
-                found.append((*_fit(design, y[own] / sigma[own]), k, cut))
-    cost = np.array([chi + 2 * k + 2 * cut for _, _, chi, k, cut in found])
-    weights = np.exp(-(cost - cost.min()) / 2)
+        design = np.stack([np.ones_like(x), -2 * x], 1)[cut:] / sigma[cut:, None]
+        found.append((*_fit(design, y[cut:] / sigma[cut:]), cut))
+    deltas, variances, chi, cuts = np.array(found).T
+    weights = np.exp(-chi / 2 - cuts)
     weights /= weights.sum()
-    deltas, variances = (np.array([f[i] for f in found]) for i in (0, 1))
     mean = float(weights @ deltas)
     variance = float(weights @ (variances + (deltas - mean) ** 2))
     return Estimate(mean, math.sqrt(variance), "estimate", "1", blocks)

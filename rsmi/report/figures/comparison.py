@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ACROSS = 3  # panels side by side
-_ROW = 0.27  # inches
+_ROW = 0.2  # inches
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,8 @@ def _collapsed(axes: "Axes", curves: Sequence[Curve], dimension: float) -> None:
             color=CYCLE[place % len(CYCLE)], markersize=5,
         )  # fmt: skip
     axes.set(xlabel="$r / L$", ylabel=rf"$L^{{2 \times {dimension:.3f}}}\, C$")
-    axes.set_yscale("log", nonpositive="clip")
+    if all(bool((curve.values[curve.distances >= 2] > 0).any()) for curve in curves):
+        axes.set_yscale("log", nonpositive="clip")
     _plain(axes)
 
 
