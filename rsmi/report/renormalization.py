@@ -80,12 +80,12 @@ def inversion_figure(found: InversionResult) -> "Figure":
     figure = blank(3.2 * len(found.levels) + 0.6)
     panels = figure.subplots(len(found.levels), 1, squeeze=False)[:, 0]
     for axes, level in zip(panels, found.levels, strict=True):
-        starts = {"the inverse of the rule": level.inverted, "random letters": level.random}
+        starts = {"inverse of the rule": level.inverted, "random letters": level.random}
         for (name, series), colour in zip(starts.items(), CYCLE, strict=False):
             mean, error = level.curve(series)
             apart = abs(mean - level.reference.value)
-            axes.plot(apart, color=colour, linewidth=1.4, label=f"from {name}")
-        axes.plot(error, color=GREY, linewidth=1, label="error of the mean")
+            axes.plot(apart, color=colour, linewidth=1.4, label=name)
+        axes.plot(error, color=GREY, linewidth=1, label="error")
         axes.set_xscale("symlog", linthresh=1)
         axes.set_yscale("log")
         axes.set_xlim(0, level.sweeps)
