@@ -89,7 +89,8 @@ def _panels(
         y, error = np.array([ratio(point) for point in own]).T
         m, spread = size**-power * np.array([_mean(point, 0) for point in own]).T
         style: dict[str, Any] = {
-            "color": CYCLE[place % len(CYCLE)], "marker": MARKERS[place % len(MARKERS)],
+            "color": CYCLE[place % len(CYCLE)],
+            "marker": MARKERS[(place + place // len(CYCLE)) % len(MARKERS)],
             "markersize": 5, "linewidth": 1.2, "label": f"L = {size:g}",
         }  # fmt: skip
         panels[0].errorbar(at, y, error, **style)
