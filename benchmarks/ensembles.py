@@ -19,6 +19,7 @@ from rsmi.lattice import Alphabet, Window
 from rsmi.lattice.alphabet import directions
 from rsmi.learning import (
     Ensemble,
+    Rule,
     WindowData,
     learn_by_proxy,
     learn_ensemble,
@@ -160,29 +161,39 @@ def decoupled(seeds: int = 5, records: int = 256) -> None:
 
     Pairs of spins are the strongest correlations of these samples, and say nothing of any
     environment. Shares are those of the spins in the variance of a bit's field, and of the input of
-    the hidden units of a machine trained by contrastive divergence on the same blocks.
+    the hidden units of a machine trained by contrastive divergence on the same blocks. Each seed
+    has samples of its own, so that the mean weight of a spin can be held to its error.
     """
-    path = SCRATCH / f"decorated_{records}.h5"
-    recipe = SampleRecipe(
-        model="decorated_dimers", shape=(32, 32), temperature="inf", chains=64, records=records,
-        seed=3,
-    )  # fmt: skip
-    generate(recipe, path, workers=WORKERS, resume=True)
     print("| seed | held-out value | spins in the bit | another spin, another dimer changes it | "
           "spins in the machine's units: mean, most | s of CPU |")  # fmt: skip
     print("|---|---|---|---|---|---|")
-    for seed in range(1, seeds + 1):
-        _decoupled(str(path), Window((4, 2), 1), seed)  # cells of two sites
+    found = torch.stack([_decoupled(seed, records) for seed in range(1, seeds + 1)])
+    errors = found.std(0) / math.sqrt(seeds)
+    pulls = found.mean(0) / errors
+    print(
+        f"weights of {pulls.numel()} spins in units of the bit's field: largest mean "
+        f"{float(found.mean(0).abs().max()):.4f}, errors {float(errors.mean()):.4f}, mean square "
+        f"of mean over error {float(pulls.square().mean()):.2f} where noise alone has "
+        f"{(seeds - 1) / (seeds - 3):.2f}"
+    )
 
 
-def _decoupled(path: str, window: Window, seed: int) -> None:
+def _decoupled(seed: int, records: int) -> torch.Tensor:
+    """Weights of the spins, (n_v,)."""
+    path = SCRATCH / f"decorated_{records}_{seed}.h5"
+    recipe = SampleRecipe(
+        model="decorated_dimers", shape=(32, 32), temperature="inf", chains=64, records=records,
+        seed=seed,
+    )  # fmt: skip
+    generate(recipe, path, workers=WORKERS, resume=True)
     options: dict[str, Any] = {"symmetry": "allow", "seed": seed}
     linear = {"rule": "linear", "method": "joint", "null": False}
-    found, seconds = timed(lambda: learn_rule(path, window, **linear, **options))
-    machine = learn_by_proxy(path, window, **options).machines[1]
-    v = WindowData(path, window, windows_per_configuration=1).test_windows().v
-    chances = [found.rule.soft.log_prob(w) for w in (v, _turned(v))]
-    share = spins_in(*(p[:, 1:] - p[:, :1] for p in chances))
+    window = Window((4, 2), 1)  # cells of two sites
+    found, seconds = timed(lambda: learn_rule(str(path), window, **linear, **options))
+    machine = learn_by_proxy(str(path), window, **options).machines[1]
+    v = WindowData(str(path), window, windows_per_configuration=1).test_windows().v
+    field, turned = (_field(found.rule.soft, w) for w in (v, _turned(v)))
+    share = spins_in(field, turned)
     with torch.no_grad():
         units = spins_in(*(machine.seen(w) @ machine.weight for w in (v, _turned(v))))
     bits = [found.rule.log_prob(w).argmax(1) for w in (v, *changed(v))]
@@ -192,6 +203,24 @@ def _decoupled(path: str, window: Window, seed: int) -> None:
         f"{float(units.mean()):.2f}, {float(units.max()):.2f} | {seconds:.0f} |",
         flush=True,
     )
+    return spin_weights(found.rule.soft, v) / field.std()
+
+
+def _field(rule: Rule, v: torch.Tensor) -> torch.Tensor:
+    """ln p(1|v) - ln p(0|v), (n, 1)."""
+    chances = rule.log_prob(v)
+    return chances[:, 1:] - chances[:, :1]
+
+
+def spin_weights(rule: Rule, v: torch.Tensor) -> torch.Tensor:
+    """Mean over blocks (n, n_v) of what the spin of each site adds to the field, (n_v,)."""
+    added = []
+    for site in range(v.shape[1]):
+        other = v.clone()
+        other[:, site] = (other[:, site] + 4) % 8
+        sign = 2.0 * (v[:, site] >= 4) - 1
+        added.append(float(((_field(rule, v) - _field(rule, other))[:, 0] * sign).mean()) / 2)
+    return torch.tensor(added)
 
 
 def _turned(v: torch.Tensor) -> torch.Tensor:
