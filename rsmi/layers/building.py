@@ -271,8 +271,10 @@ def untrained(model: nn.Module, seed: int = 0) -> nn.Module:
     Raises:
         InputError: For a module whose weights no `reset_parameters` makes anew.
 
-    >>> net = nn.Linear(2, 2)
-    >>> torch.equal(untrained(net).weight, net.weight)
+    >>> net = untrained(nn.Linear(2, 2), seed=1)
+    >>> torch.equal(untrained(net, seed=1).weight, net.weight)
+    True
+    >>> torch.equal(untrained(net, seed=2).weight, net.weight)
     False
     """
     fresh = copied(model)

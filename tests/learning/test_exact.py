@@ -107,7 +107,7 @@ def test_the_command_draws_the_curve(rsmi: Rsmi, tmp_path: Path) -> None:
     found = solve_rules(System(("inf",), temperature=2.0)).bottleneck()
     assert found.quantities() == read_result(out).quantities()
     assert found.table() in said.out
-    assert (out / "figures" / "bottleneck.png").is_file()
+    assert (out / "figures" / "exact.png").is_file()
     assert "The information-bottleneck curve" in (out / "report.html").read_text()
 
 

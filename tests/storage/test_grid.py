@@ -252,15 +252,18 @@ def test_a_full_disk_leaves_the_old_file_whole(drawn, tmp_path):
 # Forks runs and kills each when its files have grown by a random amount: no block that was safe is
 # lost, and every file that stands at its place is whole.
 KILLER = """
-    import os, random, signal, sys, time
+    import contextlib, os, random, signal, sys, time
     from pathlib import Path
     import torch
     from rsmi.storage import SampleGrid, SampleWriter, generation, sample_grid, verify
     from rsmi.storage.generation import Drawing
 
     def size():
-        found = (directory / "shards").glob("*.h5*")
-        return sum(path.stat().st_size for path in found if path.exists())
+        total = 0
+        for path in (directory / "shards").glob("*.h5*"):
+            with contextlib.suppress(FileNotFoundError):  # renamed in this moment
+                total += path.stat().st_size
+        return total
 
     def start():
         child = os.fork()
