@@ -15,7 +15,6 @@ from rsmi.renormalization import (
     charge_dimensions,
     scaling_dimensions,
 )
-from rsmi.report.operators import write_operators
 from rsmi.runs.settings import Execution
 
 DESCRIPTION = "Scaling dimensions of operators, rules and learned encoders from samples at L, 2L."
@@ -73,8 +72,15 @@ def main(arguments: Sequence[str]) -> None:
     with output.stage("operators", f"Scaling dimensions of {what}"):
         found = _charges(task, output) if task.charges else _sector(task, output, execution)
     result = output.finish(found, task.seed)
-    if output.directory is not None:
-        output.say(write_operators(output.directory, found, result))
+    output.page(found, result, "Operators and their scaling dimensions", _CAPTION)
+
+
+_CAPTION = (
+    "How correlations of the leading operator fall with distance on each lattice; the same, "
+    "brought onto one curve by its dimension; and how the eigenvalues of the covariance fall "
+    "with the lattice, with lines of the dimensions quoted. Below, what an operator sees of "
+    "its block: single spins as dots and products of two as lines, blue where positive."
+)
 
 
 def _charges(task: OperatorsTask, output: Output) -> ChargesResult:

@@ -30,7 +30,7 @@ from rsmi.information.estimators import (
 from rsmi.information.fitting import CURVES, FEATURES, CurveFit, Feature, fit_curves, locate
 from rsmi.information.number import Estimate, Kind, format_with_error
 from rsmi.information.optimum import best_rule
-from rsmi.information.outcome import Outcome, Sheet, frame, quantity_sheet
+from rsmi.information.outcome import Outcome, Sheet, csv_text, frame, quantity_sheet
 from rsmi.information.predictive import (
     predictive_bound,
     predictive_estimate,
@@ -65,6 +65,7 @@ __all__ = [
     "bottleneck",
     "contrastive_bound",
     "counted_information",
+    "csv_text",
     "entropy",
     "estimate",
     "estimator",

@@ -1,5 +1,6 @@
 """What every result object can do: give its numbers, print, become a dict or a frame, be drawn."""
 
+import csv
 import importlib
 import io
 import shutil
@@ -269,6 +270,19 @@ def frame(rows: Sequence[Mapping[str, Plain]], instead: str) -> "DataFrame":
             f"{instead}"
         ) from None
     return pandas.DataFrame(rows)
+
+
+def csv_text(rows: Sequence[Mapping[str, Plain]]) -> str:
+    r"""Rows with the same names as text, values parted by commas.
+
+    >>> csv_text([{"rule": "majority", "y_t": 1.0}])
+    'rule,y_t\nmajority,1.0\n'
+    """
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
 
 
 def text_width() -> int:

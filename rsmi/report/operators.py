@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +12,7 @@ from rsmi.lattice import words
 from rsmi.renormalization import ChargesResult, OperatorsResult
 from rsmi.renormalization.operators import Correlators, Separation
 from rsmi.report.drawing import draw
-from rsmi.report.figures import Correlation, Fall, Filter, operators, save
-from rsmi.report.page import Figure as Picture
-from rsmi.report.page import write_report
-from rsmi.runs.result import Result
+from rsmi.report.figures import Correlation, Fall, Filter, operators
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -103,28 +99,3 @@ def _spin_filter(found: OperatorsResult, place: int, label: str) -> Filter:
         for a, b in itertools.combinations(range(n), 2)
     ]
     return Filter(label, [(*w, c) for w, c in zip(where, single, strict=True)], pairs)
-
-
-def write_operators(
-    directory: Path, found: OperatorsResult | ChargesResult, result: Result
-) -> Path:
-    """Draw the operators into `directory`/figures, and write `report.html`.
-
-    Args:
-        directory: Of the command.
-        found: What it found.
-        result: The same as it stands on disk.
-
-    Returns:
-        Path of the page.
-    """
-    path = save(found.plot(), directory / "figures" / "operators.png")
-    caption = (
-        "How correlations of the leading operator fall with distance on each lattice; the same, "
-        "brought onto one curve by its dimension; and how the eigenvalues of the covariance fall "
-        "with the lattice, with lines of the dimensions quoted. Below, what an operator sees of "
-        "its block: single spins as dots and products of two as lines, blue where positive."
-    )
-    picture = Picture(path, "Operators and their scaling dimensions", caption)
-    title = f"rsmi operators: {directory.name}"
-    return write_report(directory, result, [picture], [], title, found.sheets())

@@ -1,7 +1,5 @@
 """Many ways to find a rule beside each other: what each keeps, and where it flows."""
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from rsmi.errors import AnalysisError, InputError, RsmiError
-from rsmi.information import Estimate, Outcome, Plain, Quantity, Sheet, format_with_error, frame
+from rsmi.information import (
+    Estimate,
+    Outcome,
+    Plain,
+    Quantity,
+    Sheet,
+    csv_text,
+    format_with_error,
+    frame,
+)
 from rsmi.lattice import Window, place, word_index
 from rsmi.learning import METHODS, Phases, Rule, TrainedRule, phase_entropy, train_by, value_rules
 from rsmi.learning.conventional import UNUSED, check_method
@@ -126,11 +133,7 @@ class Comparison(Outcome):
 
     def csv(self) -> str:
         """The rows as text, values parted by commas."""
-        rows, stream = self.rows(), io.StringIO()
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return stream.getvalue()
+        return csv_text(self.rows())
 
     def to_frame(self) -> "DataFrame":
         """The rows as a pandas `DataFrame`.

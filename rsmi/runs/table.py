@@ -1,7 +1,5 @@
 """What a scan found: one row for each point, and curves through its columns."""
 
-import csv
-import io
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +19,7 @@ from rsmi.information import (
     Plain,
     Quantity,
     Sheet,
+    csv_text,
     fit_curves,
     format_with_error,
     frame,
@@ -289,11 +288,7 @@ class ScanResult(Outcome):
 
     def csv(self) -> str:
         """The rows as text, values parted by commas."""
-        rows, stream = self.rows(), io.StringIO()
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        return stream.getvalue()
+        return csv_text(self.rows())
 
     def to_frame(self) -> "DataFrame":
         """The rows as a pandas `DataFrame`.
