@@ -174,12 +174,12 @@ def _bar(name: str, seed: int, records: int) -> MCRGResult:
         return renormalise(samples, rule, workers=WORKERS)
 
 
-def flows(runs: int = 10, side: int = 32, records: int = 100) -> None:
+def flows(runs: int = 10, side: int = 32, records: int = 60, first: int = 301) -> None:
     """T_c and nu by two-lattice matching, with energies and from arrays without."""
     found: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
     width = 1.28 / side  # of the range of temperatures, about the scaling window
     temperatures = [T_C * (1 + width * (k / 3 - 0.9)) for k in range(7)]
-    for seed in range(runs):
+    for seed in range(first, first + runs):
         base = {"chains": 64, "records": records, "thin": 2, "equilibration": 200}
         cells = {
             "shape": [[side] * 2, [side // 2] * 2], "temperature": temperatures, "seed": [seed],

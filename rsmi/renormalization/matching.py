@@ -74,7 +74,7 @@ class Flowed:
 
 @dataclass(frozen=True)
 class Replicas:
-    """A function of several independent ensembles, of all data and with one block left out.
+    """A function of several ensembles, of all data and with one block left out.
 
     Args:
         values: (1 + sum of sizes, ...).
@@ -90,12 +90,16 @@ class Replicas:
         return np.asarray(self.values[0])
 
     def covariance(self) -> Array:
-        """Jackknife covariance of (k,) values, the ensembles being independent."""
-        total = np.zeros((self.values.shape[1],) * 2)
+        """Jackknife covariance of (k,) values.
+
+        Blocks of one number are left out of all ensembles of so many blocks at once: ensembles that
+        were drawn with one seed share random numbers, chain by chain, and independent ones do not
+        mind.
+        """
+        joint: dict[int, Array] = {}
         for part in np.split(self.values[1:], np.cumsum(self.sizes)[:-1]):
-            spread = part - part.mean(0)
-            total += (len(part) - 1) / len(part) * spread.T @ spread
-        return total
+            joint[len(part)] = joint.get(len(part), 0.0) + part - part.mean(0)
+        return np.asarray(sum((n - 1) / n * part.T @ part for n, part in joint.items()))
 
     def errors(self) -> Array:
         """Standard errors of (k,) values."""

@@ -11,6 +11,7 @@ from rsmi.errors import AnalysisError, InputError
 from rsmi.lattice.alphabet import SPIN
 from rsmi.learning import TableRule, majority
 from rsmi.renormalization import flow, learn_rules, renormalise
+from rsmi.renormalization.matching import Replicas
 from rsmi.sampling import CRITICAL_COUPLING
 from rsmi.storage import SampleGrid, sample_grid, samples_of
 
@@ -175,3 +176,17 @@ def test_what_is_said_of_sources_is_checked(kit):
         flow([rows], "majority", [2.0], max_epochs=3)
     with pytest.raises(InputError, match="does not know its temperature"):
         flow([rows, rows[:, :4, :4]], "majority")
+
+
+@pytest.mark.parametrize(("share", "variance"), [(0.0, 4.0), (1.0, 16.0)])
+def test_ensembles_that_share_random_numbers_are_not_counted_as_independent(share, variance):
+    found, blocks = [], 64
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        common, own = generator.normal(size=(1, blocks)), generator.normal(size=(4, blocks))
+        means = math.sqrt(share) * common + math.sqrt(1 - share) * own
+        left_out = (means.sum(1, keepdims=True) - means) / (blocks - 1)
+        values = np.concatenate([[0.0], left_out.ravel()])[:, None]
+        found.append(Replicas(values, (blocks,) * 4).errors()[0] ** 2 * blocks)
+    # The sum of 20 x 63 squares; 1e-6 of false alarms.
+    assert abs(np.mean(found) / variance - 1) < 4.9 * math.sqrt(2 / (20 * (blocks - 1)))
