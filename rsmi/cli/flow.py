@@ -8,7 +8,6 @@ from rsmi.cli.parsing import parse
 from rsmi.learning import Learning
 from rsmi.renormalization import flow
 from rsmi.renormalization.flow import LEARNED
-from rsmi.report.figures import save
 
 DESCRIPTION = (
     "T'(T) of a rule, its fixed point T_c and its slope b^(1/nu), from lattices L and L/b."
@@ -67,7 +66,13 @@ def main(arguments: Sequence[str]) -> None:
         )
     for line in found.remarks:
         output.say(line)
-    output.finish(found, task.seed)
-    if output.directory is not None:
-        output.say(save(found.plot(), output.directory / "flow.png"))
+    result = output.finish(found, task.seed)
+    output.page(
+        found,
+        result,
+        "How the rule moves the temperature",
+        "Where T'(T) crosses the diagonal the rule leaves the temperature as it is; the slope "
+        "there is b to the power 1/nu. Levels that agree have come to the fixed point.",
+        "flow.png",
+    )
     found.check()

@@ -8,7 +8,6 @@ from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.errors import InputError
 from rsmi.renormalization import invert
-from rsmi.report.figures import save
 from rsmi.sampling import System
 from rsmi.sampling.families import DEFAULT
 from rsmi.storage import Selection
@@ -61,11 +60,18 @@ def main(arguments: Sequence[str]) -> None:
     with output.stage("invert", "Inverse of a rule"), output.counting("sweeps") as progress:
         source = _source(task)
         found = invert(source, **settings, trust=execution.trust, progress=progress)
-    output.finish(found, task.seed)
+    result = output.finish(found, task.seed)
     if output.directory is not None:
         found.write(path := output.directory / "samples.h5", seed=task.seed)
         output.say(path)
-        output.say(save(found.plot(), output.directory / "invert.png"))
+    output.page(
+        found,
+        result,
+        "Energy of the larger lattices after Metropolis sweeps",
+        "What the inverse enlarged begins near equilibrium; random letters, on the same lattice "
+        "by the same steps, have to grow their correlations first.",
+        "invert.png",
+    )
 
 
 _SETTINGS = ("rule", "block", "levels", "chains", "sweeps", "steps", "seed")

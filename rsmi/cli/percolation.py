@@ -8,7 +8,6 @@ from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.errors import InputError
 from rsmi.information import Outcome
-from rsmi.report.figures import save
 from rsmi.scaling import percolation, percolation_cells
 
 DESCRIPTION = "Percolation by clusters: p_c, nu and beta/nu from wrapping of several sizes."
@@ -54,6 +53,18 @@ def main(arguments: Sequence[str]) -> None:
             found = percolation_cells(**common)
         else:
             raise InputError(f"method is cells, lattice is {task.lattice!r}; expected square")
-    output.finish(found, task.seed)
-    if output.directory is not None:
-        output.say(save(found.plot(), output.directory / "percolation.png"))
+    result = output.finish(found, task.seed)
+    output.page(found, result, *_SEEN[task.method], "percolation.png")
+
+
+_SEEN = {
+    "wrapping": (
+        "Wrapping probabilities and the largest cluster, scaled",
+        "Where p_c and the exponents are right, points of all sizes fall on one curve.",
+    ),
+    "cells": (
+        "Fixed points and exponents of cells, by their size",
+        "Each cell has its own fixed point; p_c and nu are what large cells come to.",
+    ),
+}
+"""Title and caption of the figure."""

@@ -98,6 +98,6 @@ def _panels(
         panels[2].errorbar(x, m, spread, linestyle="none", **style)
     panels[0].axvline(critical, color=GREY, linewidth=1)
     for axes in panels[1:]:
-        axes.set_xlabel(rf"scaled distance $x\, L^{{1/\nu}}$, $\nu$ = {nu}")
+        axes.set_xlabel(rf"scaled distance $t\, L^{{1/\nu}}$, $\nu$ = {nu}")
     legend(figure)
     return figure, panels

@@ -1,6 +1,5 @@
 """Percolation on any lattice: sites or bonds are added one by one until all are there."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
@@ -15,18 +14,21 @@ from rsmi.errors import InputError
 from rsmi.lattice import Space
 from rsmi.lattice.alphabet import SPIN
 from rsmi.sampling.random import Stream, check_seed, word
+from rsmi.sampling.threads import share_chains
 
 Kind = Literal["site", "bond"]
 Integers = NDArray[np.int64]
+Places = NDArray[np.int32]
 Numbers = NDArray[np.float64]
 
 _AXES = 3  # most axes of a lattice
 _FIELD = 1 << 20  # a way of (x, y, z) cells is the number x + F y + F^2 z, so that ways add up
 _NEVER = 2**62
+_NOTHING = 1e-15  # probability of more steps than are made
 
 
 @njit(cache=True, nogil=True)
-def _find(parent: Integers, way: Integers, site: int) -> int:
+def _find(parent: Places, way: Integers, site: int) -> int:
     """Root of a site; afterwards the site points to it, with the way from there."""
     root, total = site, 0
     while parent[root] >= 0:
@@ -41,7 +43,7 @@ def _find(parent: Integers, way: Integers, site: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _join(parent: Integers, way: Integers, a: int, b: int, step: int) -> int:
+def _join(parent: Places, way: Integers, a: int, b: int, step: int) -> int:
     """Join two sites, b lying `step` behind a; the way round the torus that this closes, or 0."""
     first, second = _find(parent, way, a), _find(parent, way, b)
     gap = step + (way[a] if a != first else 0) - (way[b] if b != second else 0)
@@ -64,19 +66,18 @@ def _note(first: Integers, gap: int, done: int) -> None:
             first[axis] = min(first[axis], done)
 
 
-@njit(cache=True, nogil=True)
-def _shuffled(order: Integers, run: int, seed: np.uint64, stream: int) -> None:
-    for i in range(order.size):
-        order[i] = i
-    for i in range(order.size - 1, 0, -1):
-        j = int(word(i, run, 0, stream, seed) % np.uint64(i + 1))
-        order[i], order[j] = order[j], order[i]
+@njit(cache=True, nogil=True, inline="always")
+def _next(order: Integers, i: int, run: int, seed: np.uint64, stream: int) -> int:
+    """Entry i of a random order, whose entries before are settled."""
+    j = i + int(word(i, run, 0, stream, seed) % np.uint64(order.size - i))
+    order[i], order[j] = order[j], order[i]
+    return order[i]
 
 
 @njit(cache=True, nogil=True)
 def _grow(
-    sites: bool, starts: Integers, bonds: Integers, steps: Integers, run: int, seed: np.uint64,
-    stream: int, largest: Integers, first: Integers,
+    sites: bool, starts: Integers, bonds: Places, steps: Integers, run: int, seed: np.uint64,
+    stream: int, count: int, largest: Places, first: Integers,
 ) -> None:  # fmt: skip
     """One run: the largest cluster after each step, and when each axis is wrapped first.
 
@@ -86,20 +87,19 @@ def _grow(
         bonds: (n, 2); of sites every bond from both ends, in the order of its first site.
         steps: (n,) way from the first site to the second.
         run, seed, stream: Address of the random numbers.
-        largest: (M + 1,), overwritten.
+        count: M, how many there are to add.
+        largest: (most + 1,) for as many steps, overwritten.
         first: (3,) steps after which the axis is wrapped, overwritten.
     """
-    count = largest.size - 1
     n_sites = starts.size - 1
-    parent = np.full(n_sites, -1, np.int64)
+    parent = np.full(n_sites, -1, np.int32)
     way = np.zeros(n_sites, np.int64)
     there = np.zeros(n_sites, np.bool_)
-    order = np.empty(count, np.int64)
-    _shuffled(order, run, seed, stream)
+    order = np.arange(count)
     first[:] = _NEVER
     largest[0] = 0 if sites else 1
-    for done in range(count):
-        new, most = order[done], max(largest[done], 1)
+    for done in range(largest.size - 1):
+        new = _next(order, done, run, seed, stream)
         low, high = (starts[new], starts[new + 1]) if sites else (new, new + 1)
         if sites:
             there[new] = True
@@ -110,8 +110,8 @@ def _grow(
             gap = _join(parent, way, a, b, steps[bond])
             if gap != 0:
                 _note(first, gap, done + 1)
-            most = max(most, -parent[_find(parent, way, a)])
-        largest[done + 1] = most
+        root = _find(parent, way, bonds[low, 0])
+        largest[done + 1] = max(largest[done], -parent[root])
 
 
 @dataclass(frozen=True)
@@ -168,9 +168,9 @@ class Percolation:
         return self.sites if self.kind == "site" else len(self._space.bonds)
 
     @cached_property
-    def _tables(self) -> tuple[Integers, Integers, Integers]:
+    def _tables(self) -> tuple[Integers, Places, Integers]:
         """Where the bonds of a site begin, bonds (n, 2) and their ways (n,)."""
-        bonds = self._space.bonds.numpy()
+        bonds = self._space.bonds.numpy().astype(np.int32)
         ways = [
             sum(x * _FIELD**axis for axis, x in enumerate(step))
             for *_, step in self._space.cell.bonds
@@ -183,12 +183,19 @@ class Percolation:
         starts = np.searchsorted(both[order, 0], np.arange(self.sites + 1))
         return starts, both[order], np.concatenate([steps, -steps])[order]
 
-    def grow(self, run: int) -> tuple[Integers, Integers]:
-        """One run: the largest cluster after n steps, (M + 1,), and the first wrap of each axis."""
-        largest, first = np.empty(self.steps + 1, np.int64), np.empty(_AXES, np.int64)
+    def grow(self, run: int, most: int | None = None) -> tuple[Places, Integers]:
+        """One run: the largest cluster after n steps, (most + 1,), and the first wrap of each axis.
+
+        Args:
+            run: Its number.
+            most: Steps after which it ends, with axes not wrapped by then at 2^62; M without.
+        """
+        count = self.steps
+        largest = np.empty((count if most is None else most) + 1, np.int32)
+        first = np.empty(_AXES, np.int64)
         _grow(
             self.kind == "site", *self._tables, run, np.uint64(self.seed), int(Stream.PERCOLATION),
-            largest, first,
+            count, largest, first,
         )  # fmt: skip
         return largest, first[: len(self.cells)]
 
@@ -197,7 +204,7 @@ class Percolation:
         start: int,
         stop: int,
         probabilities: "list[float] | Numbers",
-        progress: Callable[[int, int], None] = lambda done, total: None,
+        workers: int = 1,
     ) -> Numbers:
         """What the runs number start ... stop - 1 show at some p, the sum over n done exactly.
 
@@ -205,7 +212,7 @@ class Percolation:
             start: First run.
             stop: One beyond the last.
             probabilities: (P,) numbers in 0 ... 1.
-            progress: Is told how many runs of how many are done.
+            workers: Threads; the result does not depend on it.
 
         Returns:
             (runs, P, 4): the largest cluster's share of the sites and its square, and whether some
@@ -217,16 +224,30 @@ class Percolation:
         p = np.asarray(probabilities, dtype=np.float64)
         if not ((p >= 0) & (p <= 1)).all():
             raise InputError(f"probabilities are {p.tolist()}; expected numbers in 0 ... 1")
-        weights = binom.pmf(np.arange(self.steps + 1), self.steps, p[:, None])
-        found = np.empty((stop - start, len(p), 4))
-        for place, run in enumerate(range(start, stop)):
-            largest, first = self.grow(run)
-            share = largest / self.sites
-            found[place, :, 0], found[place, :, 1] = weights @ share, weights @ share**2
-            found[place, :, 2] = binom.sf(first.min() - 1, self.steps, p)
-            found[place, :, 3] = binom.sf(first.max() - 1, self.steps, p)
-            progress(place + 1, stop - start)
-        return found
+        counts = np.arange(int(binom.isf(_NOTHING, self.steps, p.max())) + 1)
+        weights = binom.pmf(counts, self.steps, p[:, None])
+        after = binom.sf(np.append(counts - 1, self.steps), self.steps, p[:, None])
+
+        def work(own: slice) -> Numbers:
+            return np.stack(
+                [self._seen(start + k, weights, after) for k in range(own.start, own.stop)]
+            )
+
+        return np.concatenate(share_chains(stop - start, workers, work))
+
+    def _seen(self, run: int, weights: Numbers, after: Numbers) -> Numbers:
+        """(P, 4) of one run, from P(n) and P(at least n), whose last column is for never."""
+        largest, first = self.grow(run, weights.shape[1] - 1)
+        share = largest / self.sites
+        wraps = [after[:, min(own, after.shape[1] - 1)] for own in (first.min(), first.max())]
+        return np.stack([weights @ share, weights @ share**2, *wraps], 1)
+
+
+@njit(cache=True, nogil=True)
+def _shuffled(order: Integers, run: int, seed: np.uint64, stream: int) -> None:
+    order[:] = np.arange(order.size)
+    for i in range(order.size - 1):
+        _next(order, i, run, seed, stream)
 
 
 @njit(cache=True, nogil=True)
@@ -242,7 +263,7 @@ def _spanned(
         order: What is added.
         there: Nodes that are there from the beginning; changed in place.
     """
-    parent = np.full(there.size, -1, np.int64)
+    parent = np.full(there.size, -1, np.int32)
     way = np.zeros(there.size, np.int64)
     for done in range(order.size):
         new = order[done]

@@ -176,7 +176,7 @@ def _magnetisation(means: Array, point: Point) -> Array:
 
 
 def _susceptibility(means: Array, point: Point) -> Array:
-    return np.asarray(point.sites * means[..., 1] / point.temperature)
+    return np.asarray(point.sites * means[..., 1])
 
 
 def _measured(

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 P = TypeVar("P", bound=Observed)
 Amplitude = Callable[[Array, P], Array]
 
-_DEGREE, _CORRECTION = 8, 2  # of scaling function and correction in x
+_DEGREE = 8  # of the scaling function in x
 _WIDE = 10.0  # standard deviation of coefficients of degree 0, in spreads of what is observed
 _POWERS = 10.0  # of a power of L
 _INVERSE_NUS = (0.1, 6.0)
@@ -29,12 +29,16 @@ _MIDDLES = np.array([0.0, math.log(1.5), 0.0])  # of c, ln omega, and the logit 
 _SPREADS = np.array([1.0, 0.5, 1.6])
 _FARTHEST = 5.0  # spreads from the middle
 _NONLINEAR = 4  # T_c, 1 / nu, c and omega
-_WALKERS, _STEPS, _FIRST = 20, 500, 200  # the first steps are discarded
+_WALKERS, _STEPS, _FIRST = 20, 300, 100  # the first steps are discarded
 _OUTSIDE = 1e12  # of chi^2, for what may not be
 _NARROWER = 0.7  # share of the largest |x| that a narrower window keeps
 _LEAST = 3  # temperatures of a size in it
 _LIKELY = 0.05  # chance of a fit that needs no narrower window
 _SHARED = 0.99  # of a measured correlation, so that equal noise leaves something to fit
+_PLENTY = 10  # blocks for each datum of a size, from which their whole covariance is measured
+_SLOPED = 32  # blocks that a point needs for values and derivatives
+_JOINED = 64  # blocks that are left for the correlation of points
+_STEP = 1e-6  # of T, of numerical derivatives
 _STILL = 1e-9  # relative error below which a number does not fluctuate
 _HOPELESS = 1e-6  # chance of the best fit below which there is no collapse
 
@@ -47,7 +51,7 @@ class ScalingFit:
               \ln A(T, L) = \kappa \ln L + f_A(x) + g_A(x) L^{-\omega} + a t, \quad
               x = (t + c t^2) L^{1/\nu}, \quad t = T / T_c - 1
 
-    with polynomials f of degree 8 and g of degree 2, all fitted together. The coefficients of f
+    with polynomials f of degree 8 and g of degree 2 or 4, fitted together. The coefficients of f
     in Legendre's polynomials fall off as rho^k, those of g are free; rho, omega and c are averaged
     over with what the data leave open of them, so that the errors contain them.
 
@@ -104,7 +108,9 @@ class ScalingFit:
         return float(chi2.sf(self.chi_squared, self.freedom))
 
 
-def fit_scaling(points: Sequence[P], amplitudes: Sequence[Amplitude[P]] = ()) -> ScalingFit:
+def fit_scaling(
+    points: Sequence[P], amplitudes: Sequence[Amplitude[P]] = (), correction: int = 2
+) -> ScalingFit:
     """Collapse what all sizes share at the transition, and amplitudes: T_c, nu and powers of L.
 
     Points of one size may share random numbers, block by block; their correlation is measured.
@@ -113,6 +119,7 @@ def fit_scaling(points: Sequence[P], amplitudes: Sequence[Amplitude[P]] = ()) ->
         points: At least three sizes with three temperatures each; what they share is
             `Observed.ratios`.
         amplitudes: Of means (..., columns) and a point, positive (...).
+        correction: Degree of g; 2 does where the smaller sizes, which show it, cover little of x.
 
     Raises:
         InputError: For too few sizes or temperatures, or sizes of different proportions.
@@ -124,13 +131,24 @@ def fit_scaling(points: Sequence[P], amplitudes: Sequence[Amplitude[P]] = ()) ->
         logarithms = [np.log(amplitude(means, point)) for amplitude in amplitudes]
         return np.concatenate([point.ratios(means), *(a[..., None] for a in logarithms)], -1)
 
-    collapse = _windowed(_Collapse(_Data.of(points, observed), len(amplitudes)))
+    collapse = _windowed(_Collapse(_Data.of(points, observed), len(amplitudes), correction))
     return collapse.summary(collapse.walk(), points[0].unit)
 
 
 @dataclass(frozen=True)
 class _Data:
-    """What is fitted: L (n,), T (n,), y (n, p) in its spreads (p,), and its precision."""
+    """What is fitted, in its spreads (p,), and its precision.
+
+    Rows are the values of n points, and below, where all of them know it and have enough blocks,
+    the derivative by T.
+
+    Args:
+        sizes: L, (n,).
+        temperatures: T, (n,).
+        values: (rows, p).
+        spreads: (p,) that values are divided by.
+        precision: (rows p, rows p).
+    """
 
     sizes: Array
     temperatures: Array
@@ -140,56 +158,126 @@ class _Data:
 
     @classmethod
     def of(cls, points: Sequence[P], observed: Callable[[Array, P], Array]) -> "_Data":
-        found = [_whitened(point, observed) for point in points]
-        values, whiteners, noises = zip(*found, strict=True)
-        spreads = np.std(values, 0)
-        p = len(spreads)
-        apart = np.linalg.inv(_likeness(points, noises))
-        own = np.array(whiteners) * spreads
-        precision = np.einsum("aqr,ab,bqs->arbs", own, apart, own).reshape(len(points) * p, -1)
-        sizes = np.array([point.size for point in points])
+        sloped = all(
+            point.blocks >= _SLOPED and point.drift(point.without) is not None for point in points
+        )
+        shown, seen = zip(*(_seen(point, observed, sloped) for point in points), strict=True)
+        values = np.stack(shown, 1)  # (rows of a point, n, p)
+        (r, n, p), spreads = values.shape, np.std(values[0], 0)
+        values[0] -= values[0].mean(0)
+        precision = np.zeros((r, n, p, r, n, p))
         at = np.array([point.parameter for point in points])
-        return cls(sizes, at, (values - np.mean(values, 0)) / spreads, spreads, precision)
+        for cells in dict.fromkeys(point.cells for point in points):
+            own = np.array([i for i in range(n) if points[i].cells == cells])
+            found = _precision([seen[i] for i in own], at[own]).reshape((len(own), r, p) * 2)
+            for (i, a), (j, b) in product(enumerate(own), repeat=2):
+                precision[:, a, :, :, b] = found[i, :, :, j]
+        precision *= spreads[:, None, None, None] * spreads
+        sizes = np.array([point.size for point in points])
+        rows = (values / spreads).reshape(r * n, p)
+        return cls(sizes, at, rows, spreads, precision.reshape(r * n * p, -1))
 
     def where(self, kept: NDArray[np.bool_]) -> "_Data":
         """Some of the points."""
-        both = np.repeat(kept, len(self.spreads))
+        rows = np.tile(kept, len(self.values) // len(kept))
+        both = np.repeat(rows, len(self.spreads))
         covariance = np.linalg.inv(self.precision)[both][:, both]
-        own = self.sizes[kept], self.temperatures[kept], self.values[kept]
+        own = self.sizes[kept], self.temperatures[kept], self.values[rows]
         return _Data(*own, self.spreads, np.linalg.inv(covariance))
 
     @property
     def shape(self) -> tuple[int, int]:
-        """n and p."""
+        """Rows and p."""
         n, p = self.values.shape
         return n, p
 
 
-def _whitened(point: P, observed: Callable[[Array, P], Array]) -> tuple[Array, Array, Array]:
-    """What is observed (p,), the inverse root of its covariance, and white noise of all blocks.
+def _seen(point: P, observed: Callable[[Array, P], Array], sloped: bool) -> tuple[Array, Array]:
+    """What is observed, (1 or 2, p), derivatives second, and the same without a block of the point.
 
-    The inverse of a measured covariance is too large by a factor: Hartlap, Simon and Schneider
-    (2007), astro-ph/0608064.
+    The first is free of what a finite sample biases it by, to first order.
     """
-    values, covariance = point.jackknife(lambda means: observed(means, point))
-    if (np.diag(covariance) <= (_STILL * values) ** 2).any():
+    means = np.concatenate([point.columns.mean(0)[None], point.without])
+    rows = [observed(means, point)]
+    drift = point.drift(means)
+    if sloped and drift is not None:
+        step = _STEP * point.parameter
+        ahead, behind = (observed(means + s * step * drift, point) for s in (1, -1))
+        rows.append((ahead - behind) / (2 * step))
+    found = np.stack(rows, 1)
+    if (found[1:, 0].std(0) * math.sqrt(point.blocks) <= _STILL * abs(found[0, 0])).any():
         raise AnalysisError(
             f"what {'x'.join(map(str, point.cells))} shows at {point.parameter:g} does not "
             "fluctuate, so it has no error; leave this temperature out, or draw longer chains"
         )
-    spread = (point.blocks - 1) / (point.blocks - len(values) - 2)
-    whitener = np.linalg.inv(np.linalg.cholesky(covariance * spread))
-    replicas = observed(point.without, point)
-    return values, whitener, (replicas - replicas.mean(0)) @ whitener.T
+    return point.blocks * found[0] - (point.blocks - 1) * found[1:].mean(0), found[1:]
 
 
-def _likeness(points: Sequence[Observed], noises: Sequence[Array]) -> Array:
-    """(n, n) correlation of the noise of points of one size, which may share random numbers."""
-    flat = [noise.ravel() / np.linalg.norm(noise) for noise in noises]
-    found = np.eye(len(points))
-    for a, b in product(range(len(points)), repeat=2):
-        if points[a].cells == points[b].cells and len(flat[a]) == len(flat[b]):
-            found[a, b] = flat[a] @ flat[b] * (1 if a == b else _SHARED)
+def _precision(seen: Sequence[Array], at: Array) -> Array:
+    """(m, m) of the points of one size at their temperatures.
+
+    Of many blocks the whole covariance is measured; of few that of each point, and one correlation
+    for each two of their rows, since they may share random numbers.
+    """
+    counts, width = [len(one) for one in seen], seen[0][0].size
+    if min(counts) == max(counts) >= _PLENTY * width * len(seen):
+        count = counts[0]
+        whole = _covariance(np.concatenate([one.reshape(count, -1) for one in seen], 1))
+        return np.asarray(np.linalg.inv(whole) * (count - len(whole) - 2) / (count - 1))
+    roots = _roots(seen, at)
+    noises = [
+        ((one - one.mean(0)).reshape(len(one), -1) @ root).reshape(one.shape)
+        for one, root in zip(seen, roots, strict=True)
+    ]
+    (r, p), n = seen[0].shape[1:], len(seen)
+    count = min(_JOINED, *counts) * p
+    apart = np.linalg.inv(_likeness(noises)) * (count - n * r - 2) / (count - 1)
+    shaped = roots.reshape(n, r * p, r, p)
+    found = np.einsum("aiqk,aqbs,bjsk->aibj", shaped, apart.reshape(n, r, n, r), shaped)
+    return np.asarray(found.reshape(n * r * p, -1))
+
+
+def _roots(seen: Sequence[Array], at: Array) -> Array:
+    """(n, m, m) Cholesky factors of the inverse covariance of each point.
+
+    Logarithms of covariances are smoothed over the temperatures. Those of single points fluctuate
+    with their values: what comes out low by chance, with a small error, would pull all fits down.
+    The inverse of a measured covariance is too large: Hartlap, Simon and Schneider (2007),
+    astro-ph/0608064; here by what the logarithm of a Wishart matrix is too small.
+    """
+    found = np.stack([_covariance(one.reshape(len(one), -1)) for one in seen])
+    scale = np.exp(np.log(np.diagonal(found, axis1=1, axis2=2)).mean(0) / 2)
+    values, vectors = np.linalg.eigh(found / np.outer(scale, scale))
+    logarithms = (vectors * np.log(values)[:, None]) @ vectors.swapaxes(1, 2)
+    x = (at - at.mean()) / max(np.ptp(at), 1e-300)
+    powers = np.vander(x, min(2, (len(at) - 1) // 2) + 1)
+    smooth = powers @ np.linalg.pinv(powers) @ logarithms.reshape(len(at), -1)
+    values, vectors = np.linalg.eigh(-smooth.reshape(found.shape))
+    narrow = np.array([(found.shape[1] + 1) / (2 * len(one)) for one in seen])
+    inverse = (vectors * np.exp(values - narrow[:, None])[:, None]) @ vectors.swapaxes(1, 2)
+    return np.linalg.cholesky(inverse / np.outer(scale, scale))
+
+
+def _covariance(replicas: Array) -> Array:
+    """Of what is seen without one of the blocks, (blocks, m), by the jackknife."""
+    count, spread = len(replicas), replicas - replicas.mean(0)
+    return np.asarray((count - 1) / count * spread.T @ spread)
+
+
+def _likeness(noises: Sequence[Array]) -> Array:
+    """(n r, n r) correlation of white noise (blocks, r, p) of n points.
+
+    Neighbouring blocks are joined, because points that share random numbers do so chain by chain.
+    """
+    joined = [
+        np.add.reduceat(noise, np.unique(np.arange(len(noise)) * _JOINED // len(noise), True)[1])
+        for noise in noises
+    ]
+    rows = [(k, row.ravel()) for k, noise in enumerate(joined) for row in noise.swapaxes(0, 1)]
+    found = np.eye(len(rows))
+    for (a, (one, u)), (b, (other, v)) in product(enumerate(rows), repeat=2):
+        if one != other and len(u) == len(v):
+            found[a, b] = _SHARED * (u @ v) / (np.linalg.norm(u) * np.linalg.norm(v))
     return found
 
 
@@ -205,11 +293,12 @@ class _Collapse:
 
     data: _Data
     n_amplitudes: int
+    correction: int
 
     @cached_property
     def _kept(self) -> NDArray[np.intp]:
         """Columns of all observables: ratios have no t and no ln L."""
-        n, width = self.data.shape[1], _DEGREE + _CORRECTION + 4
+        n, width = self.data.shape[1], _DEGREE + self.correction + 4
         kept = np.ones((n, width), dtype=bool)
         kept[: n - self.n_amplitudes, -2:] = False
         return np.flatnonzero(kept)
@@ -264,19 +353,23 @@ class _Collapse:
         return np.asarray(self._normal(self.begun[None])[0])
 
     def _basis(self, theta: Array) -> Array:
-        """(w, n, K) columns of one observable: f, then g, t and ln L."""
+        """(w, rows, K) columns of one observable: f, then g, t and ln L."""
         critical, y, bend, omega = (theta[:, i, None] for i in range(4))
         sizes = self.data.sizes
         t = self.data.temperatures / critical - 1
         x = t * (1 + bend * t) * sizes**y
-        u = x / np.abs(x).max(1, keepdims=True)
-        legendre = [np.ones_like(u), u]
-        for k in range(1, _DEGREE):
-            legendre.append(((2 * k + 1) * u * legendre[k] - k * legendre[k - 1]) / (k + 1))
-        shrunk = sizes ** -np.exp(omega)
-        corrections = [shrunk * legendre[k] for k in range(_CORRECTION + 1)]
-        logarithm = np.broadcast_to(np.log(sizes / sizes.min()), u.shape)
-        return np.stack([*legendre, *corrections, t, logarithm], -1)
+        widest = np.abs(x).max(1, keepdims=True)
+        polynomials, derived = _legendre(x / widest)
+        shrunk = (sizes / sizes.min()) ** -np.exp(omega)
+        logarithm = np.broadcast_to(np.log(sizes / sizes.min()), x.shape)
+        first = self.correction + 1
+        values = _columns(polynomials, shrunk, t, logarithm, first)
+        if len(self.data.values) == len(sizes):
+            return values
+        turn = (1 + 2 * bend * t) * sizes**y / (critical * widest)
+        moved = [turn * one for one in derived]
+        slopes = _columns(moved, shrunk, 1 / critical + 0 * t, 0 * t, first)
+        return np.concatenate([values, slopes], 1)
 
     def _normal(self, theta: Array) -> tuple[Array, Array]:
         """Normal matrices (w, m, m) and right-hand sides (w, m)."""
@@ -295,7 +388,7 @@ class _Collapse:
         count, p = len(theta), self.data.shape[1]
         rho = 1 / (1 + np.exp(-theta[:, 4, None].clip(-20, 20)))
         f = _WIDE * rho ** np.arange(_DEGREE + 1)
-        g = np.full((count, _CORRECTION + 1), _WIDE)
+        g = np.full((count, self.correction + 1), _WIDE)
         own = np.concatenate([f, g], 1)[:, None].repeat(p, 1)
         ends = np.stack([1 / self.data.spreads, _POWERS / self.data.spreads], 1)
         full = np.concatenate([own, np.broadcast_to(ends, (count, p, 2))], 2)
@@ -329,6 +422,7 @@ class _Collapse:
         generator = np.random.default_rng(0)
         width = 0.1 * np.array([0.02 * np.ptp(self.data.temperatures), 0.05, *_SPREADS])
         state = self.begun + width * generator.normal(size=(_WALKERS, len(width)))
+        state = np.where(self._inside(state)[:, None], state, self.begun)  # or they would be lost
         halves = np.arange(_WALKERS).reshape(2, -1)
         density, kept = self.density(state), []
         for step in range(_STEPS):
@@ -353,8 +447,8 @@ class _Collapse:
                 "from a transition, or the transition not continuous"
             )
         _, best, curvature = self._solved(draws, *self._normal(draws))
-        n, p = self.data.shape
-        width, ratios = _DEGREE + _CORRECTION + 4, p - self.n_amplitudes
+        n, p = len(self.data.sizes), self.data.shape[1]
+        width, ratios = _DEGREE + self.correction + 4, p - self.n_amplitudes
         ends = ratios * (width - 2) + width * np.arange(1, self.n_amplitudes + 1) - 1
         scale = self.data.spreads[ratios:]
         own = np.linalg.inv(curvature)[:, ends][:, :, ends].mean(0)
@@ -383,7 +477,22 @@ class _Collapse:
         sizes, counts = np.unique(self.data.sizes[kept], return_counts=True)
         if len(sizes) < len(np.unique(self.data.sizes)) or counts.min() < _LEAST:
             return None
-        return _Collapse(self.data.where(kept), self.n_amplitudes)
+        return _Collapse(self.data.where(kept), self.n_amplitudes, self.correction)
+
+
+def _columns(f: Sequence[Array], shrunk: Array, t: Array, logarithm: Array, first: int) -> Array:
+    """f, its first ones that corrections have, t and ln L, or the derivatives of them."""
+    corrections = [shrunk * one for one in f[:first]]
+    return np.stack([*f, *corrections, t, logarithm], -1)
+
+
+def _legendre(u: Array) -> tuple[list[Array], list[Array]]:
+    """Polynomials of degree 0 to 8, and their derivatives."""
+    found, derived = [np.ones_like(u), u], [np.zeros_like(u), np.ones_like(u)]
+    for k in range(1, _DEGREE):
+        found.append(((2 * k + 1) * u * found[k] - k * found[k - 1]) / (k + 1))
+        derived.append(derived[k - 1] + (2 * k + 1) * found[k])
+    return found, derived
 
 
 def _windowed(collapse: _Collapse) -> _Collapse:

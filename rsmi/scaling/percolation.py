@@ -21,13 +21,14 @@ from rsmi.information import (
 from rsmi.lattice.graphs import unit_cell
 from rsmi.sampling.exact.universality import UNIVERSALITY
 from rsmi.sampling.percolation import Cell, Kind, Percolation
+from rsmi.sampling.threads import cores
 from rsmi.scaling.fits import ScalingFit, fit_scaling
 from rsmi.scaling.points import Array, Observed
 
 _VALUES, _WIDTH = 7, 1.5  # occupations of each size, within so many spreads of its first wrap
 _PILOT = 64  # runs that say where those are
-_LEAST_RUNS, _BLOCKS = 140, 64
-_LEAST_CELLS, _CELL_BLOCKS, _ZERO = 5, 20, 1e-3
+_BLOCKS = 500
+_LEAST_CELLS, _LEAST_RUNS, _CELL_BLOCKS, _ZERO = 5, 140, 20, 1e-3
 
 _HALF_ANGLE = 2 * math.sin(math.pi / 18)
 THRESHOLDS: Mapping[tuple[str, Kind], Estimate] = {
@@ -115,16 +116,16 @@ def percolation(
     .. math:: R(p, L) = f(x), \quad \langle s_{max} \rangle / N = L^{-\beta/\nu} g(x), \quad
               x = \frac{p - p_c}{p_c} L^{1/\nu}
 
-    Seven occupations around the first wrap of each size, each with runs of its own, so that the
-    points are independent.
+    Every run of a size is seen at seven occupations around the first wrap; what they share is
+    measured by the covariance of all of them.
 
     Args:
         lattice: chain excepted, any lattice by its name, see `rsmi.sampling.Percolation`.
         sizes: At least three extents in cells, the same along all axes.
         kind: Whether sites or bonds are occupied.
-        runs: Of each size, shared by its occupations.
+        runs: Of each size.
         seed: Of all random numbers.
-        progress: Is told how many points of how many are done.
+        progress: Is told how many sizes of how many are done.
 
     Returns:
         Estimates of p_c, nu and beta / nu, with chi^2 of the collapse.
@@ -137,16 +138,18 @@ def percolation(
     """
     _check(lattice, sizes, runs)
     dimension, points = len(unit_cell(lattice).vectors), []
+    workers = cores()
     for size in sorted(set(sizes)):
         grown = Percolation(lattice, (size,) * dimension, kind, seed)
-        first = runs - runs % _VALUES
-        for place, p in enumerate(_occupations(grown, first)):
-            own = range(place * (runs // _VALUES), (place + 1) * (runs // _VALUES))
-            series = grown.runs(own.start, own.stop, [p])[:, 0]
-            labels = np.arange(len(own)) * _BLOCKS // len(own)
-            points.append(PercolationPoint(grown.cells, grown.sites, p, series, labels))
-            progress(len(points), len(set(sizes)) * _VALUES)
-    transition = fit_scaling(points, (lambda means, point: means[..., 0],))
+        occupations = _occupations(grown, runs)
+        series = grown.runs(0, runs, occupations, workers)
+        labels = np.arange(runs) * _BLOCKS // runs
+        points += [
+            PercolationPoint(grown.cells, grown.sites, p, series[:, k], labels)
+            for k, p in enumerate(occupations)
+        ]
+        progress(len(points) // _VALUES, len(set(sizes)))
+    transition = fit_scaling(points, (lambda means, point: means[..., 0],), correction=4)
     return PercolationResult(lattice, kind, tuple(points), transition)
 
 
@@ -173,11 +176,8 @@ def _check(lattice: str, sizes: Sequence[int], runs: int) -> None:
         raise InputError(f"the {lattice} percolates at p = 1 alone; expected two axes or more")
     if len(set(sizes)) < 3:
         raise InputError(f"sizes are {list(sizes)}; expected at least 3 different ones")
-    if runs < _LEAST_RUNS * _VALUES:
-        raise InputError(
-            f"{runs} runs of each size, shared by {_VALUES} occupations; expected at least "
-            f"{_LEAST_RUNS * _VALUES}"
-        )
+    if runs < _BLOCKS:
+        raise InputError(f"{runs} runs of each size; expected at least {_BLOCKS}")
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rsmi.compiling import njit
 from rsmi.errors import AnalysisError, InputError
 from rsmi.information import Estimate, block_labels, block_sums
 from rsmi.lattice import Alphabet, Space
@@ -24,7 +25,8 @@ Array = NDArray[np.float64]
 
 _BATCH = 1 << 22  # letters read at once
 _LEAST_BLOCKS = 10
-_BLOCKS = 64
+_BLOCKS, _MOST_BLOCKS = 64, 256
+_LONG = 32  # records of a block by the autocorrelation time, where there are more than 64
 
 MOMENTS = ("magnetisation", "m2", "m4", "f")
 """Columns of every series: |m|, m^2, m^4 and |m(k)|^2 at the smallest wave vector."""
@@ -53,6 +55,10 @@ class Observed(ABC):
     @abstractmethod
     def ratios(self, means: Array) -> Array:
         """What all sizes share at the transition, (..., 2), from means (..., columns)."""
+
+    def drift(self, means: Array) -> Array | None:
+        """Derivative of means (..., columns) by the parameter; None where it is not known."""
+        return None
 
     @property
     def size(self) -> float:
@@ -126,11 +132,19 @@ class Point(Observed):
 
     @cached_property
     def columns(self) -> Array:
-        """`series`, then e and e^2 of the energy per site where it is known; (n, 4 or 6)."""
+        """`series`, then e, e^2 and e times the series of the energy per site; (n, 4 or 10)."""
         if self.energies is None:
             return self.series
         e = self.energies / self.sites
-        return np.column_stack([self.series, e, e**2])
+        return np.column_stack([self.series, e, e**2, e[:, None] * self.series])
+
+    def drift(self, means: Array) -> Array | None:
+        """`(<O E> - <O> <E>) / T^2` of the series; 0 for the rest."""
+        if self.energies is None:
+            return None
+        moved = means[..., 6:] - means[..., :4] * means[..., 4:5]
+        rest = np.zeros_like(means[..., 4:])
+        return np.concatenate([moved * self.sites / self.temperature**2, rest], -1)
 
     def ratios(self, means: Array) -> Array:
         """U4 and <|m(k)|^2> / <m^2>, which unlike xi_2 / L stays bounded on either side."""
@@ -211,14 +225,16 @@ def measure_point(samples: Samples, temperature: float | None = None) -> Point:
             f"{samples.source}: the sites of this lattice are not alike, and one realisation of "
             "the disorder has no finite-size scaling; average over realisations first"
         )
-    series = np.concatenate([_moments(letters, space) for letters in _batches(samples, space)])
-    labels = block_labels(samples.n, samples.chains, _BLOCKS, _BLOCKS).numpy()
-    if int(labels.max()) + 1 < _LEAST_BLOCKS:
+    if samples.n < _LEAST_BLOCKS:
         raise InputError(
-            f"{samples.source}: {samples.n} configurations make {int(labels.max()) + 1} blocks; "
+            f"{samples.source}: {samples.n} configurations make {samples.n} blocks; "
             f"expected at least {_LEAST_BLOCKS} for an error; draw more"
         )
+    series = np.concatenate([_moments(letters, space) for letters in _batches(samples, space)])
     memory = _memory(series[:, 0].reshape(-1, samples.chains).T, samples)
+    long = int(samples.n / (_LONG * max(memory.value, 0.5)))  # blocks that would be
+    count = max(_BLOCKS, min(_MOST_BLOCKS, long))
+    labels = block_labels(samples.n, samples.chains, count, count).numpy()
     energies, exact = energies_of(samples), _exact_energy(samples)
     return Point(space.cells, space.n_sites, at, series, labels, energies, memory, exact)
 
@@ -273,18 +289,36 @@ def order_features(alphabet: Alphabet) -> Tensor:
 
 def _moments(letters: Tensor, space: Space) -> Array:
     """(n, 4) moments of letters (n, *cells, sites)."""
-    field = order_features(space.alphabet)[letters.long()].mean(-2).double()
-    m = field.flatten(1, -2).mean(1)
-    squared = m.square().sum(-1)
-    modes = torch.stack([_mode(field, axis) for axis in range(len(space.cells))]).mean(0)
-    return torch.stack([squared.sqrt(), squared, squared.square(), modes], 1).numpy()
+    features = order_features(space.alphabet).double().numpy()
+    cells, n_cells = space.cells, math.prod(space.cells)
+    found = np.zeros((len(letters), sum(cells), len(features)), np.int64)
+    _count(letters.reshape(len(letters), n_cells, -1).numpy(), _layers(cells), found)
+    layers = np.split(found @ features / space.n_sites, np.cumsum(cells)[:-1], 1)
+    squared = (layers[0].sum(1) ** 2).sum(-1)
+    modes = np.mean([_mode(own) for own in layers], 0)
+    return np.stack([np.sqrt(squared), squared, squared**2, modes], 1)
 
 
-def _mode(field: Tensor, axis: int) -> Tensor:
-    """|m(k)|^2 (n,) of a field (n, *cells, d) at the smallest wave vector along one axis."""
-    others = [i for i in range(1, field.ndim - 1) if i != axis + 1]
-    profile = field.mean(others) if others else field
+def _layers(cells: tuple[int, ...]) -> NDArray[np.int64]:
+    """(cells, axes): in which layer across each axis a cell lies, layers of all axes in a row."""
+    places = np.indices(cells).reshape(len(cells), -1).T
+    return np.ascontiguousarray(places + np.cumsum((0, *cells[:-1])))
+
+
+@njit(cache=True, nogil=True)
+def _count(letters: NDArray[np.int8], layers: NDArray[np.int64], found: NDArray[np.int64]) -> None:
+    """Add up how often each letter comes in each layer, found (n, layers, q)."""
+    for i in range(letters.shape[0]):
+        for cell in range(letters.shape[1]):
+            for site in range(letters.shape[2]):
+                letter = letters[i, cell, site]
+                for axis in range(layers.shape[1]):
+                    found[i, layers[cell, axis], letter] += 1
+
+
+def _mode(profile: Array) -> Array:
+    """|m(k)|^2 (n,) of layers (n, extent, d) at the smallest wave vector across them."""
     extent = profile.shape[1]
-    angle = 2 * math.pi / extent * torch.arange(extent, dtype=torch.float64)
-    waves = torch.stack([angle.cos(), angle.sin()]) / extent
-    return torch.einsum("wx,nxd->nwd", waves, profile).square().sum((1, 2))
+    angle = 2 * math.pi / extent * np.arange(extent)
+    waves = np.stack([np.cos(angle), np.sin(angle)])
+    return np.asarray((np.einsum("wx,nxd->nwd", waves, profile) ** 2).sum((1, 2)))

@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 _ROUNDS, _CLOSE = 100, 1e-9
 _BLOCKS = 16
 _LEVELS = 8192  # energies told apart
+_COLUMNS = 6  # the series, e and e^2
 _APART = 2.0  # standard deviations of the energy between neighbouring temperatures, both added
 
 
@@ -70,7 +71,7 @@ class Histograms:
         """Energies (U,), weighted sums (B, U, k + 1), effective counts (B, T)."""
         found = np.concatenate([_known(point) for point in self.points])
         levels, index = _levels(found)
-        k = self.points[0].columns.shape[1] + 1
+        k = _COLUMNS + 1
         sums = np.zeros((_BLOCKS, len(levels), k))
         counts = np.zeros((_BLOCKS, len(self.points)))
         start = 0
@@ -78,7 +79,7 @@ class Histograms:
             own = index[start : start + len(point.series)]
             start += len(own)
             block, weight = point.labels * _BLOCKS // point.blocks, _weight(point)
-            rows = np.column_stack([point.columns, np.ones(len(own))]) * weight
+            rows = np.column_stack([point.columns[:, :_COLUMNS], np.ones(len(own))]) * weight
             np.add.at(sums, (block, own), rows)
             counts[:, place] = np.bincount(block, minlength=_BLOCKS) * weight
         return levels, sums, counts

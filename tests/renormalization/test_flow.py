@@ -1,12 +1,15 @@
 """T'(T) against closed forms, the fixed point of the Ising model, and what is refused."""
 
+import json
 import math
+from html import unescape
 
 import numpy as np
 import pytest
 import torch
 from scipy.stats import chi2
 
+from rsmi.cli.main import main
 from rsmi.errors import AnalysisError, InputError
 from rsmi.lattice.alphabet import SPIN
 from rsmi.learning import TableRule, majority
@@ -190,3 +193,13 @@ def test_ensembles_that_share_random_numbers_are_not_counted_as_independent(shar
         found.append(Replicas(values, (blocks,) * 4).errors()[0] ** 2 * blocks)
     # The sum of 20 x 63 squares; 1e-6 of false alarms.
     assert abs(np.mean(found) / variance - 1) < 4.9 * math.sqrt(2 / (20 * (blocks - 1)))
+
+
+def test_the_command_writes_what_the_function_finds_and_a_page(draw, flows, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["flow", "--data", str(draw(0)), "--out", str(out)]) == 0
+    assert "flow.T_c" in capsys.readouterr().out
+    written = json.loads((out / "result.json").read_text())["quantities"]
+    assert [q["value"] for q in written] == [q.value for q in flows[0].quantities()]
+    assert (out / "flow.png").is_file()
+    assert "T'(T) crosses the diagonal" in unescape((out / "report.html").read_text())

@@ -233,6 +233,7 @@ def test_a_file_is_enlarged_and_written(
     written = json.loads((out / "result.json").read_text())["quantities"]
     assert [q["value"] for q in written] == [q.value for q in found[0].quantities()]
     assert (out / "invert.png").is_file()
+    assert "have to grow their correlations first" in (out / "report.html").read_text()
     with samples_of(out / "samples.h5") as samples:
         letters = samples.letters(0, samples.n).reshape(samples.n, -1)
         assert torch.equal(letters.long(), found[0].letters)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from rsmi.errors import AnalysisError, InputError
 from rsmi.information import Estimate
@@ -85,3 +86,17 @@ def test_points_without_energies_are_refused(levels: tuple[np.ndarray, np.ndarra
     unknown = Point(known.cells, 16, 2.0, known.series, known.labels, None, known.memory)
     with pytest.raises(InputError, match="needs the energy of every configuration"):
         Histograms((unknown,))
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.5])
+def test_fluctuations_give_the_derivative(
+    levels: tuple[np.ndarray, np.ndarray], factor: float
+) -> None:
+    t, step = 2.4, 1e-4
+    exact = (_exact(levels, t + step)[0] - _exact(levels, t - step)[0]) / (2 * step)
+    far = []
+    for seed in SEEDS:
+        point = _point(levels, t, seed, n=6400)
+        value, covariance = point.jackknife(lambda means, p=point: p.drift(means)[..., 1:2])  # type: ignore[misc]
+        far.append((value[0] - factor * exact) / np.sqrt(covariance[0, 0]))
+    assert (np.sum(np.square(far)) < chi2.isf(1e-6, len(far))) == (factor == 1.0)

@@ -64,7 +64,9 @@ def test_small_lattices_see_the_transition(found: ScalingResult) -> None:
     assert found.plot().axes
 
 
-def test_arrays_with_temperatures_give_the_same(collection: Path, found: ScalingResult) -> None:
+def test_arrays_with_temperatures_show_the_same_without_derivatives(
+    collection: Path, found: ScalingResult
+) -> None:
     arrays, temperatures, spaces = [], [], []
     for size in SIZES:
         for t in TEMPERATURES:
@@ -74,7 +76,12 @@ def test_arrays_with_temperatures_give_the_same(collection: Path, found: Scaling
             temperatures.append(t)
             spaces.append(f"spins on square [{size}, {size}]")
     again = finite_size_scaling(arrays, temperatures, chains=64, space=spaces)
-    assert np.allclose(again.transition.parameters, found.transition.parameters)
+    for own, other in zip(again.points, found.points, strict=True):
+        assert own.estimates["cumulant"] == other.estimates["cumulant"]
+        assert own.drift(own.without) is None
+    assert abs(again.transition.critical.deviation(found.transition.critical.value)) < 4.9
+    # What fluctuations say of slopes makes T_c several times as exact.
+    assert again.transition.critical.error > 2 * found.transition.critical.error
     assert not again.crossings  # an array does not know its energies
 
 
