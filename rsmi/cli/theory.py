@@ -12,10 +12,12 @@ from rsmi.errors import InputError, nearest
 from rsmi.information import Outcome
 from rsmi.report.theory import write_theory
 from rsmi.theory import (
+    Floods,
     Machines,
     Measures,
     Recovery,
     Stability,
+    study_floods,
     study_machines,
     study_measures,
     study_recovery,
@@ -56,6 +58,12 @@ PARTS = {
         study_stability,
         "How many flips change what a rule says: a coarse spin, a level, an exponent.",
         rules=True,
+    ),
+    "mazes": _Part(
+        Floods,
+        study_floods,
+        "Networks that flood critical mazes: where training ends, what lies between there and the "
+        "perfect weights, and what the layers forget.",
     ),
 }
 
