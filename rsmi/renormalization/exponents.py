@@ -129,8 +129,9 @@ def truncation_error(entries: Sequence[ScanEntry], chosen: ScanEntry, soft: bool
     b^-2, a third of that is left; of rules that draw symbols by chance (`soft`), whose changes
     shrink by a third in each step, a half. D_1 is taken to be at least what it is of such rules,
     except where the last two changes are measured so well that they say more. A first step with
-    none after it that counts states what first steps of such rules do. The basis states a quarter of what its largest diameter changes,
-    at least .08 of what the one before did; with a single diameter what one coupling misses.
+    none after it that counts states what first steps of such rules do. The basis states a quarter
+    of what its largest diameter changes, at least .08 of what the one before did; with a single
+    diameter what one coupling misses.
 
     The constants were measured on the Ising model in two dimensions, where the answer is known;
     `benchmarks/trust.py` shows how often the error holds there.
