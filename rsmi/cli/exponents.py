@@ -5,13 +5,13 @@ from pathlib import Path
 
 import yaml
 
-from rsmi.cli.configs import read_config
 from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.errors import InputError
 from rsmi.runs.settings import Execution, Exponents, ExponentsTask
 from rsmi.runs.steps import iterate_rule
 from rsmi.storage import DrawnSamples, SampleRecipe, Samples, Selection
+from rsmi.storage.config import read_config
 
 DESCRIPTION = "Critical exponents from the stability matrix of a rule applied again and again."
 
