@@ -108,19 +108,19 @@ class Frontier(Outcome):
     def quantities(self) -> list[Quantity]:
         """The entropies, how well the curve is known, and every point of it; the best functions."""
         name, about = "information.frontier", {"certain": self.curve.certain}
-        known = {"H(X)": self.entropy_x, "H(Y)": self.entropy_y, "H(Y|X)": self.least}
+        known = {"x": self.entropy_x, "y": self.entropy_y, "least": self.least}
         found = [Quantity(f"{name}.{n}", v, 0.0, "exact", "nats") for n, v in known.items()]
         gap = max(self.curve.gap, 0.0)
         found.append(Quantity(f"{name}.gap", gap, 0.0, "upper", "nats", None, about))
         for symbols in self.best:
             own_x, missing = self.of_symbols(symbols)
             own = {"symbols": symbols, "H(X|T)": own_x.value}
-            found.append(Quantity.of(f"{name}.symbols.H(Y|T)", missing, None, **own))
+            found.append(Quantity.of(f"{name}.symbols", missing, None, **own))
         for point in self.curve.points:
             forgotten = max(self.entropy_x - point.rate, 0.0)
             low, high = self.missing(forgotten)
             own = {"H(X|T)": forgotten, "lower": low.value, **about}
-            found.append(Quantity.of(f"{name}.scan.H(Y|T)", high, None, **own))
+            found.append(Quantity.of(f"{name}.scan.missed", high, None, **own))
         return found
 
     def sheets(self) -> list[Sheet]:

@@ -219,8 +219,8 @@ def test_the_largest_code_on_a_line_is_enclosed(seed, beta):
 def test_what_is_said_of_the_frontier():
     found = frontier(table(0, 6, 2), [2, 3])
     names = [quantity.name for quantity in found.quantities()]
-    assert names.count("information.frontier.symbols.H(Y|T)") == 2
-    assert names.count("information.frontier.scan.H(Y|T)") == len(found.curve.points)
+    assert names.count("information.frontier.symbols") == 2
+    assert names.count("information.frontier.scan.missed") == len(found.curve.points)
     assert "proven" in found.table()
     assert "as certain as a search" in frontier(table(0, 6, 3), [2], tolerance=0.1).table()
     nothing = frontier(torch.full((2, 2), 0.25))
