@@ -12,10 +12,12 @@ from rsmi.errors import InputError, nearest
 from rsmi.information import Outcome
 from rsmi.report.theory import write_theory
 from rsmi.theory import (
+    Intrinsic,
     Machines,
     Measures,
     Recovery,
     Stability,
+    study_intrinsic,
     study_machines,
     study_measures,
     study_recovery,
@@ -44,6 +46,12 @@ PARTS = {
         study_recovery,
         "FIRENET on sparse signals: how fast it converges, and how stable it is beside a trained "
         "network.",
+    ),
+    "intrinsic": _Part(
+        Intrinsic,
+        study_intrinsic,
+        "Scale-invariant weights under weight decay: their equilibrium, and from when on curves of "
+        "two runs may be compared.",
     ),
     "measures": _Part(
         Measures,

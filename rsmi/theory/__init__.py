@@ -1,7 +1,20 @@
 """Networks whose behaviour is known in closed form, beside what they do when they are run."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
+from rsmi.theory.equilibrium import (
+    Intrinsic,
+    IntrinsicResult,
+    NormalisedNet,
+    Rate,
+    comparable_step,
+    relaxation_steps,
+    scale_invariant_runs,
+    settled_step,
+    study_intrinsic,
+    turned,
+)
 from rsmi.theory.firenet import Firenet
 from rsmi.theory.machines import Machines, MachinesResult, study_machines
 from rsmi.theory.measure_dynamics import (
@@ -90,15 +103,13 @@ from rsmi.theory.stability import (
 )
 
 if TYPE_CHECKING:
-    from rsmi.theory.strategy import BirthDeath
+    from rsmi.theory.strategy import BirthDeath, IntrinsicRate
 
 
 def __getattr__(name: str) -> Any:
-    """`BirthDeath` alone needs Lightning, which is imported when it is asked for."""
-    if name == "BirthDeath":
-        from rsmi.theory.strategy import BirthDeath
-
-        return BirthDeath
+    """The callbacks alone need Lightning, which is imported when they are asked for."""
+    if name in ("BirthDeath", "IntrinsicRate"):
+        return getattr(importlib.import_module("rsmi.theory.strategy"), name)
     raise AttributeError(f"module 'rsmi.theory' has no attribute {name!r}")
 
 
@@ -115,6 +126,9 @@ __all__ = [
     "Flips",
     "FunctionSpace",
     "GivenOperator",
+    "Intrinsic",
+    "IntrinsicRate",
+    "IntrinsicResult",
     "Langevin",
     "Learning",
     "LearningOrder",
@@ -123,11 +137,13 @@ __all__ = [
     "MachinesResult",
     "Measures",
     "MeasuresResult",
+    "NormalisedNet",
     "Particles",
     "Perturbation",
     "Perturbed",
     "Play",
     "Problem",
+    "Rate",
     "Recovery",
     "RecoveryResult",
     "Regression",
@@ -143,6 +159,7 @@ __all__ = [
     "birth_death",
     "check_operator",
     "circle_game",
+    "comparable_step",
     "drawn_particles",
     "finite_machines",
     "flip_costs",
@@ -163,9 +180,13 @@ __all__ = [
     "orthant_probabilities",
     "output_errors",
     "play_zero_sum",
+    "relaxation_steps",
     "relu_unit",
     "rule_stability",
+    "scale_invariant_runs",
+    "settled_step",
     "sparse_machines",
+    "study_intrinsic",
     "study_machines",
     "study_measures",
     "study_recovery",
@@ -173,6 +194,7 @@ __all__ = [
     "symmetrised",
     "train_measure",
     "train_shrinkage",
+    "turned",
     "twin_signals",
     "two_node_machines",
     "walsh",
