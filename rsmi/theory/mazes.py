@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rsmi.errors import InputError, nearest
+from rsmi.errors import AnalysisError, InputError, nearest
 from rsmi.information import Estimate, Outcome, Plain, Quantity, Sheet, entropy, format_with_error
 from rsmi.progress import Progress, silent
 from rsmi.sampling.mazes import PERCOLATION_THRESHOLD, sample_mazes, solve
@@ -352,8 +352,8 @@ class FloodsResult(Outcome):
             rows.append(["unlike the next size", *map(_short, self.unlike(kind).values()), ""])
         columns = ["", *(f"L = {size}" for size in sizes)]
         caption = (
-            "t goes from neglecting weights (0) to the perfect ones (1); cost in nats; unlike: root "
-            "mean square difference of the costs of each unsolvable maze, over their own"
+            "t goes from neglecting weights (0) to perfect ones (1); cost in nats; unlike: root mean "
+            "square difference of the costs of each unsolvable maze, over their own"
         )
         return Sheet("Cost along the line to the perfect weights", columns, rows, caption)
 
@@ -478,15 +478,25 @@ def cost_lines(size: int, settings: Floods) -> dict[Neglect, Line]:
     share = solvable_share(size, settings.mazes, settings.seed).value
     ends = [neglecting_weights(kind, share) for kind in NEGLECTS]
     bank = torch.cat([(1 - t) * end + t * flood_weights() for end in ends])[None]
-    open_sites, labels = maze_tensors(
-        settings.line_mazes, size, 2 * settings.seed + 1, settings.device
-    )
+    open_sites, labels = _held_out(size, settings.line_mazes, settings)
     logits = _many_logits(bank.to(settings.device), open_sites, _LINE_PER_SITE * size)
     target = labels[:, None].expand_as(logits)
     costs = F.binary_cross_entropy_with_logits(logits, target, reduction="none").cpu().double()
     parts = costs.split(settings.line_points, 1)
     dark = 1 - labels.cpu().double()
     return {kind: _line(own, dark) for kind, own in zip(NEGLECTS, parts, strict=True)}
+
+
+def _held_out(size: int, mazes: int, settings: Floods) -> tuple[Tensor, Tensor]:
+    """Mazes of which at least two cannot be solved, so that there is an error of their mean."""
+    open_sites, labels = maze_tensors(mazes, size, 2 * settings.seed + 1, settings.device)
+    dark = int((labels == 0).sum())
+    if dark < 2:
+        raise AnalysisError(
+            f"{dark} of {mazes} mazes of {size} x {size} sites cannot be solved, and two are needed "
+            "for what they cost; ask for more mazes"
+        )
+    return open_sites, labels
 
 
 @torch.no_grad()
@@ -544,7 +554,7 @@ def flip_rates(
     values = [*walls, *steepnesses]
     weights = [flood_weights(STEEPNESS, wall) for wall in walls]
     weights += [flood_weights(kappa) for kappa in steepnesses]
-    open_sites, labels = maze_tensors(settings.mazes, size, 2 * settings.seed + 1, settings.device)
+    open_sites, labels = _held_out(size, settings.mazes, settings)
     bank = torch.stack(weights)[None].to(settings.device)
     logits = _many_logits(bank, open_sites[labels == 0], _PER_SITE * size)
     flipped = (logits > 0).cpu()
