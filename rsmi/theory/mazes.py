@@ -352,8 +352,8 @@ class FloodsResult(Outcome):
             rows.append(["unlike the next size", *map(_short, self.unlike(kind).values()), ""])
         columns = ["", *(f"L = {size}" for size in sizes)]
         caption = (
-            "t goes from neglecting weights (0) to perfect ones (1); cost in nats; unlike: root mean "
-            "square difference of the costs of each unsolvable maze, over their own"
+            "t goes from neglecting weights (0) to perfect ones (1); cost in nats; unlike: root "
+            "mean square difference of the costs of each unsolvable maze, over their own"
         )
         return Sheet("Cost along the line to the perfect weights", columns, rows, caption)
 
@@ -493,8 +493,8 @@ def _held_out(size: int, mazes: int, settings: Floods) -> tuple[Tensor, Tensor]:
     dark = int((labels == 0).sum())
     if dark < 2:
         raise AnalysisError(
-            f"{dark} of {mazes} mazes of {size} x {size} sites cannot be solved, and two are needed "
-            "for what they cost; ask for more mazes"
+            f"{dark} of {mazes} mazes of {size} x {size} sites cannot be solved, and two are "
+            "needed for what they cost; ask for more mazes"
         )
     return open_sites, labels
 
