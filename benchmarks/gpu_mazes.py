@@ -73,8 +73,8 @@ STUDY = Floods(
     WAYS, SCHOOL, direct=300, mazes=4000, line_points=41, line_mazes=2000
 )  # fmt: skip
 TINY = Floods(
-    WAYS[-2:], (Stage(5, 4, 20), Stage(7, 6, 2)), direct=2, seeds=10, mazes=40, sizes=(5,),
-    line_sizes=(5, 7), line_mazes=20, enumerated=4, depth=3,
+    WAYS[-2:], (Stage(5, 4, 20), Stage(7, 6, 2)), direct=2, seeds=10, mazes=200, sizes=(5,),
+    line_sizes=(5, 7), line_mazes=200, enumerated=4, depth=3,
 )  # fmt: skip
 SIZES = {
     "cuda": Size(

@@ -243,10 +243,10 @@ def _ends(axes: "Axes", found: FloodsResult) -> None:
 
 
 def _lines(axes: "Axes", found: FloodsResult) -> None:
-    """Costs in units of that at the neglecting end, a style for each size."""
+    """Costs of each unsolvable maze from neglecting minima, a style for each size."""
     t = np.linspace(0, 1, found.settings.line_points)
     sizes = sorted(set(found.settings.line_sizes))
-    for colour, kind in zip(CYCLE, NEGLECTS, strict=False):
+    for colour, kind in zip(CYCLE, (k for k in NEGLECTS if k != "unsolvable"), strict=False):
         for size, style in zip(sizes, _STYLES, strict=False):
             shape = found.lines[kind, size].shape
             height, error = zip(*((one.value, one.error) for one in shape), strict=True)
@@ -255,7 +255,7 @@ def _lines(axes: "Axes", found: FloodsResult) -> None:
     for size, style in zip(sizes, _STYLES, strict=False):
         axes.plot([], [], color=GREY, linestyle=style, label=f"$L = {size}$")
     axes.axhline(0, color=GREY, linewidth=0.8)
-    axes.set(xlabel="$t$, from neglecting to perfect weights", ylabel="cost / cost at 0")
+    axes.set(xlabel="$t$, from neglecting to perfect weights", ylabel="cost per unsolvable maze")
     axes.legend(ncols=2, fontsize=11)
 
 

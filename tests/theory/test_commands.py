@@ -23,8 +23,8 @@ SMALL = {
     ),
     "mazes": (
         "--ways", "[{weights: own}]", "--school", "[{size: 5, layers: 3, steps: 2}]",
-        "--seeds", "10", "--mazes", "40", "--sizes", "[5]", "--line_sizes", "[5, 7]",
-        "--line_points", "5", "--line_mazes", "40", "--enumerated", "3", "--depth", "2",
+        "--seeds", "10", "--mazes", "200", "--sizes", "[5]", "--line_sizes", "[5, 7]",
+        "--line_points", "5", "--line_mazes", "200", "--enumerated", "3", "--depth", "2",
         "--steepnesses", "[12]", "--walls", "[5]",
     ),
     "stability": ("--shape", "[8, 8]", "--levels", "1", "--configurations", "640"),
