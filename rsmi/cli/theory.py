@@ -12,10 +12,14 @@ from rsmi.errors import InputError, nearest
 from rsmi.information import Outcome
 from rsmi.report.theory import write_theory
 from rsmi.theory import (
+    Floods,
+    Intrinsic,
     Machines,
     Measures,
     Recovery,
     Stability,
+    study_floods,
+    study_intrinsic,
     study_machines,
     study_measures,
     study_recovery,
@@ -45,6 +49,12 @@ PARTS = {
         "FIRENET on sparse signals: how fast it converges, and how stable it is beside a trained "
         "network.",
     ),
+    "intrinsic": _Part(
+        Intrinsic,
+        study_intrinsic,
+        "Scale-invariant weights under weight decay: their equilibrium, and from when on curves of "
+        "two runs may be compared.",
+    ),
     "measures": _Part(
         Measures,
         study_measures,
@@ -56,6 +66,12 @@ PARTS = {
         study_stability,
         "How many flips change what a rule says: a coarse spin, a level, an exponent.",
         rules=True,
+    ),
+    "mazes": _Part(
+        Floods,
+        study_floods,
+        "Networks that flood critical mazes: where training ends, what lies between there and the "
+        "perfect weights, and what the layers forget.",
     ),
 }
 

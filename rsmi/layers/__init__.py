@@ -37,6 +37,7 @@ from rsmi.layers.physics import (
     phase_blocks,
     window_inputs,
 )
+from rsmi.layers.plane import InformationPlane, PlanePoint, information_plane, joint_of
 from rsmi.layers.probe import Probe
 from rsmi.layers.reading import inputs_of, sampled_inputs
 from rsmi.layers.report import Finding, LayerReport, LayerRow, value_text
@@ -85,6 +86,7 @@ __all__ = [
     "Fit",
     "GaussianNoise",
     "Goal",
+    "InformationPlane",
     "Inputs",
     "Interval",
     "LayerCallback",
@@ -92,6 +94,7 @@ __all__ = [
     "LayerRow",
     "LayerwiseEntropy",
     "Options",
+    "PlanePoint",
     "Probe",
     "Quantise",
     "RGLayer",
@@ -117,8 +120,10 @@ __all__ = [
     "folding_entropy",
     "folding_entropy_1d",
     "independent_labels",
+    "information_plane",
     "inputs_of",
     "integrated_entropy",
+    "joint_of",
     "linear_gaussian_information",
     "load_weights",
     "loader_inputs",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from torch import nn
 
 from rsmi.errors import InputError
-from rsmi.information import Estimate, best_rule
+from rsmi.information import Estimate, best_partition
 from rsmi.layers import activation_ranges, build_network, inputs_of, quantise, with_noise
 from rsmi.layers.building import imported
 from rsmi.layers.trained import TrainedLayers, TrainingComparison
@@ -23,9 +23,6 @@ from rsmi.layers.training import (
     train_layers,
 )
 from rsmi.progress import Progress, silent
-
-_MOST_STATES = 16
-"""Different inputs up to which the best layer of so many values is searched for."""
 
 
 @dataclass(frozen=True)
@@ -249,16 +246,16 @@ def _way(way: WaySettings, rows: Any) -> Way:
 
 
 def _best(task: CompareLayers, rows: Any) -> dict[str, Estimate]:
-    """The largest I(T;Y) of a layer of so many values, where the inputs are few."""
-    parts = read_parts(rows, task.lessons.labels, task.inputs, task.entropy, task.chains)
-    joint = parts.learn.w[:, None].double() * parts.learn.y.double()
-    if not parts.learn.finite or len(joint) > _MOST_STATES:
+    """The largest I(T;Y) of a layer of so many values, where the distribution is listed."""
+    learn = read_parts(
+        rows, task.lessons.labels, task.inputs, task.entropy, task.chains
+    ).learn  # fmt: skip
+    if not learn.finite or learn.configurations:
         return {}
-    joint = joint / joint.sum()
-    weights = joint.sum(0)
-    found = {}
-    shapes = layer_codes(task.network.make(rows, 0), parts.learn.x, task.network.layers)
-    for name, (_, codes) in shapes.items():
-        if codes is not None and codes < len(joint):
-            found[name] = best_rule((joint / weights).T, weights, codes, "allow")[1]
-    return found
+    joint = learn.w[:, None].double() * learn.y.double()
+    shapes = layer_codes(task.network.make(rows, 0), learn.x, task.network.layers)
+    return {
+        name: best_partition(joint / joint.sum(), codes).kept
+        for name, (_, codes) in shapes.items()
+        if codes is not None
+    }

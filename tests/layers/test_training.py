@@ -466,7 +466,7 @@ def test_numbers_out_of_range_are_refused(make, words):
 def test_a_training_that_diverges_says_so(monkeypatch):
     monkeypatch.setattr(Objective, "loss", lambda self, view, rate, unknown: unknown * math.nan)
     x, y = patterns(3)
-    with pytest.raises(AnalysisError, match="the loss is nan; lower fit.learning_rate"):
+    with pytest.raises(AnalysisError, match=r"the loss is nan; lower fit\.learning_rate"):
         train_layers(network(inputs=3), x, y, kind="finite", method="layerwise")
 
 
