@@ -13,11 +13,13 @@ from rsmi.information import Outcome
 from rsmi.report.theory import write_theory
 from rsmi.theory import (
     Floods,
+    Intrinsic,
     Machines,
     Measures,
     Recovery,
     Stability,
     study_floods,
+    study_intrinsic,
     study_machines,
     study_measures,
     study_recovery,
@@ -46,6 +48,12 @@ PARTS = {
         study_recovery,
         "FIRENET on sparse signals: how fast it converges, and how stable it is beside a trained "
         "network.",
+    ),
+    "intrinsic": _Part(
+        Intrinsic,
+        study_intrinsic,
+        "Scale-invariant weights under weight decay: their equilibrium, and from when on curves of "
+        "two runs may be compared.",
     ),
     "measures": _Part(
         Measures,

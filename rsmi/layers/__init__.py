@@ -24,6 +24,7 @@ from rsmi.layers.interval import Interval, Value
 from rsmi.layers.models import Autoregressive, Training
 from rsmi.layers.noisy import linear_gaussian_information, noisy_information
 from rsmi.layers.physics import drawn_inputs, enumerated_inputs, integrated_entropy
+from rsmi.layers.plane import InformationPlane, PlanePoint, information_plane, joint_of
 from rsmi.layers.probe import Probe
 from rsmi.layers.reading import inputs_of, sampled_inputs
 from rsmi.layers.report import Finding, LayerReport, LayerRow, value_text
@@ -43,12 +44,14 @@ __all__ = [
     "Estimators",
     "Finding",
     "GaussianNoise",
+    "InformationPlane",
     "Inputs",
     "Interval",
     "LayerCallback",
     "LayerReport",
     "LayerRow",
     "Options",
+    "PlanePoint",
     "Probe",
     "Quantise",
     "RGLayer",
@@ -69,8 +72,10 @@ __all__ = [
     "folding_entropy",
     "folding_entropy_1d",
     "independent_labels",
+    "information_plane",
     "inputs_of",
     "integrated_entropy",
+    "joint_of",
     "linear_gaussian_information",
     "load_weights",
     "loader_inputs",

@@ -11,7 +11,8 @@ import triton.language as tl
 _BITS = tl.constexpr(32)
 
 
-@triton.jit(do_not_specialize=["first", "level"])
+# Specialised, an argument that is 1 is no number of the kernel but one of Python.
+@triton.jit(do_not_specialize=["first", "level", "images", "n_blocks"])
 def apply_rule(
     spins, sites, thresholds, seed, out, total, n_sites, n_blocks, images, first, level, stream,
     NV: tl.constexpr, BLOCK: tl.constexpr,
@@ -19,7 +20,7 @@ def apply_rule(
     """One coarse spin of each block of (configurations, images, sites), as `BitRule.apply`."""
     n = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     here = n < total
-    per = images.to(tl.int64) * n_blocks
+    per = images * n_blocks
     c = n // per
     address = n - c * per
     image = address // n_blocks

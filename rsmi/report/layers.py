@@ -4,16 +4,21 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rsmi.errors import InputError
-from rsmi.information import Estimate
-from rsmi.layers import LayerReport, Value
+from rsmi.information import Estimate, Frontier
+from rsmi.layers import InformationPlane, LayerReport, Value
 from rsmi.report import figures
 from rsmi.report.drawing import draw
+from rsmi.report.figures.style import BLUE, GREY, INK, blank, legend, styled
 from rsmi.report.page import Figure
+from rsmi.runs.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
+_SAMPLES = 200
 _DRAWN = ("H(X|T)", "H(Y|T)", "I(X;T)", "I(T;Y)")
 
 
@@ -71,3 +76,99 @@ def _ends(value: Value | None) -> tuple[float, float, float]:
         return value.value, value.value, value.error
     lower, upper = value.lower, value.upper
     return lower.value, upper.value, max(lower.error, upper.error)
+
+
+@draw.register(InformationPlane)
+def _plane(found: InformationPlane) -> "Drawing":
+    """The way of every layer through the information plane, below the most that any T keeps."""
+    title = f"epochs {found.epochs[0]} to {found.epochs[-1]}, hollow to filled"
+    return figures.plane({title: _ways(found)}, limit=_limit(found.frontier))
+
+
+def plane_figures(found: InformationPlane, directory: Path) -> list[Figure]:
+    """The picture of a page, with `plane.gif` and `plane.csv` beside it.
+
+    Args:
+        found: What was measured, epoch by epoch.
+        directory: Receives the picture, the animation and the table.
+    """
+    write_whole(directory / "plane.csv", found.to_csv().encode())
+    animate(found, directory / "plane.gif")
+    return [
+        Figure(
+            figures.save(found.plot(), directory / "plane.png"),
+            "The information plane",
+            "One point for each layer and epoch measured, with bars from the lower to the upper "
+            "value, widened by one standard error. Grey, where p(x, y) is enumerated: what no "
+            "layer can exceed, and the best functions of few symbols. `plane.gif` shows the epochs "
+            "one by one, `plane.csv` holds the numbers.",
+        )
+    ]
+
+
+def animate(found: InformationPlane, path: Path) -> Path:
+    """Write the information plane as an animated GIF, a frame for each epoch measured.
+
+    Args:
+        found: What was measured.
+        path: Where it goes, ending in `.gif`.
+    """
+    frames = figures.plane_frames(found.epochs, _ways(found), _limit(found.frontier))
+    return figures.save_animation(frames, path)
+
+
+def _ways(found: InformationPlane) -> list[figures.Path]:
+    ways = []
+    for layer in found.layers:
+        points = found.way(layer)
+        x, x_bars = zip(*(_middle(point.taken) for point in points), strict=True)
+        y, y_bars = zip(*(_middle(point.kept) for point in points), strict=True)
+        bars = (list(zip(*each, strict=True)) for each in (x_bars, y_bars))
+        ways.append(figures.Path(layer, x, y, *bars))
+    return ways
+
+
+def _middle(value: Value) -> tuple[float, tuple[float, float]]:
+    """A place between both ends, and how far these are below and above with one error."""
+    low, high, error = _ends(value)
+    middle, half = 0.5 * (low + high), max(0.5 * (high - low), 0.0)
+    return middle, (half + error, half + error)
+
+
+def _limit(known: Frontier | None) -> figures.Limit | None:
+    if known is None:
+        return None
+    x = np.linspace(0, known.entropy_x, _SAMPLES)
+    forgotten = [known.missing(max(known.entropy_x - float(rate), 0.0)) for rate in x]
+    lower, upper = ([known.entropy_y - one[side].value for one in forgotten] for side in (1, 0))
+    dots = {
+        f"{k}": (known.entropy_x - t.value, known.entropy_y - y.value)
+        for k in known.best
+        if k > 1
+        for t, y in [known.of_symbols(k)]
+    }
+    return figures.Limit(x.tolist(), lower, upper, dots)
+
+
+@draw.register(Frontier)
+@styled
+def _frontier(found: Frontier) -> "Drawing":
+    """The least that is missed of Y against what is forgotten of X."""
+    figure = blank(4.4)
+    axes = figure.add_subplot()
+    x = np.linspace(0, found.entropy_x, _SAMPLES)
+    low, high = zip(*(found.missing(float(one)) for one in x), strict=True)
+    reached = [one.value for one in high]
+    axes.fill_between(x, [one.value for one in low], reached, color=BLUE, alpha=0.25, linewidth=0)
+    axes.plot(x, reached, color=BLUE, label="least that any T misses")
+    axes.axhline(found.least, color=GREY, linewidth=1.2, linestyle="--", label="H(Y|X)")
+    for place, k in enumerate(found.best):
+        forgotten, missing = (one.value for one in found.of_symbols(k))
+        label = "best functions, by symbols" if place == 0 else None
+        axes.plot(forgotten, missing, "o", color=INK, markersize=4, label=label)
+        axes.annotate(f"{k}", (forgotten, missing), (-4, 6), textcoords="offset points", ha="right")
+    axes.set(xlabel="forgotten, H(X|T) (nats)", ylabel="missed, H(Y|T) (nats)")
+    axes.margins(0.05)
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    legend(figure, 2)
+    return figure

@@ -26,6 +26,7 @@ from rsmi.report.page import Figure, write_report
 from rsmi.runs.result import Result
 from rsmi.theory import (
     FloodsResult,
+    IntrinsicResult,
     MachinesResult,
     MeasuresResult,
     RecoveryResult,
@@ -260,6 +261,36 @@ def _lines(axes: "Axes", found: FloodsResult) -> None:
 
 _STYLES = ("-", "--", ":")
 
+
+@draw.register(IntrinsicResult)
+@styled
+def intrinsic_figure(found: IntrinsicResult) -> "Drawing":
+    """Sizes of scale-invariant weights against intrinsic time, and the losses of two networks."""
+    figure = blank(8.0 if found.losses else 4.4)
+    panels = figure.subplots(2 if found.losses else 1, 1, squeeze=False)[:, 0]
+    for place, (rate, runs) in enumerate(found.runs.items()):
+        times = np.arange(runs.shape[1]) / rate.steps
+        label = rf"$\eta$ {rate.rate:g}, $\lambda$ {rate.decay:g}, $\mu$ {rate.momentum:g}"
+        panels[0].plot(times, runs.mean(0), color=CYCLE[place], label=label, linewidth=1.4)
+    law = 1 + (found.settings.start - 1) * np.exp(-times)
+    panels[0].plot(times, law, ":", color=INK, label="theory", linewidth=2.2)
+    panels[0].set(yscale="log", ylabel=r"$\|w\|^4$ / equilibrium")
+    panels[0].set_xlabel(r"steps $\times\; 4\eta\lambda / (1 - \mu)$")
+    panels[0].legend(fontsize=11)
+    for place, (rate, losses) in enumerate(found.losses.items()):
+        size = max(losses.shape[1] // 60, 1)
+        blocks = losses[:, : losses.shape[1] // size * size].unflatten(1, (-1, size)).mean((0, 2))
+        at = (np.arange(len(blocks)) + 0.5) * size
+        label = rf"$\eta$ {rate.rate:g}, $\lambda$ {rate.decay:g}"
+        panels[1].plot(at, blocks, color=CYCLE[place], label=label)
+    if found.losses:
+        if found.comparable is not None:
+            panels[1].axvline(found.comparable, color=GREY, linestyle="--", label="comparable from")
+        panels[1].set(xlabel="step", ylabel="loss on new rows")
+        panels[1].legend(fontsize=11)
+    return figure
+
+
 _Drawn = tuple[str, Callable[..., "Drawing"], str, str]
 
 _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
@@ -296,6 +327,20 @@ _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
                 "noise. Below, the amplification of the worst changes of the data that gradient "
                 "ascent found, at two sizes and between two signals with nearly the same data, "
                 "where the accuracy of a method forces the height of the black line.",
+            ),
+        ],
+    ),
+    IntrinsicResult: (
+        "Intrinsic learning rate",
+        ["theory.intrinsic.comparable"],
+        [
+            (
+                "intrinsic",
+                intrinsic_figure,
+                "Weights whose size changes nothing, on their way to equilibrium",
+                "Above, the size of scale-invariant weights against intrinsic time, which is one "
+                "curve whatever the rates. Below, two networks whose rates have the same product: "
+                "their losses differ by their starts until the line, and not behind it.",
             ),
         ],
     ),

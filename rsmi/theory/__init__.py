@@ -1,7 +1,20 @@
 """Networks whose behaviour is known in closed form, beside what they do when they are run."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
+from rsmi.theory.equilibrium import (
+    Intrinsic,
+    IntrinsicResult,
+    NormalisedNet,
+    Rate,
+    comparable_step,
+    relaxation_steps,
+    scale_invariant_runs,
+    settled_step,
+    study_intrinsic,
+    turned,
+)
 from rsmi.theory.firenet import Firenet
 from rsmi.theory.flood import (
     FloodNetwork,
@@ -120,15 +133,13 @@ from rsmi.theory.stability import (
 )
 
 if TYPE_CHECKING:
-    from rsmi.theory.strategy import BirthDeath
+    from rsmi.theory.strategy import BirthDeath, IntrinsicRate
 
 
 def __getattr__(name: str) -> Any:
-    """`BirthDeath` alone needs Lightning, which is imported when it is asked for."""
-    if name == "BirthDeath":
-        from rsmi.theory.strategy import BirthDeath
-
-        return BirthDeath
+    """The callbacks alone need Lightning, which is imported when they are asked for."""
+    if name in ("BirthDeath", "IntrinsicRate"):
+        return getattr(importlib.import_module("rsmi.theory.strategy"), name)
     raise AttributeError(f"module 'rsmi.theory' has no attribute {name!r}")
 
 
@@ -150,6 +161,9 @@ __all__ = [
     "Forgotten",
     "FunctionSpace",
     "GivenOperator",
+    "Intrinsic",
+    "IntrinsicRate",
+    "IntrinsicResult",
     "Judged",
     "Langevin",
     "Learning",
@@ -160,11 +174,13 @@ __all__ = [
     "MachinesResult",
     "Measures",
     "MeasuresResult",
+    "NormalisedNet",
     "Particles",
     "Perturbation",
     "Perturbed",
     "Play",
     "Problem",
+    "Rate",
     "Recovery",
     "RecoveryResult",
     "Regression",
@@ -182,6 +198,7 @@ __all__ = [
     "birth_death",
     "check_operator",
     "circle_game",
+    "comparable_step",
     "cost_lines",
     "drawn_particles",
     "enumerated_mazes",
@@ -212,13 +229,17 @@ __all__ = [
     "orthant_probabilities",
     "output_errors",
     "play_zero_sum",
+    "relaxation_steps",
     "relu_unit",
     "rule_stability",
+    "scale_invariant_runs",
+    "settled_step",
     "site_entropy",
     "solvable_share",
     "sparse_machines",
     "starting_weights",
     "study_floods",
+    "study_intrinsic",
     "study_machines",
     "study_measures",
     "study_recovery",
@@ -228,6 +249,7 @@ __all__ = [
     "train_measure",
     "train_shrinkage",
     "trained_floods",
+    "turned",
     "twin_signals",
     "two_node_machines",
     "unseen_sites",

@@ -1,6 +1,9 @@
 """What is drawn and measured in one pass, on a device or not, is what a file would give."""
 
 import importlib.util
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -46,6 +49,46 @@ def test_kernels_sum_what_the_compiled_loops_sum(shape, rules):
             expected.add(i, [v[parity] for v in ladder.run(rows[i : i + 1], i)])
         for name in ("count", "first", "same", "step"):
             np.testing.assert_array_equal(getattr(found[parity], name), getattr(expected, name))
+
+
+COMPILE = """
+import sys
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource, compile
+
+from rsmi.renormalization import device_kernel as kernels
+
+POINTERS = {"spins": "*i8", "sites": "*i64", "thresholds": "*i64", "seed": "*i64", "out": "*i8"}
+INDEXED = dict.fromkeys(("words", "rows", "shifts", "planes", "begins"), "*i32") | {"out": "*i64"}
+CASES = (
+    (kernels.apply_rule, POINTERS, {"NV": 4, "BLOCK": 512}),
+    (kernels.pack_rows, POINTERS | INDEXED, {"BLOCK": 512}),
+    (kernels.sum_products, INDEXED, {"BLOCK": 64}),
+)
+for kernel, pointers, constants in CASES:
+    if kernel is kernels.sum_products:
+        pointers = {n: p for n, p in pointers.items() if n != "sites"}
+    for one in (False, True):  # what a launch makes of a number that is 1
+        fixed = {p.name: 1 for p in kernel.params if p.name not in pointers | constants
+                 and one and not p.do_not_specialize} | constants
+        signature = {p.name: "constexpr" if p.name in fixed else pointers.get(p.name, "i32")
+                     for p in kernel.params}
+        places = {(kernel.arg_names.index(name),): value for name, value in fixed.items()}
+        compile(ASTSource(kernel, signature, places), target=GPUTarget("cuda", 90, 32))
+"""
+
+
+@pytest.mark.skipif(not HAS_TRITON, reason="Triton is not installed")
+def test_kernels_compile_for_a_device():
+    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILE],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_rules_that_have_no_kernel_stay_on_the_cpu():
