@@ -12,11 +12,13 @@ from rsmi.errors import InputError, nearest
 from rsmi.information import Outcome
 from rsmi.report.theory import write_theory
 from rsmi.theory import (
+    Floods,
     Intrinsic,
     Machines,
     Measures,
     Recovery,
     Stability,
+    study_floods,
     study_intrinsic,
     study_machines,
     study_measures,
@@ -64,6 +66,12 @@ PARTS = {
         study_stability,
         "How many flips change what a rule says: a coarse spin, a level, an exponent.",
         rules=True,
+    ),
+    "mazes": _Part(
+        Floods,
+        study_floods,
+        "Networks that flood critical mazes: where training ends, what lies between there and the "
+        "perfect weights, and what the layers forget.",
     ),
 }
 

@@ -12,7 +12,6 @@ from rsmi.known.checking import Check, exactly
 from rsmi.known.networks import (
     Keep,
     linear_gaussian,
-    perfect_maze_network,
     random_maps,
     sawtooth,
 )
@@ -20,7 +19,6 @@ from rsmi.lattice import states
 from rsmi.layers import (
     Abs,
     Estimators,
-    Inputs,
     Interval,
     LayerReport,
     Options,
@@ -40,7 +38,7 @@ from rsmi.layers import (
 from rsmi.learning import block_alone, named_rule
 from rsmi.sampling import CRITICAL_COUPLING, Sampler
 from rsmi.sampling.families import System
-from rsmi.sampling.mazes import PERCOLATION_THRESHOLD, solve
+from rsmi.theory import FloodNetwork, enumerated_mazes
 
 _MAPS = "closed form for uniformly random maps"
 _TENT = "every tent map halves what is left of the input: l bits"
@@ -238,22 +236,15 @@ def _mazes() -> list[Check]:
 
 def _maze(trained: bool) -> Estimate:
     """H(Y|T) of the answer of the network that floods a maze, or of fresh weights."""
-    network = perfect_maze_network(4)
-    shown = network if trained else untrained(network)
-    report = analyse_layers(shown, _all_mazes(4), layers="answer")
-    return _bits(report["answer"].interval("H(Y|T)"))
-
-
-def _all_mazes(size: int) -> Inputs:
-    """Every maze of a small size with an open centre, its probability and its label."""
-    sites = size * size
-    open_sites = (states(sites) > 0).reshape(-1, size, size)
-    open_sites = open_sites[open_sites[:, size // 2, size // 2]]
-    count = open_sites.flatten(1).sum(1).double() - 1
-    p = PERCOLATION_THRESHOLD
-    weights = p**count * (1 - p) ** (sites - 1 - count)
-    labels = torch.from_numpy(solve(open_sites.numpy()).solvable).long()
-    return finite_inputs(open_sites.float(), labels, weights)
+    network = FloodNetwork.perfect(16)
+    open_sites, weights, labels = enumerated_mazes(4)
+    report = analyse_layers(
+        network if trained else untrained(network),
+        finite_inputs(open_sites, labels, weights),
+        layers="centre",
+        options=Options(quantise=2, range=(0.0, 1.0), quantities=["H(Y|T)"]),
+    )
+    return _bits(report["centre"].interval("H(Y|T)"))
 
 
 def _input_entropies() -> list[Check]:

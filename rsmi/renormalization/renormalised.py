@@ -222,14 +222,15 @@ def fitted_couplings(
         rule: A rule with two symbols, its name, or its directory.
         block: Extents of the block of a rule known by name; 2 along each axis without.
         reach: Largest distance between two spins of an operator, in coarse lattice constants.
-        max_spins: Most spins of an operator.
+        max_spins: Most spins of an operator, 1 to 6.
         basis: As in `exact_couplings`; the same fit, written in occupations.
         seed: Of the random entries of the rule.
         trust: Whether code of a trained rule may run.
         progress: Is told how many rounds of how many are done at most.
 
     Returns:
-        Estimates, whose errors know that blocks of a chain are independent and nothing else.
+        Estimates. Their errors hold the scatter of blocks of chains, and how far one step of
+        Newton moves a coupling when products of two spins more are allowed.
 
     Raises:
         InputError: For a rule that does not fit, too few samples, or samples whose order shows
@@ -244,11 +245,15 @@ def fitted_couplings(
         check_one_bit(chosen)
         check_source(source)
         coarse = coarse_samples(source, chosen, seed=seed)
-        asked = generate_interactions(reach, space_of(coarse).cell, max_spins)
+        if not 1 <= max_spins <= 6:
+            raise InputError(f"max_spins is {max_spins}; expected 1 to 6")
+        cell = space_of(coarse).cell
+        asked, more = (generate_interactions(reach, cell, max_spins + n) for n in (0, 2))
         kept, products = torus_products(space_of(coarse), asked)
         _check_amount(coarse, len(kept))
-        fit = _PseudoLikelihood(coarse, kept, products)
-        values, scatter = fit.maximise(progress)
+        values, scatter = _PseudoLikelihood(coarse, kept, products).maximise(progress)
+        wide = _PseudoLikelihood(coarse, *torus_products(space_of(coarse), more))
+        scatter = torch.cat([scatter, _left_out(wide, kept, values, scatter)])
     name, method = rule_name(rule), "pseudo-likelihood"
     return fitted(name, space_of(coarse), kept, values, scatter, method, basis)
 
@@ -261,6 +266,18 @@ def _check_amount(coarse: Samples, size: int) -> None:
             f"{coarse.n} configurations of {sites} coarse spins; the covariance of {size} "
             f"operators takes at least {least}; draw more, or take a smaller reach"
         )
+
+
+def _left_out(
+    wide: "_PseudoLikelihood", kept: Sequence[Interaction], values: Tensor, scatter: Tensor
+) -> Tensor:
+    """How far couplings move where two more spins are allowed, beyond what chance does, (1, A)."""
+    names = [each.name for each in wide.interactions]
+    own = torch.tensor([names.index(each.name) for each in kept])
+    start = torch.zeros(len(names), dtype=torch.float64).index_copy_(0, own, values)
+    step, changes = wide.moved(start)
+    chance = (changes[:, own] - scatter).square().sum(0)
+    return (step[own].square() - chance).clamp(min=0).sqrt()[None] * step[own].sign()
 
 
 class _PseudoLikelihood:
@@ -301,10 +318,14 @@ class _PseudoLikelihood:
 
     def _scatter(self, couplings: Tensor) -> Tensor:
         """What each block adds to the covariance: the sandwich of curvature and scores."""
+        return self.moved(couplings)[1]
+
+    def moved(self, couplings: Tensor) -> tuple[Tensor, Tensor]:
+        """One step towards the maximum (A,), and what each block adds to it (B, A)."""
         scores, curvature = self._slopes(couplings, 1)
-        count = len(scores)
-        spread = (scores - scores.mean(0)) * math.sqrt(count / (count - 1))
-        return torch.linalg.solve(curvature, spread.T).T
+        spread = (scores - scores.mean(0)) * math.sqrt(len(scores) / (len(scores) - 1))
+        inverse = torch.linalg.pinv(curvature, rtol=_SINGULAR, hermitian=True)
+        return inverse @ scores.sum(0), spread @ inverse
 
     def _slopes(self, couplings: Tensor, every: int) -> tuple[Tensor, Tensor]:
         """Scores by block (B, A), and minus the second derivative (A, A), of some rows."""
@@ -340,13 +361,18 @@ class _PseudoLikelihood:
 @njit(cache=True, nogil=True)
 def _sums(spins, first, others, found):  # type: ignore[no-untyped-def]
     n, size, rows = found.shape
+    product = np.empty(rows, np.int16)
     for x in range(n):
         for a in range(size):
             into = found[x, a]
             for t in range(first[x * size + a], first[x * size + a + 1]):
-                one, two, three = spins[others[t, 0]], spins[others[t, 1]], spins[others[t, 2]]
+                product[:] = spins[others[t, 0]]
+                for other in others[t, 1:]:
+                    if other < n:
+                        for c in range(rows):
+                            product[c] *= spins[other, c]
                 for c in range(rows):
-                    into[c] += one[c] * two[c] * three[c]
+                    into[c] += product[c]
 
 
 def check_apart(curvature: Tensor, interactions: Sequence[Interaction]) -> None:
@@ -515,10 +541,10 @@ class Laid:
     """Products of spins laid out for compiled loops, on n sites and one that is 1 for ever.
 
     Args:
-        sites: (n_products, 4) sites of each, site n where it has fewer.
+        sites: (n_products, most >= 4) sites of each, site n where it has fewer.
         operators: (n_products,) the operator that sums it.
         start: (n + 1,) where the terms of each site begin.
-        others: (n_terms, 3) the other sites of each term.
+        others: (n_terms, most - 1) the other sites of each term.
         of_term: (n_terms,) its operator.
     """
 
@@ -531,7 +557,7 @@ class Laid:
     @classmethod
     def of(cls, products: Sequence[Products], n: int) -> Self:
         """Lay out the products of every operator."""
-        most = 4
+        most = max(4, *(some.shape[1] for some in products))
         sites = np.concatenate([
             np.pad(some, ((0, 0), (0, most - some.shape[1])), constant_values=n)
             for some in products

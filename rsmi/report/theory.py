@@ -9,10 +9,14 @@ import numpy as np
 from rsmi.information import Estimate, Outcome
 from rsmi.report.drawing import draw
 from rsmi.report.figures.style import (
+    BLUE,
     CYCLE,
+    GREEN,
     GREY,
     INK,
     MARKERS,
+    PURPLE,
+    SKY,
     blank,
     save,
     styled,
@@ -21,6 +25,7 @@ from rsmi.report.figures.style import (
 from rsmi.report.page import Figure, write_report
 from rsmi.runs.result import Result
 from rsmi.theory import (
+    FloodsResult,
     IntrinsicResult,
     MachinesResult,
     MeasuresResult,
@@ -28,6 +33,7 @@ from rsmi.theory import (
     StabilityResult,
     initial_fluctuation,
 )
+from rsmi.theory.flood import NEGLECTS, VERDICTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -228,6 +234,62 @@ def intrinsic_figure(found: IntrinsicResult) -> "Drawing":
     return figure
 
 
+@draw.register(FloodsResult)
+@styled
+def floods_figure(found: FloodsResult) -> "Drawing":
+    """Where training ends by way, the cost on the way to the perfect weights, and entropies."""
+    ways = 0.55 * len(found.ended) + 0.6
+    figure = blank(8.0 + ways)
+    panels = figure.subplots(3, 1, height_ratios=[ways, 3.4, 3.4])
+    _ends(panels[0], found)
+    _lines(panels[1], found)
+    layers = np.arange(found.settings.depth + 1)
+    for place, (name, own) in enumerate(found.entropies.items()):
+        style = {"color": CYCLE[place % len(CYCLE)], "marker": MARKERS[place % len(MARKERS)]}
+        height = [one.value for one in own.answers]
+        panels[2].plot(layers, height, label=name, linestyle="-" if place < 2 else ":", **style)
+    side = found.settings.enumerated
+    panels[2].set(xlabel="layer $l$", ylabel=f"$H(Y|C_l)$ (bits), $L = {side}$", ylim=0)
+    panels[2].legend(ncols=2, fontsize=11)
+    return figure
+
+
+def _ends(axes: "Axes", found: FloodsResult) -> None:
+    """A bar for each way on the first size that its networks were judged on."""
+    firsts = [next(iter(one.judged.values())) for one in found.ended]
+    left, rows = np.zeros(len(firsts)), np.arange(len(firsts))
+    for verdict, colour in zip(VERDICTS, (GREEN, BLUE, INK, SKY, PURPLE, GREY), strict=True):
+        share = np.array([own.verdicts.count(verdict) for own in firsts])
+        if share.any():
+            axes.barh(rows, share, 0.5, left, color=colour, label=verdict)
+        left += share
+    for row, one in zip(rows, found.ended, strict=True):
+        axes.text(0, row - 0.3, one.way.words, fontsize=10, va="bottom")
+    axes.set(xlabel=f"networks of {found.settings.seeds}", xlim=(0, found.settings.seeds))
+    axes.set_ylim(len(rows) - 0.6, -1.4)
+    axes.set_yticks([])
+    axes.legend(ncols=4, fontsize=10, loc="upper left", bbox_to_anchor=(0, 1.02))
+
+
+def _lines(axes: "Axes", found: FloodsResult) -> None:
+    """Costs in units of that at the neglecting end, a style for each size."""
+    t = np.linspace(0, 1, found.settings.line_points)
+    sizes = sorted(set(found.settings.line_sizes))
+    for colour, kind in zip(CYCLE, NEGLECTS, strict=False):
+        for size, style in zip(sizes, _STYLES, strict=False):
+            shape = found.lines[kind, size].shape
+            height, error = zip(*((one.value, one.error) for one in shape), strict=True)
+            axes.errorbar(t, height, error, color=colour, linestyle=style, linewidth=1.4)
+        axes.plot([], [], color=colour, label=kind)
+    for size, style in zip(sizes, _STYLES, strict=False):
+        axes.plot([], [], color=GREY, linestyle=style, label=f"$L = {size}$")
+    axes.axhline(0, color=GREY, linewidth=0.8)
+    axes.set(xlabel="$t$, from neglecting to perfect weights", ylabel="cost / cost at 0")
+    axes.legend(ncols=2, fontsize=11)
+
+
+_STYLES = ("-", "--", ":")
+
 _Drawn = tuple[str, Callable[..., "Drawing"], str, str]
 
 _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
@@ -292,6 +354,20 @@ _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
                 "The loss of each network by step: from an even start, and from a corner that "
                 "neither the gradient nor births and deaths leave, but refilling does. Below, the "
                 "variance between networks against their number of particles.",
+            ),
+        ],
+    ),
+    FloodsResult: (
+        "Critical mazes",
+        ["theory.mazes.perfect"],
+        [
+            (
+                "mazes",
+                floods_figure,
+                "Training on critical mazes",
+                "Above, where the networks of each way of training ended. In the middle, the cost "
+                "between weights that neglect a part of the input and the perfect ones. Below, "
+                "what the centre of a layer leaves open of the answer.",
             ),
         ],
     ),
