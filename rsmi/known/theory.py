@@ -306,7 +306,7 @@ def _mazes() -> list[Check]:
         _check("mazes.solvable.L=3", _listed, 1 - alone, 1e-9, _BORDER),
         _check("mazes.solvable.L=17", partial(_scaled, 17, 0.0), 0.861, 2e-3, _ARM),
         _check("mazes.one_arm.L=17", partial(_scaled, 17, 5 / 48), 1.156, 3e-3, _ARM),
-        _check("mazes.one_arm.L=65", partial(_scaled, 65, 5 / 48), 1.156, 3e-3, _ARM),
+        _check("mazes.one_arm.L=33", partial(_scaled, 33, 5 / 48), 1.156, 3e-3, _ARM),
         *(
             _check(f"mazes.depth.L={size}", partial(_median_depth, size), depth, 0, _CHEMICAL)
             for size, depth in ((17, 10), (33, 22))

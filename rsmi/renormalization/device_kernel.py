@@ -20,7 +20,7 @@ def apply_rule(
     """One coarse spin of each block of (configurations, images, sites), as `BitRule.apply`."""
     n = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     here = n < total
-    per = images.to(tl.int64) * n_blocks
+    per = images * n_blocks
     c = n // per
     address = n - c * per
     image = address // n_blocks

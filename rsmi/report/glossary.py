@@ -178,7 +178,7 @@ GLOSSARY = {
     "theory.mazes.accuracy": Entry("", "mazes that the networks of a way solve"),
     "theory.mazes.cost": Entry("", "cross entropy between neglecting and perfect weights"),
     "theory.mazes.half": Entry("t", "where the cost has fallen to half of that at 0"),
-    "theory.mazes.unlike": Entry("", "difference of that shape between two sizes"),
+    "theory.mazes.unlike": Entry("", "difference of that cost between two sizes"),
     "theory.mazes.solvable": Entry("", "mazes that can be solved"),
     "theory.mazes.leak": Entry("", "unsolvable mazes that leaking walls make solvable"),
     "theory.mazes.ignited": Entry("", "unsolvable mazes whose background lights itself"),

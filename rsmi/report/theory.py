@@ -206,35 +206,6 @@ def _fluctuations(axes: "Axes", found: MeasuresResult) -> None:
     axes.legend(fontsize=11)
 
 
-@draw.register(IntrinsicResult)
-@styled
-def intrinsic_figure(found: IntrinsicResult) -> "Drawing":
-    """Sizes of scale-invariant weights against intrinsic time, and the losses of two networks."""
-    figure = blank(8.0 if found.losses else 4.4)
-    panels = figure.subplots(2 if found.losses else 1, 1, squeeze=False)[:, 0]
-    for place, (rate, runs) in enumerate(found.runs.items()):
-        times = np.arange(runs.shape[1]) / rate.steps
-        label = rf"$\eta$ {rate.rate:g}, $\lambda$ {rate.decay:g}, $\mu$ {rate.momentum:g}"
-        panels[0].plot(times, runs.mean(0), color=CYCLE[place], label=label, linewidth=1.4)
-    law = 1 + (found.settings.start - 1) * np.exp(-times)
-    panels[0].plot(times, law, ":", color=INK, label="theory", linewidth=2.2)
-    panels[0].set(yscale="log", ylabel=r"$\|w\|^4$ / equilibrium")
-    panels[0].set_xlabel(r"steps $\times\; 4\eta\lambda / (1 - \mu)$")
-    panels[0].legend(fontsize=11)
-    for place, (rate, losses) in enumerate(found.losses.items()):
-        size = max(losses.shape[1] // 60, 1)
-        blocks = losses[:, : losses.shape[1] // size * size].unflatten(1, (-1, size)).mean((0, 2))
-        at = (np.arange(len(blocks)) + 0.5) * size
-        label = rf"$\eta$ {rate.rate:g}, $\lambda$ {rate.decay:g}"
-        panels[1].plot(at, blocks, color=CYCLE[place], label=label)
-    if found.losses:
-        if found.comparable is not None:
-            panels[1].axvline(found.comparable, color=GREY, linestyle="--", label="comparable from")
-        panels[1].set(xlabel="step", ylabel="loss on new rows")
-        panels[1].legend(fontsize=11)
-    return figure
-
-
 @draw.register(FloodsResult)
 @styled
 def floods_figure(found: FloodsResult) -> "Drawing":
@@ -273,10 +244,10 @@ def _ends(axes: "Axes", found: FloodsResult) -> None:
 
 
 def _lines(axes: "Axes", found: FloodsResult) -> None:
-    """Costs in units of that at the neglecting end, a style for each size."""
+    """Costs of each unsolvable maze from neglecting minima, a style for each size."""
     t = np.linspace(0, 1, found.settings.line_points)
     sizes = sorted(set(found.settings.line_sizes))
-    for colour, kind in zip(CYCLE, NEGLECTS, strict=False):
+    for colour, kind in zip(CYCLE, (k for k in NEGLECTS if k != "unsolvable"), strict=False):
         for size, style in zip(sizes, _STYLES, strict=False):
             shape = found.lines[kind, size].shape
             height, error = zip(*((one.value, one.error) for one in shape), strict=True)
@@ -285,11 +256,40 @@ def _lines(axes: "Axes", found: FloodsResult) -> None:
     for size, style in zip(sizes, _STYLES, strict=False):
         axes.plot([], [], color=GREY, linestyle=style, label=f"$L = {size}$")
     axes.axhline(0, color=GREY, linewidth=0.8)
-    axes.set(xlabel="$t$, from neglecting to perfect weights", ylabel="cost / cost at 0")
+    axes.set(xlabel="$t$, from neglecting to perfect weights", ylabel="cost per unsolvable maze")
     axes.legend(ncols=2, fontsize=11)
 
 
 _STYLES = ("-", "--", ":")
+
+
+@draw.register(IntrinsicResult)
+@styled
+def intrinsic_figure(found: IntrinsicResult) -> "Drawing":
+    """Sizes of scale-invariant weights against intrinsic time, and the losses of two networks."""
+    figure = blank(8.0 if found.losses else 4.4)
+    panels = figure.subplots(2 if found.losses else 1, 1, squeeze=False)[:, 0]
+    for place, (rate, runs) in enumerate(found.runs.items()):
+        times = np.arange(runs.shape[1]) / rate.steps
+        label = rf"$\eta$ {rate.rate:g}, $\lambda$ {rate.decay:g}, $\mu$ {rate.momentum:g}"
+        panels[0].plot(times, runs.mean(0), color=CYCLE[place], label=label, linewidth=1.4)
+    law = 1 + (found.settings.start - 1) * np.exp(-times)
+    panels[0].plot(times, law, ":", color=INK, label="theory", linewidth=2.2)
+    panels[0].set(yscale="log", ylabel=r"$\|w\|^4$ / equilibrium")
+    panels[0].set_xlabel(r"steps $\times\; 4\eta\lambda / (1 - \mu)$")
+    panels[0].legend(fontsize=11)
+    for place, (rate, losses) in enumerate(found.losses.items()):
+        size = max(losses.shape[1] // 60, 1)
+        blocks = losses[:, : losses.shape[1] // size * size].unflatten(1, (-1, size)).mean((0, 2))
+        at = (np.arange(len(blocks)) + 0.5) * size
+        label = rf"$\eta$ {rate.rate:g}, $\lambda$ {rate.decay:g}"
+        panels[1].plot(at, blocks, color=CYCLE[place], label=label)
+    if found.losses:
+        if found.comparable is not None:
+            panels[1].axvline(found.comparable, color=GREY, linestyle="--", label="comparable from")
+        panels[1].set(xlabel="step", ylabel="loss on new rows")
+        panels[1].legend(fontsize=11)
+    return figure
 
 
 @draw.register(SawtoothResult)

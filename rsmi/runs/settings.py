@@ -155,7 +155,8 @@ class ExponentsTask:
     """Which rule to iterate, on which samples.
 
     Args:
-        data: A file of configurations: of this project, of mcising, or `.npy`/`.npz`.
+        data: A file of configurations: of this project, of mcising, or `.npy`/`.npz`; or a recipe
+            (`.yaml`), whose configurations are drawn while they are measured and kept nowhere.
         select: Which of its samples, where it is a collection or an mcising file.
         rule: `majority`, of letters other than two `plurality`, of spins with vacancies also
             `vacancy_majority`, or the directory of a trained rule (with --trust where it holds a

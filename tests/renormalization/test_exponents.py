@@ -74,6 +74,14 @@ def test_noise_is_not_taken_for_a_change(kit):
     assert truncation_error(scan, choose(scan)) == pytest.approx(0.35 * 0.4 * 0.026 / 2, rel=0.3)
 
 
+@pytest.mark.parametrize(("error", "expected"), [(0, 0.0011 / 2), (0.002, 0.4 * 0.012 / 4)])
+def test_the_last_two_changes_say_more_where_they_are_measured_well(error, expected, kit):
+    values = [[1.8811] * 3, [1.8762] * 3, [1.8751] * 3, [1.8750] * 3]
+    scan = kit.made_up_scan("odd", values, side=128, error=error)
+    assert choose(scan).level == 3
+    assert truncation_error(scan, choose(scan)) == pytest.approx(0.35 * expected, rel=0.01)
+
+
 def test_a_slow_correction_is_added_and_half_of_it_doubted(kit):
     left, factor = 2**-0.83, 2**-0.83 / (1 - 2**-0.83)
     values = [[1.6 - 0.2 * left**k] for k in range(4)]
