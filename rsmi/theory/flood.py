@@ -464,7 +464,9 @@ def judge_floods(weights: Tensor, size: int, layers: int, mazes: int, seed: int)
     cost = F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(0)
     right = ((logits > 0) == (target > 0)).float().mean(0)
     light, walls = _effects(weights, open_sites[:_LOOKED], layers, logits[:_LOOKED].sigmoid())
-    return Judged(right, cost, (logits > 0).float().mean(0), light, walls, mazes)
+    found = (right, cost, (logits > 0).float().mean(0), light, walls)
+    right, cost, solvable, light, walls = (one.cpu() for one in found)
+    return Judged(right, cost, solvable, light, walls, mazes)
 
 
 def _effects(weights: Tensor, open_sites: Tensor, layers: int, p: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,13 +4,15 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rsmi.errors import InputError, nearest
+from rsmi.errors import AnalysisError, InputError, nearest
 from rsmi.information import Estimate, Outcome, Plain, Quantity, Sheet, entropy, format_with_error
 from rsmi.progress import Progress, silent
 from rsmi.sampling.mazes import PERCOLATION_THRESHOLD, sample_mazes, solve
@@ -182,7 +184,7 @@ class Line:
 
     Args:
         cost: Cross entropy at evenly spaced t from 0 to 1, nats.
-        shape: The same in units of that at 0, with the error of a ratio over the same mazes.
+        shape: The same for each unsolvable maze, with the error of a ratio over the same mazes.
         half: t where it has fallen to half of its value at 0 for the last time.
     """
 
@@ -244,17 +246,16 @@ class FloodsResult(Outcome):
         best = max(own, key=lambda one: float(_first(one).accuracy.max()))
         return best.weights[:, int(_first(best).accuracy.argmax())]
 
-    def unlike(self, kind: Neglect) -> Estimate:
-        """Root mean square difference of the shapes of the smallest and the largest size."""
-        sizes = sorted(self.settings.line_sizes)
-        one, other = (self.lines[kind, size].shape for size in (sizes[0], sizes[-1]))
-        gaps = torch.tensor([a.value - b.value for a, b in zip(one, other, strict=True)])
-        errors = torch.tensor(
-            [math.hypot(a.error, b.error) for a, b in zip(one, other, strict=True)]
-        )
-        value = float(gaps.square().mean().sqrt())
-        # The mazes are the same at all points, so that the errors are not independent.
-        return Estimate(value, float(errors.square().mean().sqrt()), "estimate", "1", len(gaps))
+    def unlike(self, kind: Neglect) -> dict[int, Estimate]:
+        """How far the shape differs from that of the next larger size, by size.
+
+        Root mean square over t of the difference, and of its error, in units of that of the shape.
+        """
+        sizes = sorted(set(self.settings.line_sizes))
+        return {
+            size: _difference(self.lines[kind, size].shape, self.lines[kind, larger].shape)
+            for size, larger in pairwise(sizes)
+        }
 
     def quantities(self) -> list[Quantity]:
         """Perfect networks of each way, then accuracies, lines, rare events and entropies."""
@@ -286,7 +287,9 @@ class FloodsResult(Outcome):
                 found.append(Quantity.of("theory.mazes.cost", one, None, t=t, **about))
             found.append(Quantity.of("theory.mazes.half", line.half, None, **about))
         for kind in dict.fromkeys(kind for kind, _ in self.lines):
-            found.append(Quantity.of("theory.mazes.unlike", self.unlike(kind), None, neglect=kind))
+            for size, value in self.unlike(kind).items():
+                about = {"neglect": kind, "size": size}
+                found.append(Quantity.of("theory.mazes.unlike", value, None, **about))
         return found
 
     def _rare(self) -> list[Quantity]:
@@ -341,19 +344,16 @@ class FloodsResult(Outcome):
     def _line_sheet(self) -> Sheet:
         sizes, rows = sorted(set(self.settings.line_sizes)), list[list[str]]()
         for kind in dict.fromkeys(kind for kind, _ in self.lines):
-            halves = [_short(self.lines[kind, size].half) for size in sizes]
-            starts = [_short(self.lines[kind, size].cost[0]) for size in sizes]
-            highest = [
-                max(self.lines[kind, size].shape, key=lambda one: one.value).value for size in sizes
-            ]
-            rows += [[kind], ["cost at t = 0 (nats)", *starts, ""]]
-            rows.append(["highest, of that", *(f"{one:.2f}" for one in highest), ""])
-            rows.append(["t of half the cost", *halves, _short(self.unlike(kind))])
-        columns = ["", *(f"L = {size}" for size in sizes), "unlike"]
+            own = [self.lines[kind, size] for size in sizes]
+            highest = [max(line.shape, key=lambda one: one.value) for line in own]
+            rows += [[kind], ["cost at t = 0", *(_short(line.cost[0]) for line in own)]]
+            rows.append(["highest, of each unsolvable maze", *map(_short, highest)])
+            rows.append(["t of half the cost", *(_short(line.half) for line in own)])
+            rows.append(["unlike the next size", *map(_short, self.unlike(kind).values()), ""])
+        columns = ["", *(f"L = {size}" for size in sizes)]
         caption = (
-            "t goes from a neglecting minimum (0) to the perfect weights (1); unlike: root mean "
-            "square difference between the smallest and the largest size of the cost in units of "
-            "that at 0"
+            "t goes from neglecting weights (0) to perfect ones (1); cost in nats; unlike: root "
+            "mean square difference of the costs of each unsolvable maze, over their own"
         )
         return Sheet("Cost along the line to the perfect weights", columns, rows, caption)
 
@@ -388,6 +388,15 @@ class FloodsResult(Outcome):
             "and at the larger size from the sites that a flood has not seen"
         )
         return Sheet("What layers forget (bits)", columns, rows, caption)
+
+
+def _difference(shape: Sequence[Estimate], other: Sequence[Estimate]) -> Estimate:
+    """Root mean square difference in units of the other shape, with that of its error."""
+    a, b = (np.array([[one.value, one.error] for one in own]) for own in (shape, other))
+    scale = float(np.sqrt(np.mean(b[:, 0] ** 2)))
+    value = float(np.sqrt(np.mean((a[:, 0] - b[:, 0]) ** 2)))
+    error = float(np.sqrt(np.mean(a[:, 1] ** 2 + b[:, 1] ** 2)))
+    return Estimate(value / scale, error / scale, "estimate", "1", len(a))
 
 
 def _short(value: Estimate) -> str:
@@ -466,17 +475,27 @@ def cost_lines(size: int, settings: Floods) -> dict[Neglect, Line]:
         settings: Points, mazes and seed.
     """
     t = torch.linspace(0, 1, settings.line_points)[:, None]
-    share = solvable_share(size, settings.mazes, settings.seed).value
-    ends = [neglecting_weights(kind, share) for kind in NEGLECTS]
+    open_sites, labels = _held_out(size, settings.line_mazes, settings)
+    ends = [neglecting_weights(kind, float(labels.mean())) for kind in NEGLECTS]
     bank = torch.cat([(1 - t) * end + t * flood_weights() for end in ends])[None]
-    open_sites, labels = maze_tensors(
-        settings.line_mazes, size, 2 * settings.seed + 1, settings.device
-    )
     logits = _many_logits(bank.to(settings.device), open_sites, _LINE_PER_SITE * size)
     target = labels[:, None].expand_as(logits)
     costs = F.binary_cross_entropy_with_logits(logits, target, reduction="none").cpu().double()
     parts = costs.split(settings.line_points, 1)
-    return {kind: _line(own) for kind, own in zip(NEGLECTS, parts, strict=True)}
+    dark = 1 - labels.cpu().double()
+    return {kind: _line(own, dark) for kind, own in zip(NEGLECTS, parts, strict=True)}
+
+
+def _held_out(size: int, mazes: int, settings: Floods) -> tuple[Tensor, Tensor]:
+    """Mazes of which at least two cannot be solved, so that there is an error of their mean."""
+    open_sites, labels = maze_tensors(mazes, size, 2 * settings.seed + 1, settings.device)
+    dark = int((labels == 0).sum())
+    if dark < 2:
+        raise AnalysisError(
+            f"{dark} of {mazes} mazes of {size} x {size} sites cannot be solved, and two are "
+            "needed for what they cost; ask for more mazes"
+        )
+    return open_sites, labels
 
 
 @torch.no_grad()
@@ -490,21 +509,21 @@ def _many_logits(bank: Tensor, open_sites: Tensor, layers: int) -> Tensor:
     )
 
 
-def _line(costs: Tensor) -> Line:
+def _line(costs: Tensor, dark: Tensor) -> Line:
     """Mean costs (n, points), and where they are half, with a jackknife over ten blocks."""
     blocks = costs.tensor_split(10)
     left = [_half(torch.cat(blocks[:k] + blocks[k + 1 :])) for k in range(10)]
     error = math.sqrt(9 * float(torch.tensor(left).var(correction=0)))
     half = Estimate(_half(costs), error, "estimate", "1", len(costs))
     cost = tuple(mean_of(column, "nats") for column in costs.T)
-    return Line(cost, tuple(_ratio(column, costs[:, 0]) for column in costs.T), half)
+    return Line(cost, tuple(_ratio(column, dark) for column in costs.T), half)
 
 
-def _ratio(costs: Tensor, first: Tensor) -> Estimate:
-    """Ratio of two means over the same mazes, with its error to first order."""
-    value = float(costs.mean() / first.mean())
-    error = mean_of((costs - value * first) / first.mean()).error
-    return Estimate(value, error, "estimate", "1", len(costs))
+def _ratio(costs: Tensor, dark: Tensor) -> Estimate:
+    """Cost of each unsolvable maze: a ratio of means over the same mazes, to first order."""
+    value = float(costs.mean() / dark.mean())
+    error = mean_of((costs - value * dark) / dark.mean()).error
+    return Estimate(value, error, "estimate", "nats", len(costs))
 
 
 def _half(costs: Tensor) -> float:
@@ -534,7 +553,7 @@ def flip_rates(
     values = [*walls, *steepnesses]
     weights = [flood_weights(STEEPNESS, wall) for wall in walls]
     weights += [flood_weights(kappa) for kappa in steepnesses]
-    open_sites, labels = maze_tensors(settings.mazes, size, 2 * settings.seed + 1, settings.device)
+    open_sites, labels = _held_out(size, settings.mazes, settings)
     bank = torch.stack(weights)[None].to(settings.device)
     logits = _many_logits(bank, open_sites[labels == 0], _PER_SITE * size)
     flipped = (logits > 0).cpu()
@@ -592,26 +611,26 @@ def layer_entropies(
             lit = network.steps[layer - 1](lit, open_sites).round()
         sites = lit.flatten(1).double()
         codes = sites @ 2.0 ** torch.arange(sites.shape[1]).double()
-        found.append(_forgotten(codes, network.centre(lit)[:, 0].double(), p, labels))
+        found.append(_forgotten(codes, network.centre(lit)[:, 0].long(), p, labels))
     inputs, outputs, answers = zip(*found, strict=True)
     return Forgotten(inputs, outputs, answers)
 
 
 def _forgotten(codes: Tensor, centre: Tensor, p: Tensor, labels: Tensor) -> list[Estimate]:
     """H(X|T), H(Y|T) and H(Y|C) in bits."""
-    h_t, h_c = _counted(codes, p), _counted(centre, p)
+    states, h_x = codes.unique(return_inverse=True)[1], float(entropy(p))
+    h_t, h_c = _counted(states, p), _counted(centre, p)
     nats = (
-        float(entropy(p)) - h_t,
-        _counted(2 * codes + labels, p) - h_t,
+        h_x - h_t,
+        _counted(2 * states + labels, p) - h_t,
         _counted(2 * centre + labels, p) - h_c,
     )
     return [Estimate(value / math.log(2), 0.0, "exact", "bits") for value in nats]
 
 
-def _counted(codes: Tensor, p: Tensor) -> float:
-    """Entropy of a code in nats."""
-    _, place = codes.unique(return_inverse=True)
-    return float(entropy(torch.bincount(place, p)))
+def _counted(states: Tensor, p: Tensor) -> float:
+    """Entropy of numbered states in nats."""
+    return float(entropy(torch.bincount(states, p)))
 
 
 def explored_entropies(size: int, mazes: int, layers: int, seed: int) -> tuple[Estimate, ...]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from rsmi.errors import InputError
+from rsmi.errors import AnalysisError, InputError
 from rsmi.information import Estimate, entropy
 from rsmi.layers import Options, analyse_layers, sampled_inputs
 from rsmi.sampling.mazes import sample_mazes
@@ -282,11 +282,16 @@ def test_lines_end_at_nothing_and_begin_at_the_entropy_of_the_label():
     settings = Floods(line_points=11, line_mazes=100, seed=1)
     lines = cost_lines(9, settings)
     for kind, line in lines.items():
-        assert line.shape[0].value == 1
-        assert line.shape[0].error == 0
+        shares = [a.value / b.value for a, b in zip(line.cost, line.shape, strict=True)]
+        assert shares == pytest.approx([shares[0]] * 11)  # of mazes that are unsolvable
         assert line.cost[-1].value < 1e-2
         assert 0 < line.half.value < 1
         assert line.cost[0].value > (20 if kind == "unsolvable" else 0.1)
+
+
+def test_mazes_that_are_all_solvable_are_too_few():
+    with pytest.raises(AnalysisError, match="0 of 20 mazes of 3 x 3 sites cannot be solved"):
+        cost_lines(3, Floods(line_mazes=20))
 
 
 BAD = {
