@@ -14,7 +14,6 @@ from rsmi.known.networks import (
     Keep,
     linear_gaussian,
     random_maps,
-    sawtooth,
 )
 from rsmi.lattice import states
 from rsmi.layers import (
@@ -34,6 +33,7 @@ from rsmi.layers import (
     integrated_entropy,
     noisy_information,
     rg_network,
+    sawtooth,
     untrained,
     window_inputs,
     without_ties,
