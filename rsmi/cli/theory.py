@@ -10,6 +10,7 @@ from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.errors import InputError, nearest
 from rsmi.information import Outcome
+from rsmi.layers import Sawtooth, study_sawtooth
 from rsmi.report.theory import write_theory
 from rsmi.theory import (
     Floods,
@@ -60,6 +61,12 @@ PARTS = {
         study_measures,
         "Two-layer networks as measures: gradient flow, births and deaths, fluctuations, "
         "equilibrium, symmetry, a game.",
+    ),
+    "sawtooth": _Part(
+        Sawtooth,
+        study_sawtooth,
+        "What depth buys against width: a sawtooth that l layers of 2 units make, and networks of "
+        "fewer layers trained on it.",
     ),
     "stability": _Part(
         Stability,

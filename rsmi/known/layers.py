@@ -13,7 +13,6 @@ from rsmi.known.networks import (
     Keep,
     linear_gaussian,
     random_maps,
-    sawtooth,
 )
 from rsmi.lattice import states
 from rsmi.layers import (
@@ -32,6 +31,7 @@ from rsmi.layers import (
     integrated_entropy,
     noisy_information,
     rg_network,
+    sawtooth,
     untrained,
     without_ties,
 )

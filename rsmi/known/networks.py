@@ -40,25 +40,6 @@ def random_maps(states: int, layers: int, seed: int, draws: int = 1) -> nn.Seque
     return nn.Sequential(*[StateMap(torch.from_numpy(table.ravel())) for table in tables])
 
 
-def sawtooth(layers: int) -> list[nn.Module]:
-    r"""The tent map composed l times, each time a two-ReLU layer: H(X|T_l) = l bits.
-
-    .. math:: x \mapsto 2\,\mathrm{ReLU}(x) - 4\,\mathrm{ReLU}(x - \tfrac12)
-
-    Returns:
-        Linear, ReLU, Linear for every tent, in float64.
-    """
-    modules: list[nn.Module] = []
-    for _ in range(layers):
-        spread, gather = nn.Linear(1, 2).double(), nn.Linear(2, 1, bias=False).double()
-        with torch.no_grad():
-            spread.weight.fill_(1.0)
-            spread.bias.copy_(torch.tensor([0.0, -0.5]))
-            gather.weight.copy_(torch.tensor([[2.0, -4.0]]))
-        modules += [spread, nn.ReLU(), gather]
-    return modules
-
-
 class Keep(nn.Module):
     """Decimation: keep the first k entries, H(X|T) = n - k bits for fair bits."""
 

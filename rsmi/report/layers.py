@@ -8,7 +8,14 @@ import numpy as np
 
 from rsmi.errors import InputError
 from rsmi.information import Estimate, Frontier
-from rsmi.layers import InformationPlane, LayerReport, Value
+from rsmi.layers import (
+    InformationPlane,
+    LayerReport,
+    TrainedLayers,
+    TrainingComparison,
+    Value,
+)
+from rsmi.layers.trained import ACCURACY
 from rsmi.report import figures
 from rsmi.report.drawing import draw
 from rsmi.report.figures.style import BLUE, GREY, INK, blank, legend, styled
@@ -76,6 +83,51 @@ def _ends(value: Value | None) -> tuple[float, float, float]:
         return value.value, value.value, value.error
     lower, upper = value.lower, value.upper
     return lower.value, upper.value, max(lower.error, upper.error)
+
+
+@draw.register(TrainedLayers)
+def _trained(found: TrainedLayers) -> "Drawing":
+    """The layers after training beside those before."""
+    return found.report.plot()
+
+
+_COMPARED = ("H(X|T)", "H(Y|T)")
+
+
+@draw.register(TrainingComparison)
+def _compared(found: TrainingComparison) -> "Drawing":
+    """Entropies by layer, a line for each way; of a single layer a row for each way."""
+    if len(found.layers) > 1:
+        panels = {
+            name: [_series_of(found, way, name) for way in found.trained] for name in _COMPARED
+        }
+        return figures.depth(found.layers, panels)
+    (layer,) = found.layers
+    best = found.best.get(layer)
+    ways = [*found.trained, *found.refused]
+    shown = {"I(T;Y)": None if best is None else best.value, "H(X|T)": None, ACCURACY: None}
+    rows = [
+        figures.Panel(f"{name} of {layer}", [_dots_of(found, way, name) for way in ways], known)
+        for name, known in shown.items()
+    ]
+    return figures.comparison(ways, rows)
+
+
+def _series_of(found: TrainingComparison, way: str, name: str) -> figures.Depth:
+    means = [found.mean(way, layer, name) for layer in found.layers]
+    lower = [math.nan if m is None else m.mean - m.half_width for m in means]
+    upper = [math.nan if m is None else m.mean + m.half_width for m in means]
+    errors = [0.0 if m is None else m.seed_error for m in means]
+    return figures.Depth(way, lower, upper, errors, dashed=way == "untrained")
+
+
+def _dots_of(found: TrainingComparison, way: str, name: str) -> figures.Dots:
+    (layer,) = found.layers
+    values, mean = found.values(way, layer, name), found.mean(way, layer, name)
+    if mean is None:
+        return figures.Dots()
+    middles = [v.value if isinstance(v, Estimate) else v.middle for v in values]
+    return figures.Dots(middles, mean.mean, mean.seed_error)
 
 
 @draw.register(InformationPlane)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rsmi.information import Estimate, Outcome
+from rsmi.layers import SawtoothResult
 from rsmi.report.drawing import draw
 from rsmi.report.figures.style import (
     BLUE,
@@ -291,6 +292,42 @@ def intrinsic_figure(found: IntrinsicResult) -> "Drawing":
     return figure
 
 
+@draw.register(SawtoothResult)
+@styled
+def sawtooth_figure(found: SawtoothResult) -> "Drawing":
+    """Bits forgotten and pieces by layer, and distances of trained networks by width."""
+    figure = blank(8.0)
+    panels = figure.subplots(2, 1)
+    tents = np.arange(1, len(found.forgotten) + 1)
+    bits = [one.value for one in found.forgotten]
+    panels[0].plot(tents, bits, "o-", color=CYCLE[0], label="$H(X|T_l)$ (bits)")
+    panels[0].plot(tents, np.log2(found.pieces), "s--", color=CYCLE[1], label="$\\log_2$ pieces")
+    panels[0].set(xlabel="layer $l$ of the construction", xticks=tents)
+    panels[0].legend()
+    widths = sorted({width for _, width in found.trained})
+    depths = sorted({depth for depth, _ in found.trained})
+    for place, depth in enumerate(depths):
+        own = [found.trained[depth, width] for width in widths]
+        height, error = zip(*((one.distance.value, one.distance.error) for one in own), strict=True)
+        style = {"color": CYCLE[place % len(CYCLE)], "marker": MARKERS[place % len(MARKERS)]}
+        layers = "1 layer" if depth == 1 else f"{depth} layers"
+        panels[1].errorbar(widths, height, error, label=layers, capsize=2, **style)
+        best = [one.best for one in own]
+        panels[1].plot(widths, best, ":", color=style["color"])
+        limits = [found.limit(depth, width) for width in widths]
+        panels[1].plot(widths, limits, "--", color=style["color"], linewidth=1)
+    panels[1].plot([], [], ":", color=GREY, label="best seed")
+    panels[1].plot([], [], "--", color=GREY, label="no network below")
+    label = f"built, {len(tents)} layers of 2"
+    panels[1].plot([2], [0], "*", color=INK, markersize=13, label=label, clip_on=False)
+    panels[1].set(xscale="log", xlabel="width", ylabel="mean of $|f - g|$")
+    panels[1].set_ylim(bottom=0)
+    panels[1].set_xticks(widths, [str(width) for width in widths])
+    panels[1].minorticks_off()
+    panels[1].legend(fontsize=11, ncols=2)
+    return figure
+
+
 _Drawn = tuple[str, Callable[..., "Drawing"], str, str]
 
 _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
@@ -369,6 +406,20 @@ _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
                 "Above, where the networks of each way of training ended. In the middle, the cost "
                 "between weights that neglect a part of the input and the perfect ones. Below, "
                 "what the centre of a layer leaves open of the answer.",
+            ),
+        ],
+    ),
+    SawtoothResult: (
+        "What depth buys against width",
+        [],
+        [
+            (
+                "sawtooth",
+                sawtooth_figure,
+                "A sawtooth built and learned",
+                "Above, each layer of two units folds the input once more: one bit is forgotten, "
+                "and the pieces double. Below, how far trained networks of few layers stay from "
+                "the last function, above what no network of their depth and width can reach.",
             ),
         ],
     ),
