@@ -44,6 +44,7 @@ from rsmi.layers.report import Finding, LayerReport, LayerRow, value_text
 from rsmi.layers.rg import RGLayer, rg_network, without_ties
 from rsmi.layers.selection import select_layers
 from rsmi.layers.setting import Setting
+from rsmi.layers.shift import SetErrors, Underspecification, underspecification
 
 if TYPE_CHECKING:
     from rsmi.layers.callback import LayerCallback
@@ -71,9 +72,11 @@ __all__ = [
     "Sawtooth",
     "SawtoothResult",
     "SeedAverage",
+    "SetErrors",
     "Setting",
     "TrainedTeeth",
     "Training",
+    "Underspecification",
     "Value",
     "activation_ranges",
     "analyse_layers",
@@ -113,6 +116,7 @@ __all__ = [
     "shuffled_labels",
     "study_sawtooth",
     "train_teeth",
+    "underspecification",
     "untrained",
     "value_text",
     "with_noise",
