@@ -1,11 +1,18 @@
 """Conditional entropies layer by layer of any torch network."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from rsmi.layers.analyse import Options, analyse_layers
 from rsmi.layers.audit import Ceiling
 from rsmi.layers.bounds import conditional_bound, conditional_entropy_bounds, entropy_bound
-from rsmi.layers.building import activation_ranges, build_network, load_weights, untrained
+from rsmi.layers.building import (
+    activation_ranges,
+    build_network,
+    coded_network,
+    load_weights,
+    untrained,
+)
 from rsmi.layers.changes import GaussianNoise, Quantise, quantise, with_noise
 from rsmi.layers.codes import Codes
 from rsmi.layers.collecting import collect
@@ -36,7 +43,13 @@ from rsmi.layers.inputs import (
 from rsmi.layers.interval import Interval, Value
 from rsmi.layers.models import Autoregressive, Training
 from rsmi.layers.noisy import linear_gaussian_information, noisy_information
-from rsmi.layers.physics import drawn_inputs, enumerated_inputs, integrated_entropy
+from rsmi.layers.physics import (
+    drawn_inputs,
+    enumerated_inputs,
+    integrated_entropy,
+    phase_blocks,
+    window_inputs,
+)
 from rsmi.layers.plane import InformationPlane, PlanePoint, information_plane, joint_of
 from rsmi.layers.probe import Probe
 from rsmi.layers.reading import inputs_of, sampled_inputs
@@ -45,11 +58,38 @@ from rsmi.layers.rg import RGLayer, rg_network, without_ties
 from rsmi.layers.selection import select_layers
 from rsmi.layers.setting import Setting
 from rsmi.layers.shift import SetErrors, Underspecification, underspecification
+from rsmi.layers.trained import TrainedLayers, TrainingComparison
 
 if TYPE_CHECKING:
     from rsmi.layers.callback import LayerCallback
+    from rsmi.layers.training import (
+        TRAININGS,
+        Fit,
+        Goal,
+        LayerwiseEntropy,
+        Way,
+        compare_trainings,
+        train_layers,
+    )
+
+_NEED_LIGHTNING = {
+    "LayerCallback": "rsmi.layers.callback",
+    **dict.fromkeys(
+        (
+            "TRAININGS",
+            "Fit",
+            "Goal",
+            "LayerwiseEntropy",
+            "Way",
+            "compare_trainings",
+            "train_layers",
+        ),
+        "rsmi.layers.training",
+    ),
+}
 
 __all__ = [
+    "TRAININGS",
     "Abs",
     "Autoregressive",
     "Batch",
@@ -57,13 +97,16 @@ __all__ = [
     "Codes",
     "Estimators",
     "Finding",
+    "Fit",
     "GaussianNoise",
+    "Goal",
     "InformationPlane",
     "Inputs",
     "Interval",
     "LayerCallback",
     "LayerReport",
     "LayerRow",
+    "LayerwiseEntropy",
     "Options",
     "PlanePoint",
     "Probe",
@@ -74,14 +117,19 @@ __all__ = [
     "SeedAverage",
     "SetErrors",
     "Setting",
+    "TrainedLayers",
     "TrainedTeeth",
     "Training",
+    "TrainingComparison",
     "Underspecification",
     "Value",
+    "Way",
     "activation_ranges",
     "analyse_layers",
     "build_network",
+    "coded_network",
     "collect",
+    "compare_trainings",
     "conditional_bound",
     "conditional_entropy_bounds",
     "count_pieces",
@@ -105,6 +153,7 @@ __all__ = [
     "most_pieces",
     "noisy_information",
     "over_seeds",
+    "phase_blocks",
     "quantise",
     "rg_network",
     "sampled_inputs",
@@ -115,19 +164,19 @@ __all__ = [
     "shallow_sawtooth",
     "shuffled_labels",
     "study_sawtooth",
+    "train_layers",
     "train_teeth",
     "underspecification",
     "untrained",
     "value_text",
+    "window_inputs",
     "with_noise",
     "without_ties",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """The callback needs Lightning, which nobody else here does: it is imported when asked for."""
-    if name != "LayerCallback":
+    """What needs Lightning, which nobody else here does, is imported when asked for."""
+    if name not in _NEED_LIGHTNING:
         raise AttributeError(f"module 'rsmi.layers' has no attribute {name!r}")
-    from rsmi.layers.callback import LayerCallback
-
-    return LayerCallback
+    return getattr(importlib.import_module(_NEED_LIGHTNING[name]), name)

@@ -8,12 +8,19 @@ import numpy as np
 
 from rsmi.errors import InputError
 from rsmi.information import Estimate, Frontier
-from rsmi.layers import InformationPlane, LayerReport, Underspecification, Value
+from rsmi.layers import (
+    InformationPlane,
+    LayerReport,
+    TrainedLayers,
+    TrainingComparison,
+    Underspecification,
+    Value,
+)
+from rsmi.layers.trained import ACCURACY
 from rsmi.report import figures
 from rsmi.report.drawing import draw
 from rsmi.report.figures.style import BLUE, GREY, INK, blank, legend, styled, words
 from rsmi.report.page import Figure
-from rsmi.runs.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -78,32 +85,56 @@ def _ends(value: Value | None) -> tuple[float, float, float]:
     return lower.value, upper.value, max(lower.error, upper.error)
 
 
+@draw.register(TrainedLayers)
+def _trained(found: TrainedLayers) -> "Drawing":
+    """The layers after training beside those before."""
+    return found.report.plot()
+
+
+_COMPARED = ("H(X|T)", "H(Y|T)")
+
+
+@draw.register(TrainingComparison)
+def _compared(found: TrainingComparison) -> "Drawing":
+    """Entropies by layer, a line for each way; of a single layer a row for each way."""
+    if len(found.layers) > 1:
+        panels = {
+            name: [_series_of(found, way, name) for way in found.trained] for name in _COMPARED
+        }
+        return figures.depth(found.layers, panels)
+    (layer,) = found.layers
+    best = found.best.get(layer)
+    ways = [*found.trained, *found.refused]
+    shown = {"I(T;Y)": None if best is None else best.value, "H(X|T)": None, ACCURACY: None}
+    rows = [
+        figures.Panel(f"{name} of {layer}", [_dots_of(found, way, name) for way in ways], known)
+        for name, known in shown.items()
+    ]
+    return figures.comparison(ways, rows)
+
+
+def _series_of(found: TrainingComparison, way: str, name: str) -> figures.Depth:
+    means = [found.mean(way, layer, name) for layer in found.layers]
+    lower = [math.nan if m is None else m.mean - m.half_width for m in means]
+    upper = [math.nan if m is None else m.mean + m.half_width for m in means]
+    errors = [0.0 if m is None else m.seed_error for m in means]
+    return figures.Depth(way, lower, upper, errors, dashed=way == "untrained")
+
+
+def _dots_of(found: TrainingComparison, way: str, name: str) -> figures.Dots:
+    (layer,) = found.layers
+    values, mean = found.values(way, layer, name), found.mean(way, layer, name)
+    if mean is None:
+        return figures.Dots()
+    middles = [v.value if isinstance(v, Estimate) else v.middle for v in values]
+    return figures.Dots(middles, mean.mean, mean.seed_error)
+
+
 @draw.register(InformationPlane)
 def _plane(found: InformationPlane) -> "Drawing":
     """The way of every layer through the information plane, below the most that any T keeps."""
     title = f"epochs {found.epochs[0]} to {found.epochs[-1]}, hollow to filled"
     return figures.plane({title: _ways(found)}, limit=_limit(found.frontier))
-
-
-def plane_figures(found: InformationPlane, directory: Path) -> list[Figure]:
-    """The picture of a page, with `plane.gif` and `plane.csv` beside it.
-
-    Args:
-        found: What was measured, epoch by epoch.
-        directory: Receives the picture, the animation and the table.
-    """
-    write_whole(directory / "plane.csv", found.to_csv().encode())
-    animate(found, directory / "plane.gif")
-    return [
-        Figure(
-            figures.save(found.plot(), directory / "plane.png"),
-            "The information plane",
-            "One point for each layer and epoch measured, with bars from the lower to the upper "
-            "value, widened by one standard error. Grey, where p(x, y) is enumerated: what no "
-            "layer can exceed, and the best functions of few symbols. `plane.gif` shows the epochs "
-            "one by one, `plane.csv` holds the numbers.",
-        )
-    ]
 
 
 def animate(found: InformationPlane, path: Path) -> Path:
