@@ -143,13 +143,13 @@ class Bar:
 
     Args:
         records: Of each of 64 chains.
-        rule: Its name, or its strength: the sign of the sum drawn with 1 / (1 + exp(-2 k sum)).
+        rule: Its name.
         reach: Of the interactions.
         recipe: What is drawn.
     """
 
     records: int
-    rule: str | float
+    rule: str
     reach: float
     recipe: Mapping[str, Any]
 
@@ -162,17 +162,9 @@ class Bar:
             chains=64, records=records, seed=seed, equilibration=150, **cast(Any, given)
         )
         samples = DrawnSamples(recipe, device="cpu", workers=WORKERS)
-        rule: str | TableRule
-        if isinstance(self.rule, str):
-            rule = self.rule
-        else:
-            block = (2,) * len(recipe.shape)
-            rule = TableRule(SPIN, linear(block, 1.0, self.rule), block)
-        return renormalise(samples, rule, reach=self.reach, workers=WORKERS)
+        return renormalise(samples, self.rule, reach=self.reach, workers=WORKERS)
 
 
-# The strength in three dimensions is the one of .3, .43 and .6 whose y_t moved least from step to
-# step, on a run with another seed.
 BARS = {
     "ising 128^2": Bar(900, "majority", 5**0.5, {"shape": (128, 128)}),
     "potts 64^2": Bar(
@@ -180,7 +172,7 @@ BARS = {
         {"model": "potts", "shape": (64, 64), "parameters": {"states": 3}, "thin": 6},
     ),
     "ising 64^3": Bar(
-        60, 0.43, 1.5, {"shape": (64,) * 3, "temperature": T_C_3D, "thin": 3}
+        60, "soft_majority", 1.5, {"shape": (64,) * 3, "temperature": T_C_3D, "thin": 3}
     ),
     "ising 32^3, majority": Bar(
         60, "majority", 2.0, {"shape": (32,) * 3, "temperature": T_C_3D, "thin": 3}

@@ -20,9 +20,6 @@ import torch
 
 from rsmi.errors import RsmiError
 from rsmi.information import Estimate
-from rsmi.lattice import states
-from rsmi.lattice.alphabet import SPIN
-from rsmi.learning import TableRule
 from rsmi.progress import Progress, silent
 from rsmi.renormalization import MCRGResult, renormalise
 from rsmi.sampling.ising import CRITICAL_COUPLING_3D
@@ -36,7 +33,7 @@ CUBIC = replace(
     SQUARE, shape=(64, 64, 64), temperature=1 / CRITICAL_COUPLING_3D, chains=256, thin=3,
     equilibration=300,
 )  # fmt: skip
-TRIAL, STRENGTH = 24, 0.43
+TRIAL = 24
 # recipe, reach, share of the time
 MODELS = {
     "square": (SQUARE, 5**0.5, 0.65),
@@ -99,16 +96,8 @@ def _run(
     recipe: SampleRecipe, reach: float, device: str, progress: Progress = silent
 ) -> MCRGResult:
     samples = DrawnSamples(recipe, device=device)
-    return renormalise(samples, rule(recipe), reach=reach, progress=progress)
-
-
-def rule(recipe: SampleRecipe) -> str | TableRule:
-    """Majority; in three dimensions drawn by chance, which moves y_t least from step to step."""
-    if len(recipe.shape) < 3:
-        return "majority"
-    total = states(8).double().sum(1)
-    up = torch.sigmoid(2 * STRENGTH * total)
-    return TableRule(SPIN, torch.stack([1 - up, up], 1), (2, 2, 2))
+    rule = "soft_majority" if len(recipe.shape) == 3 else "majority"
+    return renormalise(samples, rule, reach=reach, progress=progress)
 
 
 def _keep(name: str, result: MCRGResult) -> None:

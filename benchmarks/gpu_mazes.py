@@ -43,6 +43,7 @@ class Size:
         school: The curriculum; networks are judged after every stage of a size of 9 or more.
         cells: Sizes and layers of networks that are trained without one, the cheap ones first.
         steps: Of these.
+        patience: Steps of the first stage of the curriculum for networks that see nothing else.
         mazes: Held-out ones.
         drawn: Mazes to train on.
         budget: Seconds after which no further cell is begun; half of them are for curricula.
@@ -53,6 +54,7 @@ class Size:
     school: Sequence[Stage]
     cells: Sequence[tuple[int, int]]
     steps: int
+    patience: int
     mazes: int
     drawn: int
     budget: float
@@ -90,9 +92,11 @@ SIZES = {
             (9, 16), (9, 32), (17, 32), (9, 64), (17, 64), (9, 128), (17, 128), (33, 64),
             (33, 128), (65, 128),
         ),
-        250, 1000, 4096, 130.0, STUDY,
+        250, 5000, 1000, 4096, 95.0, STUDY,
     ),
-    "cpu": Size(2, (Stage(5, 4, 20), Stage(9, 8, 4, batch=4)), ((9, 8),), 4, 64, 128, 60.0, TINY),
+    "cpu": Size(
+        2, (Stage(5, 4, 20), Stage(9, 8, 4, batch=4)), ((9, 8),), 4, 8, 64, 128, 60.0, TINY
+    ),
 }  # fmt: skip
 
 
@@ -140,6 +144,8 @@ def main(device: str, folder: str | None = None) -> None:
     print("|---|---|---|---|---|---|---|---|---|")
     for row in taught(size, device, began):
         print(told(row, size.seeds), flush=True)
+    for row in patient(size, device):
+        print(told(row, size.seeds), flush=True)
     for row in direct(size, device, began):
         print(told(row, size.seeds), flush=True)
     print(f"\n{time.perf_counter() - began:.0f} s")
@@ -184,6 +190,17 @@ def taught(size: Size, device: str, began: float) -> Iterator[Row]:
             if time.perf_counter() - began > size.budget / 2:
                 print(f"| {way}: stopped after L = {stage.size}, out of time |")
                 break
+
+
+def patient(size: Size, device: str) -> Iterator[Row]:
+    """Networks that see the smallest mazes alone, and these for long."""
+    first, (length, layers) = size.school[0], size.cells[0]
+    for kernel in ("cross", "full"):
+        weights, growth = begun(size, kernel, 1, device)
+        stage = replace(first, steps=size.patience)
+        weights, _ = train_floods(weights, [stage], SEED, growth, size.drawn)
+        way = f"L = {first.size} for {size.patience} steps, {kernel}, shared weights"
+        yield from judged(weights, way, length, layers, size)
 
 
 def direct(size: Size, device: str, began: float) -> Iterator[Row]:

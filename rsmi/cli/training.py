@@ -1,4 +1,4 @@
-"""`rsmi layers train`, `compare`, `plane` and `shift`: layers in training, and networks after it."""
+"""`rsmi layers train`, `compare`, `plane` and `shift`: layers in training, networks after it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -475,10 +475,9 @@ def cost_lines(size: int, settings: Floods) -> dict[Neglect, Line]:
         settings: Points, mazes and seed.
     """
     t = torch.linspace(0, 1, settings.line_points)[:, None]
-    share = solvable_share(size, settings.mazes, settings.seed).value
-    ends = [neglecting_weights(kind, share) for kind in NEGLECTS]
-    bank = torch.cat([(1 - t) * end + t * flood_weights() for end in ends])[None]
     open_sites, labels = _held_out(size, settings.line_mazes, settings)
+    ends = [neglecting_weights(kind, float(labels.mean())) for kind in NEGLECTS]
+    bank = torch.cat([(1 - t) * end + t * flood_weights() for end in ends])[None]
     logits = _many_logits(bank.to(settings.device), open_sites, _LINE_PER_SITE * size)
     target = labels[:, None].expand_as(logits)
     costs = F.binary_cross_entropy_with_logits(logits, target, reduction="none").cpu().double()
@@ -612,26 +611,26 @@ def layer_entropies(
             lit = network.steps[layer - 1](lit, open_sites).round()
         sites = lit.flatten(1).double()
         codes = sites @ 2.0 ** torch.arange(sites.shape[1]).double()
-        found.append(_forgotten(codes, network.centre(lit)[:, 0].double(), p, labels))
+        found.append(_forgotten(codes, network.centre(lit)[:, 0].long(), p, labels))
     inputs, outputs, answers = zip(*found, strict=True)
     return Forgotten(inputs, outputs, answers)
 
 
 def _forgotten(codes: Tensor, centre: Tensor, p: Tensor, labels: Tensor) -> list[Estimate]:
     """H(X|T), H(Y|T) and H(Y|C) in bits."""
-    h_t, h_c = _counted(codes, p), _counted(centre, p)
+    states, h_x = codes.unique(return_inverse=True)[1], float(entropy(p))
+    h_t, h_c = _counted(states, p), _counted(centre, p)
     nats = (
-        float(entropy(p)) - h_t,
-        _counted(2 * codes + labels, p) - h_t,
+        h_x - h_t,
+        _counted(2 * states + labels, p) - h_t,
         _counted(2 * centre + labels, p) - h_c,
     )
     return [Estimate(value / math.log(2), 0.0, "exact", "bits") for value in nats]
 
 
-def _counted(codes: Tensor, p: Tensor) -> float:
-    """Entropy of a code in nats."""
-    _, place = codes.unique(return_inverse=True)
-    return float(entropy(torch.bincount(place, p)))
+def _counted(states: Tensor, p: Tensor) -> float:
+    """Entropy of numbered states in nats."""
+    return float(entropy(torch.bincount(states, p)))
 
 
 def explored_entropies(size: int, mazes: int, layers: int, seed: int) -> tuple[Estimate, ...]:
