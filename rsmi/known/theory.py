@@ -113,7 +113,8 @@ _CONSTANT = "a constant answer of the right mean is stationary"
 
 def theory() -> list[Check]:
     """All checks of this section."""
-    return [*_machines(), *_recovery(), *_flips(), *_measures(), *_mazes()]
+    networks = [*_machines(), *_recovery(), *_flips(), *_measures(), *_mazes()]
+    return [*networks, *_intrinsic(), *_teeth()]
 
 
 def _machines() -> list[Check]:
