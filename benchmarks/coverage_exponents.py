@@ -2,10 +2,14 @@
 
 import itertools
 import math
+import multiprocessing
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,12 +17,16 @@ from measurement import SCRATCH, WORKERS
 from torch import Tensor
 
 from rsmi.errors import InputError
+from rsmi.information import Estimate
 from rsmi.lattice import states
 from rsmi.lattice.alphabet import SPIN
 from rsmi.learning import TableRule, decimation, majority
 from rsmi.renormalization import MCRGResult, flow, renormalise
 from rsmi.sampling import CRITICAL_COUPLING, Ising, SwendsenWang
+from rsmi.sampling.ising import CRITICAL_COUPLING_3D
+from rsmi.sampling.threads import cores
 from rsmi.storage import (
+    DrawnSamples,
     SampleGrid,
     SampleRecipe,
     generate,
@@ -126,52 +134,109 @@ def letters(runs: int = 10, sides: Sequence[int] = (32, 64)) -> None:
     _print_pulls(f"{runs} runs of each", found)
 
 
-# model, shape, temperature, parameters, update, sweeps between records, rule
+T_C_3D = 1 / CRITICAL_COUPLING_3D
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A model whose exponents are known, and how they are measured.
+
+    Args:
+        records: Of each of 64 chains.
+        rule: Its name.
+        reach: Of the interactions.
+        recipe: What is drawn.
+    """
+
+    records: int
+    rule: str
+    reach: float
+    recipe: Mapping[str, Any]
+
+    def measure(self, seed: int, records: int) -> MCRGResult:
+        """Draw and measure in one pass."""
+        given = {"temperature": "critical", "update": "swendsen_wang", "thin": 4} | dict(
+            self.recipe
+        )
+        recipe = SampleRecipe(
+            chains=64, records=records, seed=seed, equilibration=150, **cast(Any, given)
+        )
+        samples = DrawnSamples(recipe, device="cpu", workers=WORKERS)
+        return renormalise(samples, self.rule, reach=self.reach, workers=WORKERS)
+
+
 BARS = {
-    "ising 128^2": ("ising", (128, 128), "critical", {}, "swendsen_wang", 4, "majority"),
-    "potts 64^2": ("potts", (64, 64), "critical", {"states": 3}, "swendsen_wang", 6, "plurality"),
-    "ising 32^3": ("ising", (32,) * 3, 1 / 0.221654626, {}, "swendsen_wang", 3, "majority"),
-    "tricritical 32^2": (
-        "blume_capel", (32, 32), 0.60858, {"crystal_field": 1.96582}, "embedded_clusters", 4,
-        "vacancy_majority",
+    "ising 128^2": Bar(900, "majority", 5**0.5, {"shape": (128, 128)}),
+    "potts 64^2": Bar(
+        120, "plurality", 2.0,
+        {"model": "potts", "shape": (64, 64), "parameters": {"states": 3}, "thin": 6},
     ),
-    "triangular 64^2": (
-        "ising_graph", (64, 64), 4 / math.log(3), {"lattice": "triangular"}, "swendsen_wang", 4,
-        "majority",
+    "ising 64^3": Bar(
+        60, "soft_majority", 1.5, {"shape": (64,) * 3, "temperature": T_C_3D, "thin": 3}
     ),
-    "honeycomb 64^2": (
-        "ising_graph", (64, 64), 2 / math.log(2 + math.sqrt(3)), {"lattice": "honeycomb"},
-        "swendsen_wang", 4, "majority",
+    "ising 32^3, majority": Bar(
+        60, "majority", 2.0, {"shape": (32,) * 3, "temperature": T_C_3D, "thin": 3}
+    ),
+    "tricritical 32^2": Bar(
+        120, "vacancy_majority", 2.0,
+        {
+            "model": "blume_capel", "shape": (32, 32), "temperature": 0.60858,
+            "parameters": {"crystal_field": 1.96582}, "update": "embedded_clusters",
+        },
+    ),
+    "triangular 64^2": Bar(
+        240, "majority", 2.0,
+        {
+            "model": "ising_graph", "shape": (64, 64), "temperature": 4 / math.log(3),
+            "parameters": {"lattice": "triangular"},
+        },
+    ),
+    "honeycomb 64^2": Bar(
+        240, "majority", 2.0,
+        {
+            "model": "ising_graph", "shape": (64, 64),
+            "temperature": 2 / math.log(2 + math.sqrt(3)), "parameters": {"lattice": "honeycomb"},
+        },
     ),
 }  # fmt: skip
 
 
-def bars(runs: int = 10, records: int = 60, names: Sequence[str] = tuple(BARS)) -> None:
+def bars(runs: int = 10, records: int | None = None, names: Sequence[str] = tuple(BARS)) -> None:
     """Every model whose exponents are known, by one rule each, further eigenvalues included."""
     found: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    for name, seed in itertools.product(names, range(runs)):
-        result = _bar(name, seed, records)
-        measured = {n: e.value for n, e in (result.exponents | result.further_exponents).items()}
-        shown = {n: v for n, v in measured.items() if n in result.known and n[:3] not in NAMED}
-        print(name, seed, *(f"{n} {v}" for n, v in shown.items()), flush=True)
-        for quantity, value in shown.items():
-            found[quantity, name].append((value.deviation(result.known[quantity]), value.error))
-    _print_pulls(f"{runs} runs of each, 64 chains of {records} records", found)
+    cases = list(itertools.product(names, range(runs)))
+    beside = max(1, cores() // WORKERS)
+    with ProcessPoolExecutor(beside, multiprocessing.get_context("spawn")) as pool:
+        made = pool.map(_bar, cases, itertools.repeat(records, len(cases)))
+        for (name, seed), (text, measured) in zip(cases, made, strict=True):
+            print(name, seed, text, flush=True)
+            for quantity, value, exact in measured:
+                found[quantity, name].append((value.deviation(exact), value.error))
+    _print_pulls(f"{runs} runs of each, 64 chains", found)
+
+
+def _bar(
+    case: tuple[str, int], records: int | None
+) -> tuple[str, list[tuple[str, Estimate, float]]]:
+    """What is to be said of a run, and its exponents beside the exact ones."""
+    name, seed = case
+    bar, began = BARS[name], time.perf_counter()
+    result = bar.measure(900 + seed, records or bar.records)
+    spent = f"{time.perf_counter() - began:.0f} s, {result.n} rows"
+    if not result.verdict.fixed_point:
+        return f"refused: {result.verdict.text}, {spent}", []
+    exponents = (result.exponents | result.further_exponents).items()
+    known = {n: result.known[n] for n, _ in exponents if n in result.known and n[:3] not in NAMED}
+    shown = [(n, e.value, known[n]) for n, e in exponents if n in known]
+    parts = [
+        f"{n} {e.value.value:.4f} +- {e.value.error:.4f} ({e.statistical:.4f}, {e.truncation:.4f})"
+        for n, e in exponents
+        if n in known
+    ]
+    return f"{', '.join(parts)}; {spent}", shown
 
 
 NAMED = ("nu", "eta", "del")  # what follows from y_t and y_h
-
-
-def _bar(name: str, seed: int, records: int) -> MCRGResult:
-    model, shape, temperature, parameters, update, thin, rule = BARS[name]
-    path = SCRATCH / f"bars_{name.replace(' ', '_')}_{records}_{seed}.h5"
-    recipe = SampleRecipe(
-        model=model, shape=shape, temperature=temperature, parameters=parameters, chains=64,
-        records=records, seed=900 + seed, update=update, thin=thin, equilibration=300,
-    )  # fmt: skip
-    generate(recipe, path, workers=WORKERS, resume=True)
-    with open_samples(path) as samples:
-        return renormalise(samples, rule, workers=WORKERS)
 
 
 def flows(runs: int = 10, side: int = 32, records: int = 60, first: int = 301) -> None:

@@ -22,12 +22,23 @@ DESCRIPTION = (
     "Give --data rows that the network was not trained on: of its training rows, I(T;Y) is what "
     "the network remembers of them. "
     "`rsmi layers CONFIG` with the key `study` in the config runs a study instead, such as "
-    "studies.twelve_bits."
+    "studies.twelve_bits. `rsmi layers train CONFIG` trains layers toward an entropy, and "
+    "`rsmi layers compare CONFIG` puts many ways to train them beside each other; "
+    "`rsmi layers plane` draws the information plane of a log, and `rsmi layers shift` compares "
+    "networks of several seeds on shifted rows."
 )
 
 
+_TRAININGS = ("train", "compare", "plane", "shift")
+
+
 def main(arguments: Sequence[str]) -> None:
-    """Parse, measure, print and write."""
+    """Parse, measure, print and write; or train, or compare trainings."""
+    if arguments and arguments[0] in _TRAININGS:
+        from rsmi.cli.training import train  # it needs Lightning, which nothing else here does
+
+        train(arguments[0], arguments[1:])
+        return
     study = study_of(arguments)
     if study is not None:
         run_study(study, arguments)

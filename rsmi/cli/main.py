@@ -29,7 +29,7 @@ COMMANDS = {
     "layers": "what each layer of a network forgets, and studies of it",
     "scaling": "T_c and exponents from several lattice sizes and temperatures",
     "percolation": "p_c and exponents of percolation by clusters, on any lattice",
-    "theory": "networks known in closed form: random machines, FIRENET, measures",
+    "theory": "networks known in closed form: random machines, FIRENET, measures, mazes",
     "exact": "exact information of rules on small windows, without samples",
     "verify": "recompute known exact values with the installed code",
     "estimate": "mutual information of paired rows x and y by any estimator, beside its null",

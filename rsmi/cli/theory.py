@@ -10,12 +10,17 @@ from rsmi.cli.output import Output
 from rsmi.cli.parsing import parse
 from rsmi.errors import InputError, nearest
 from rsmi.information import Outcome
+from rsmi.layers import Sawtooth, study_sawtooth
 from rsmi.report.theory import write_theory
 from rsmi.theory import (
+    Floods,
+    Intrinsic,
     Machines,
     Measures,
     Recovery,
     Stability,
+    study_floods,
+    study_intrinsic,
     study_machines,
     study_measures,
     study_recovery,
@@ -45,17 +50,35 @@ PARTS = {
         "FIRENET on sparse signals: how fast it converges, and how stable it is beside a trained "
         "network.",
     ),
+    "intrinsic": _Part(
+        Intrinsic,
+        study_intrinsic,
+        "Scale-invariant weights under weight decay: their equilibrium, and from when on curves of "
+        "two runs may be compared.",
+    ),
     "measures": _Part(
         Measures,
         study_measures,
         "Two-layer networks as measures: gradient flow, births and deaths, fluctuations, "
         "equilibrium, symmetry, a game.",
     ),
+    "sawtooth": _Part(
+        Sawtooth,
+        study_sawtooth,
+        "What depth buys against width: a sawtooth that l layers of 2 units make, and networks of "
+        "fewer layers trained on it.",
+    ),
     "stability": _Part(
         Stability,
         study_stability,
         "How many flips change what a rule says: a coarse spin, a level, an exponent.",
         rules=True,
+    ),
+    "mazes": _Part(
+        Floods,
+        study_floods,
+        "Networks that flood critical mazes: where training ends, what lies between there and the "
+        "perfect weights, and what the layers forget.",
     ),
 }
 

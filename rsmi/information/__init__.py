@@ -28,9 +28,11 @@ from rsmi.information.estimators import (
     renyi_information,
 )
 from rsmi.information.fitting import CURVES, FEATURES, CurveFit, Feature, fit_curves, locate
+from rsmi.information.frontier import Frontier, frontier
 from rsmi.information.number import Estimate, Kind, format_with_error
 from rsmi.information.optimum import best_rule
 from rsmi.information.outcome import Outcome, Sheet, csv_text, frame, quantity_sheet
+from rsmi.information.partitions import Partition, best_partition
 from rsmi.information.predictive import (
     predictive_bound,
     predictive_estimate,
@@ -52,11 +54,14 @@ __all__ = [
     "Estimates",
     "Estimator",
     "Feature",
+    "Frontier",
     "Kind",
     "Outcome",
+    "Partition",
     "Plain",
     "Quantity",
     "Sheet",
+    "best_partition",
     "best_rule",
     "binned_information",
     "block_labels",
@@ -73,6 +78,7 @@ __all__ = [
     "fixed_width_bins",
     "format_with_error",
     "frame",
+    "frontier",
     "gaussian_information",
     "infonce",
     "infonce_ceiling",

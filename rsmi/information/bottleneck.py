@@ -28,6 +28,8 @@ _TINY = 1e-300
 _SPARE = 1e-3  # weight with which a new code enters
 _RARE = 1e-9  # and below which one goes
 _SAME = 1e-12
+_PIECES = 257  # of a line on which the largest code is searched, to begin with
+_LARGEST = 1 << 22  # numbers held at once in that search
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,13 @@ class Bottleneck(Outcome):
         points: Coarse-grainings on the curve by growing rate, from nothing to all of I(V:E).
         states: p(v) of the block, (V,) float64.
         full: I(V:E) in nats.
+        certain: Whether `upper` is proven; else it rests on a search for the largest code.
     """
 
     points: tuple[CurvePoint, ...]
     states: Tensor
     full: float
+    certain: bool = False
 
     __repr__ = Outcome.__repr__
 
@@ -77,6 +81,21 @@ class Bottleneck(Outcome):
     def upper(self, rate: float) -> float:
         """I(H:E) that no coarse-graining of I(V:H) <= `rate` nats exceeds."""
         return min(point.offset + point.slope * rate for point in self.points)
+
+    def needed(self, kept: float) -> tuple[float, float]:
+        """The least I(V:H) for I(H:E) = `kept` nats: what cannot be enough less, and what is.
+
+        Args:
+            kept: From 0 to `full`.
+        """
+        tangents = [(kept - p.offset) / p.slope for p in self.points if p.slope > 0]
+        hull = self._hull
+        rates, values = [p.rate for p in hull], [p.kept for p in hull]
+        place = min(max(sum(value < kept for value in values), 1), len(hull) - 1)
+        rise = max(values[place] - values[place - 1], _TINY)
+        share = min(max((kept - values[place - 1]) / rise, 0.0), 1.0)
+        reached = rates[place - 1] + share * (rates[place] - rates[place - 1])
+        return min(max([0.0, *tangents]), reached), reached
 
     @cached_property
     def gap(self) -> float:
@@ -172,8 +191,10 @@ def bottleneck(
         seed: Of random starts of the search for r.
 
     Returns:
-        The curve. What lies on `lower` is kept by the coarse-grainings given; `upper` is as certain
-        as the search for the largest r, from all states, all codes and 32 random mixtures.
+        The curve. What lies on `lower` is kept by the coarse-grainings given. `upper` is proven
+        (`certain`) where all p(e|v) lie on one line, as for two environments or two different
+        states: the largest r is then found by branch and bound. Else it is as certain as the search
+        for it, from all states, all codes and 32 random mixtures.
 
     Raises:
         InputError: For an unusable posterior or tolerance.
@@ -213,11 +234,13 @@ class _Level:
         states: (S,) probabilities.
         given: (S, m) p(e|v).
         random: Mixtures of states from which the search for the largest code begins too.
+        line: (S,) from 0 to 1 where each p(e|v) lies between two, if all are on one line.
     """
 
     states: Tensor
     given: Tensor
     random: int
+    line: Tensor | None
 
     def solved(
         self, beta: float, assigned: Tensor, tolerance: float, generator: torch.Generator
@@ -227,8 +250,12 @@ class _Level:
         for _ in range(_TRIALS):
             codes = self._improved(beta, codes, tolerance)
             assigned, log_z = self._assigned(beta, codes)
-            most, code = self._largest(beta, log_z, codes[0], generator)
-            if most <= _PART * tolerance * beta:
+            allowed = _PART * tolerance * beta
+            if self.line is not None:
+                most, code = _Along(self, self.line, beta, log_z).largest(allowed / 2)
+            else:
+                most, code = self._largest(beta, log_z, codes[0], generator)
+            if most <= allowed:
                 break
             weights = torch.cat([codes[1] * (1 - _SPARE), codes[1].new_tensor([_SPARE])])
             codes = torch.cat([codes[0], code[None]]), weights
@@ -257,7 +284,7 @@ class _Level:
 
     def _assigned(self, beta: float, codes: "Codes") -> tuple[Tensor, Tensor]:
         """p(h|v), (S, K), and ln Z of each state, (S,)."""
-        log = codes[1].clamp(min=_TINY).log() - beta * self._distance(codes[0])
+        log = codes[1].clamp(min=_TINY).log() - beta * self.distance(codes[0])
         log_z = log.logsumexp(1)
         return (log - log_z[:, None]).exp(), log_z
 
@@ -270,7 +297,7 @@ class _Level:
         r = torch.cat([self.given, codes, mixed / mixed.sum(1, keepdim=True) @ self.given])
         start = self.states.log() - log_z
         for _ in range(_SEARCH):
-            log = start[:, None] - beta * self._distance(r)
+            log = start[:, None] - beta * self.distance(r)
             value = log.logsumexp(0)
             moved = (log - value).exp().T @ self.given
             if float((moved - r).abs().sum(1).max()) < _STILL:
@@ -278,9 +305,71 @@ class _Level:
             r = moved
         return float(value.max()), r[value.argmax()]
 
-    def _distance(self, codes: Tensor) -> Tensor:
+    def distance(self, codes: Tensor) -> Tensor:
         """D[p(e|v) || r(e)] of every state and code, (S, K)."""
         return -entropy(self.given)[:, None] - self.given @ codes.clamp(min=_TINY).log().T
+
+
+@dataclass(frozen=True)
+class _Along:
+    """The average of exp(-beta D[p(e|v) || r]) / Z over states, for r along their line.
+
+    D grows with the distance from its state on either side, so on a piece of the line the states
+    before it are bounded by its first place, and those after it by its last.
+    """
+
+    level: _Level
+    line: Tensor
+    beta: float
+    log_z: Tensor
+
+    def largest(self, slack: float) -> tuple[float, Tensor]:
+        """An upper value of ln of the largest within `slack`, and the r, by branch and bound."""
+        edges = torch.linspace(0, 1, _PIECES).double()
+        value, before, after = self._parts(edges)
+        best, place = float(value.max()), edges[value.argmax()]
+        pieces = torch.stack([edges[:-1], edges[1:], before[:-1], after[1:]])
+        while True:
+            bound = self._bound(pieces)
+            most, left = max(best + slack, float(bound.max())), bound > best + slack
+            if not left.any() or int(left.sum()) * len(self.line) > _LARGEST:
+                return most, self._code(place)[0]
+            low, high, before, after = pieces[:, left]
+            middle = (low + high) / 2
+            value, first, last = self._parts(middle)
+            if float(value.max()) > best:
+                best, place = float(value.max()), middle[value.argmax()]
+            halves = [low, middle, before, last], [middle, high, first, after]
+            pieces = torch.cat([torch.stack(half) for half in halves], 1)
+
+    def _code(self, at: Tensor) -> Tensor:
+        given, line = self.level.given, self.line
+        return torch.lerp(given[line.argmin()], given[line.argmax()], at.reshape(-1, 1))
+
+    @cached_property
+    def _start(self) -> Tensor:
+        return self.level.states.log() - self.log_z
+
+    @cached_property
+    def _own(self) -> tuple[Tensor, Tensor]:
+        """Places in order, and the running sum of what each state weighs at its own."""
+        order = self.line.argsort()
+        weighs = (self._start[order] - self._start.max()).exp()
+        return self.line[order], torch.cat([weighs.new_zeros(1), weighs.cumsum(0)])
+
+    def _parts(self, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """ln of the average at some places: of all states, and of those before and after alone."""
+        terms = self._start[:, None] - self.beta * self.level.distance(self._code(at))
+        before, after = self.line[:, None] < at, self.line[:, None] > at
+        first, last = (terms.masked_fill(~one, -torch.inf).logsumexp(0) for one in (before, after))
+        return terms.logsumexp(0), first, last
+
+    def _bound(self, pieces: Tensor) -> Tensor:
+        low, high, before, after = pieces
+        line, sums = self._own
+        ends = torch.searchsorted(line, low), torch.searchsorted(line, high, right=True)
+        inside = (sums[ends[1]] - sums[ends[0]]).log() + self._start.max()
+        return torch.stack([before, after, inside]).logsumexp(0)
 
 
 Codes = tuple[Tensor, Tensor]
@@ -347,7 +436,8 @@ class _Problem:
     def curve(self, points: Sequence[CurvePoint]) -> Bottleneck:
         """The points in order."""
         ordered = sorted(points, key=lambda point: (point.rate, -point.slope))
-        return Bottleneck(tuple(ordered), self.weights @ self.posterior, self.full)
+        certain = all(level.line is not None for level in self.levels)
+        return Bottleneck(tuple(ordered), self.weights @ self.posterior, self.full, certain)
 
     def solved(self, beta: float, assigned: Tensor, tolerance: float) -> tuple[CurvePoint, Tensor]:
         """The best coarse-graining at one slope from p(h|v) on, and its p(h|v) of states."""
@@ -363,7 +453,21 @@ def _level(joint: Tensor, alike: Tensor, random: int) -> _Level:
     """p(e|v) of different states from the weights (m, V) of environments and states."""
     total = joint.new_zeros(int(alike.max()) + 1, len(joint)).index_add_(0, alike, joint.T)
     states = total.sum(1)
-    return _Level(states, total / states[:, None], random)
+    given = total / states[:, None]
+    return _Level(states, given, random, _line(given))
+
+
+def _line(given: Tensor) -> Tensor | None:
+    """Places from 0 to 1 of rows (S, m) on the line through them; None where there is no line."""
+    away = given - given[0]
+    along = away[away.norm(dim=1).argmax()]
+    length = float(along.norm())
+    if length == 0:
+        return None
+    place = away @ along / length**2
+    if float((away - place[:, None] * along).abs().max()) > _SAME:
+        return None
+    return (place - place.min()) / (place.max() - place.min())
 
 
 def rate_of(states: Tensor, table: Tensor) -> float:

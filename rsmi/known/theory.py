@@ -4,12 +4,16 @@ import math
 from collections.abc import Callable
 from functools import cache, partial
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.information import Estimate
 from rsmi.known.checking import Check, exactly, quoted
+from rsmi.layers import count_pieces, mean_distance, sawtooth, shallow_sawtooth
 from rsmi.learning import decimation, majority
+from rsmi.sampling.mazes import PERCOLATION_THRESHOLD, sample_mazes
 from rsmi.theory import (
     Firenet,
     FunctionSpace,
@@ -18,25 +22,39 @@ from rsmi.theory import (
     Particles,
     Perturbation,
     Problem,
+    Rate,
     Recovery,
     Scaleless,
     drawn_particles,
+    enumerated_mazes,
     finite_machines,
     flip_costs,
+    flood_logits,
+    flood_weights,
     fluctuation,
     gaussian_example,
     initial_fluctuation,
+    judge_floods,
+    layer_entropies,
     machines_at_error,
+    maze_tensors,
+    neglecting_weights,
     output_errors,
+    relaxation_steps,
     relu_unit,
+    scale_invariant_runs,
+    site_entropy,
+    solvable_share,
     sparse_machines,
     study_recovery,
     symmetrised,
     two_node_machines,
+    unseen_sites,
     weight_overlap,
     wide_machines,
     worst_case_perturbation,
 )
+from rsmi.theory.measure_dynamics import mean_of
 
 _ORTHANTS = "orthants of a normal whose overlaps follow the recursion, integrated elsewhere"
 _WIDE = "the wide limit; .05 bit for a width of 64"
@@ -76,12 +94,27 @@ _KERNELS = "normal kernels of the unit and of the target, in closed form"
 _NORMAL = "a normal law stays one, with a known mean and variance"
 _GROUP = "an average over a group is the same for all images"
 
+_AT_REST = "eta G / (2 lambda), sqrt(2 eta lambda) and 1 / (4 eta lambda): Li, Lyu, Arora (2020)"
+_FOLDED = "a sawtooth of 2^l pieces from l layers of 2 units, or 2^l units in one"
+_RATE = Rate(0.1, 0.02)
+_TEETH = 8
+
 _LAYERS = (".9994", ".9888", ".9686")
+
+_FLOOD = "breadth-first search"
+_BORDER = "1 - (1 - p)^4: one of four neighbours of the centre is open"
+_ARM = "one-arm exponent 5/48, and the amplitude measured elsewhere"
+_CHEMICAL = "breadth-first search of another implementation"
+_LEAK = "flooding with walls that leak, another implementation"
+_IGNITED = "the background lights itself, but for centres with four closed neighbours"
+_UNSEEN = "p h(p) for each site that the flood has not seen, in another way than counting"
+_CONSTANT = "a constant answer of the right mean is stationary"
 
 
 def theory() -> list[Check]:
     """All checks of this section."""
-    return [*_machines(), *_recovery(), *_flips(), *_measures()]
+    networks = [*_machines(), *_recovery(), *_flips(), *_measures(), *_mazes()]
+    return [*networks, *_intrinsic(), *_teeth()]
 
 
 def _machines() -> list[Check]:
@@ -275,3 +308,112 @@ def _taken_alone() -> Estimate:
     except InputError:
         return exactly(0)
     return exactly(1)
+
+
+def _mazes() -> list[Check]:
+    """Critical mazes, the network that floods them, and networks that do not."""
+    alone = (1 - PERCOLATION_THRESHOLD) ** 4
+    return [
+        _check("mazes.solvable.L=3", _listed, 1 - alone, 1e-9, _BORDER),
+        _check("mazes.solvable.L=17", partial(_scaled, 17, 0.0), 0.861, 2e-3, _ARM),
+        _check("mazes.one_arm.L=17", partial(_scaled, 17, 5 / 48), 1.156, 3e-3, _ARM),
+        _check("mazes.one_arm.L=33", partial(_scaled, 33, 5 / 48), 1.156, 3e-3, _ARM),
+        *(
+            _check(f"mazes.depth.L={size}", partial(_median_depth, size), depth, 0, _CHEMICAL)
+            for size, depth in ((17, 10), (33, 22))
+        ),
+        *(
+            _check(f"mazes.perfect.L={size}", partial(_missed, size), 0, 0, _FLOOD)
+            for size in (17, 33)
+        ),
+        _check("mazes.leak.b=2.4", partial(_flipped, 12.0, 2.4), 0.39, 0.02, _LEAK),
+        _check("mazes.leak.b=3.4", partial(_flipped, 12.0, 3.4), 0, 0, "no dead end is a way"),
+        _check("mazes.ignited", partial(_flipped, 6.0, 5.0), 1 - alone / 0.139, 3e-3, _IGNITED),
+        _check("mazes.forgotten", _unseen_error, 0, 1e-9, _UNSEEN),
+        _check("mazes.neglect", _slope, 0, 1e-6, _CONSTANT),
+    ]
+
+
+def _listed() -> Estimate:
+    _, weights, labels = enumerated_mazes(3)
+    return exactly(float(weights @ labels.double()))
+
+
+def _scaled(size: int, exponent: float) -> Estimate:
+    """The share of solvable mazes times a power of their size."""
+    share = solvable_share(size, 1000, 0)
+    factor = size**exponent
+    return Estimate(factor * share.value, factor * share.error, "estimate", "1", share.n)
+
+
+def _median_depth(size: int) -> Estimate:
+    depth = sample_mazes(4001, size, 0).depth
+    return exactly(float(np.median(depth[depth >= 0])))
+
+
+def _missed(size: int) -> Estimate:
+    """Mazes that the perfect network gets wrong, of 200."""
+    judged = judge_floods(flood_weights()[None, None], size, 4 * size, 200, 0)
+    return exactly(round(200 * (1 - float(judged.accuracy))))
+
+
+def _flipped(steepness: float, wall: float) -> Estimate:
+    """Unsolvable mazes of side 17 that are called solvable."""
+    open_sites, labels = maze_tensors(4000, 17, 0)
+    bank, dark = flood_weights(steepness, wall)[None, None], open_sites[labels == 0]
+    said = flood_logits(bank, dark[:, None], 68)[:, 0] > 0
+    return mean_of(said)
+
+
+def _unseen_error() -> Estimate:
+    """Counted H(X|T_l) of the perfect network on mazes of side 4 against what was not seen."""
+    open_sites, weights, labels = enumerated_mazes(4)
+    counted = layer_entropies(flood_weights()[None], (open_sites, weights, labels), 3).inputs
+    known = unseen_sites(open_sites, 3).double() @ weights * (site_entropy() / math.log(2))
+    return exactly(max(abs(a.value - float(b)) for a, b in zip(counted, known, strict=True)))
+
+
+def _slope() -> Estimate:
+    """Norm of the gradient of the cost of networks that always say how many are solvable."""
+    open_sites, labels = maze_tensors(2000, 9, 0)
+    weights = neglecting_weights("solvable", float(labels.mean()))[None, None].requires_grad_()
+    logits = flood_logits(weights, open_sites[:, None], 12)[:, 0]
+    cost = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
+    (gradient,) = torch.autograd.grad(cost, weights)
+    return exactly(float(gradient.norm()))
+
+
+def _intrinsic() -> list[Check]:
+    """Size, angle and time of scale-invariant weights, in units of the theory."""
+    runs = cache(partial(scale_invariant_runs, _RATE, 2000, dimension=300, start=10.0))
+
+    def size() -> Estimate:
+        return _over_runs(runs()[0][:, 1250:].mean(1))
+
+    def angle() -> Estimate:
+        return _over_runs(runs()[1][:, 1250:].mean(1) / _RATE.angle)
+
+    def time() -> Estimate:
+        steps = [relaxation_steps(run[:1250], 1.0) / _RATE.steps for run in runs()[0]]
+        return _over_runs(torch.tensor(steps))
+
+    return [
+        _check(f"intrinsic.{name}", compute, 1.0, 0.01, _AT_REST)
+        for name, compute in (("size", size), ("angle", angle), ("time", time))
+    ]
+
+
+def _over_runs(values: Tensor) -> Estimate:
+    return Estimate(float(values.mean()), 0.0, "estimate", "1", len(values))
+
+
+def _teeth() -> list[Check]:
+    """One sawtooth by depth and by width."""
+    deep, shallow = sawtooth(_TEETH), shallow_sawtooth(_TEETH)
+    return [
+        _check("sawtooth.deep.pieces", lambda: exactly(count_pieces(deep)), 256, 0, _FOLDED),
+        _check("sawtooth.shallow.pieces", lambda: exactly(count_pieces(shallow)), 256, 0, _FOLDED),
+        _check(
+            "sawtooth.distance", lambda: exactly(mean_distance(deep, shallow)), 0, 1e-9, _FOLDED
+        ),
+    ]

@@ -6,6 +6,7 @@ import os
 import pickle
 import sys
 import zipfile
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from rsmi.errors import InputError
-from rsmi.layers.changes import seeded
+from rsmi.layers.changes import GaussianNoise, Quantise, seeded
 from rsmi.layers.inputs import Inputs
 from rsmi.layers.probe import Probe, device_of
 from rsmi.layers.selection import Selector, copied
@@ -60,7 +61,7 @@ def build_network(
     >>> build_network("torch.nn.Linear", {"in_features": 2, "out_features": 1}).weight.shape
     torch.Size([1, 2])
     """
-    make, arguments = _imported(path), dict(init_args or {})
+    make, arguments = imported(path), dict(init_args or {})
     try:
         with seeded(seed):
             network = make(**arguments)
@@ -79,7 +80,58 @@ def build_network(
     return network.to(device_of(device), None if dtype is None else getattr(torch, dtype))
 
 
-def _imported(path: str) -> Callable[..., Any]:
+def coded_network(
+    inputs: int,
+    units: Sequence[int],
+    levels: int = 2,
+    hidden: int = 32,
+    noise: float | None = None,
+) -> nn.Sequential:
+    r"""Layers `T1`, `T2` ... of few levels, each behind a map that can be any function.
+
+    .. math:: t_l = \mathrm{round}\big(\tanh(W_2 \tanh(W_1 t_{l-1} + b_1) + b_2)\big)
+
+    All but the first axis and the last one of its inputs are kept, so that one map serves all
+    blocks of a lattice.
+
+    Args:
+        inputs: Numbers that the first layer is given.
+        units: Of each layer.
+        levels: Values of a unit, from -1 to 1.
+        hidden: Units between; 0 for one linear map, as in a Boltzmann machine.
+        noise: In place of levels, the standard deviation of noise on each unit.
+
+    Raises:
+        InputError: For no layer, or a number below 1 (0 hidden units, 2 levels).
+
+    >>> coded_network(12, [4, 1])(torch.ones(5, 9, 12)).shape
+    torch.Size([5, 9, 1])
+    """
+    if not units or min(*units, inputs, levels - 1, hidden + 1) < 1:
+        raise InputError(
+            f"{inputs} inputs, units {list(units)}, {levels} levels and {hidden} hidden units; "
+            "expected at least one input, one layer of a unit, 2 levels and 0 hidden units"
+        )
+    layers: dict[str, nn.Module] = {}
+    for place, (before, after) in enumerate(zip([inputs, *units], units, strict=False), 1):
+        layers[f"map{place}"] = (
+            nn.Sequential(nn.Linear(before, hidden), nn.Tanh(), nn.Linear(hidden, after))
+            if hidden
+            else nn.Linear(before, after)
+        )
+        layers[f"tanh{place}"] = nn.Tanh()
+        layers[f"T{place}"] = (
+            Quantise(levels, -1.0, 1.0) if noise is None else GaussianNoise(noise, place)
+        )
+    return nn.Sequential(OrderedDict(layers))
+
+
+def imported(path: str) -> Callable[..., Any]:
+    """A class or function by its dotted path, importable from the current directory.
+
+    Raises:
+        InputError: Where there is none.
+    """
     module, _, name = path.rpartition(".")
     if not module:
         raise InputError(

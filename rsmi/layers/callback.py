@@ -14,9 +14,8 @@ from rsmi.errors import InputError
 from rsmi.layers.analyse import Options, analyse_layers
 from rsmi.layers.counting import row_ids
 from rsmi.layers.inputs import input_rows, parted
-from rsmi.layers.interval import Interval
 from rsmi.layers.reading import inputs_of
-from rsmi.layers.report import Finding, LayerReport
+from rsmi.layers.report import Finding, LayerReport, value_ends
 from rsmi.layers.selection import Selector
 from rsmi.layers.setting import Setting
 
@@ -34,8 +33,9 @@ class LayerCallback(Callback):
     among the rows of the first epoch, the callback warns and adds a finding to its reports.
 
     The data are the callback's own, so that under DDP every process holds the same network and
-    the first one measures it alone. Values are logged as `layers/<name>/<quantity>`, intervals
-    with `/lower` and `/upper`.
+    the first one measures it alone. Every logger of the trainer gets `layers/epoch` and the values
+    as `layers/<name>/<quantity>`, those that are not exact with `/lower`, `/upper` and `/error`;
+    `rsmi.layers.information_plane` takes `reports`, or what CSVLogger wrote.
 
     Args:
         data: What to measure on, as in `inputs_of`; more than once, so no generator.
@@ -121,7 +121,7 @@ class LayerCallback(Callback):
         report = replace(report, findings=[*report.findings, *self._findings])
         self.reports.append((epoch, report))
         for logger in trainer.loggers:
-            logger.log_metrics(_metrics(report), step=trainer.global_step)
+            logger.log_metrics(_metrics(epoch, report), step=trainer.global_step)
 
     def _due(self, epoch: int) -> bool:
         if self.epochs is None:
@@ -147,15 +147,14 @@ def _codes(trainer: pl.Trainer, rows: Tensor) -> list[int]:
     return first
 
 
-def _metrics(report: LayerReport) -> dict[str, float]:
-    metrics = {}
+def _metrics(epoch: int, report: LayerReport) -> dict[str, float]:
+    metrics = {"layers/epoch": float(epoch)}
     for row in report.rows:
         for name, value in row.quantities.items():
-            key = f"layers/{row.name}/{name}"
-            if isinstance(value, Interval) and not value.is_exact:
-                metrics[f"{key}/lower"] = value.lower.value
-                metrics[f"{key}/upper"] = value.upper.value
-            else:
-                metrics[key] = value.lower.value if isinstance(value, Interval) else value.value
+            key, ends = f"layers/{row.name}/{name}", value_ends(value)
+            for end in ends:
+                metrics[key if end.kind == "exact" else f"{key}/{end.kind}"] = end.value
+            if error := max(end.error for end in ends):
+                metrics[f"{key}/error"] = error
         metrics |= {f"layers/{row.name}/{k}": e.value for k, e in row.estimators.items()}
     return metrics

@@ -124,11 +124,15 @@ class GaussianNoise(nn.Module):
     def forward(self, t: Tensor) -> Tensor:
         """The activations with noise; what came in stays in `mean` until the next call."""
         self.mean = t.detach()
-        if t.device not in self._generators:
-            self._generators[t.device] = torch.Generator(t.device).manual_seed(self.seed)
-        generator = self._generators[t.device]
+        generator = self.generator_of(t.device)
         noise = torch.randn(t.shape, generator=generator, device=t.device, dtype=t.dtype)
         return t + self.sigma * noise
+
+    def generator_of(self, device: torch.device) -> torch.Generator:
+        """The sequence of random numbers on a device, begun where it was not."""
+        if device not in self._generators:
+            self._generators[device] = torch.Generator(device).manual_seed(self.seed)
+        return self._generators[device]
 
 
 def with_noise(

@@ -1,7 +1,8 @@
 """Inputs from physics whose entropies are known: every configuration of a model, or some drawn."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.information import Estimate
+from rsmi.lattice import Window, tile, words
 from rsmi.layers.inputs import Inputs, finite_inputs
 from rsmi.layers.reading import sampled_inputs
 from rsmi.sampling import equilibrate, measure_sweeps, sample_blocks
@@ -68,6 +70,72 @@ def _check_together(x: Sequence[Tensor]) -> None:
             f"all configurations are {numbers} numbers, {4e-9 * numbers:.2g} GB; at most "
             f"{_MOST_NUMBERS} are listed: take a smaller lattice, or drawn_inputs"
         )
+
+
+def window_inputs(
+    system: System | Mapping[str, Any], block: Sequence[int] = (2, 2), buffer: int = 1
+) -> Inputs:
+    """Every block of a lattice with its environment as label: I(T;Y) of a layer is its I(T;E).
+
+    Args:
+        system: Any model on a lattice whose windows can be solved, or the arguments of `System`.
+        block: Extents of the block in cells.
+        buffer: Width of the buffer; the environment is all beyond.
+
+    Returns:
+        A finite set, exact: features of the letters of a block, float32 (n, numbers), which are
+        +1 and -1 for spins; environments with the same p(v|e) are one label.
+
+    Raises:
+        InputError: For a window that does not fit, or is too large to be solved.
+
+    >>> found = window_inputs(System((4, 4)), (2, 1), 0)
+    >>> next(found.stream(4)).x.tolist()
+    [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]]
+    """
+    known = system if isinstance(system, System) else System(**system)
+    solved = known.solve(Window(tuple(block), buffer, None))
+    alphabet, (classes, states) = known.space.alphabet, solved.posterior.shape
+    length = round(math.log(states) / math.log(alphabet.size))
+    letters = words(alphabet.size, length).long()
+    x = alphabet.values[letters].flatten(1).float().repeat(classes, 1)
+    y = torch.arange(classes).repeat_interleave(states)
+    joint = (solved.weights[:, None] * solved.posterior).flatten()
+    met = joint > 0
+    return finite_inputs(x[met], y[met], joint[met])
+
+
+def phase_blocks(
+    systems: Sequence[System | Mapping[str, Any]],
+    draw: int,
+    block: Sequence[int] = (2, 2),
+    seed: int = 0,
+) -> Inputs:
+    """Configurations of several systems cut into blocks; the label says which system it is.
+
+    Args:
+        systems: Of one spin for each site, on the same lattice, such as two temperatures; or the
+            arguments of `System`.
+        draw: Configurations of each, a multiple of 64.
+        block: Extents of a block, which tile the lattice.
+        seed: Of the samplers.
+
+    Returns:
+        Samples (n, blocks, sites of a block), for layers that are the same for every block.
+
+    Raises:
+        InputError: For systems of other configurations, or blocks that do not tile them.
+
+    >>> phase_blocks([System((4, 4), temperature=t) for t in (2.0, 2.6)], 64).n
+    128
+    """
+    known = [one if isinstance(one, System) else System(**one) for one in systems]
+    drawn = [drawn_inputs(one, draw, seed + place) for place, one in enumerate(known)]
+    x = [next(each.stream(draw)).x for each in drawn]
+    _check_together(x)
+    blocks = tile(torch.stack(x, 1).flatten(0, 1), tuple(block)).flatten(1, -2)
+    y = torch.arange(len(x)).repeat(draw)
+    return sampled_inputs(blocks, y, kind="discrete", chains=_CHAINS * len(x))
 
 
 def drawn_inputs(system: System, n: int, seed: int = 0) -> Inputs:

@@ -140,14 +140,14 @@ class LayerReport(Outcome):
 
 def _quantities(report: LayerReport, about: Mapping[str, Plain]) -> Iterator[Quantity]:
     for name, value in (("H(X)", report.entropy_x), ("H(Y)", report.entropy_y)):
-        for end in _ends(value):
+        for end in value_ends(value):
             yield Quantity.of(f"layers.{name}", end, **about)
     for row in report.rows:
         base = f"layers.{row.name}".replace(" ", "_")
         own = {"layer": row.name, "layer_kind": row.kind, "inputs": report.inputs}
         context = {**about, **own}
         for name, value in row.quantities.items():
-            for end in _ends(value):
+            for end in value_ends(value):
                 yield Quantity.of(f"{base}.{name}", end, **context)
         for name, estimate in row.estimators.items():
             yield Quantity.of(f"{base}.{name}", estimate, **context, column="estimators")
@@ -156,7 +156,7 @@ def _quantities(report: LayerReport, about: Mapping[str, Plain]) -> Iterator[Qua
     yield Quantity("layers.findings", len(texts), 0.0, "exact", "1", None, found)
 
 
-def _ends(value: Value | None) -> list[Estimate]:
+def value_ends(value: Value | None) -> list[Estimate]:
     """The numbers of a value: none, one, or lower and upper."""
     if value is None:
         return []

@@ -157,6 +157,28 @@ def vacancy_majority_table(n_sites: int) -> Tensor:
     return torch.stack([(1 - vacant) * (1 - up), vacant, (1 - vacant) * up], 1).double()
 
 
+_STRENGTH = 0.43
+
+
+def soft_majority_table(n_letters: int, n_sites: int) -> Tensor:
+    r"""The majority by chance, as if spins were a field: (q**n, q) float64.
+
+    .. math:: p(h|v) = e^{k h \sum v} / (2 \cosh k \sum v), \quad k = .43
+
+    The strength k moves the fixed point. Near .43 it lies so near to the cubic Ising model of
+    nearest neighbours that blocks of 2 x 2 x 2 have y_t from the first step on, where the majority
+    needs many; y_h settles first at a larger k.
+
+    Source: H. W. J. Blote, J. R. Heringa, A. Hoogland, E. W. Meyer, T. S. Smit (1996), Phys. Rev.
+    Lett. 76, 2613; D. Ron, A. Brandt, R. H. Swendsen (2017), arXiv:1703.02430.
+
+    >>> soft_majority_table(2, 1)[:, 1]
+    tensor([0.2973, 0.7027], dtype=torch.float64)
+    """
+    counts = F.one_hot(words(n_letters, n_sites), n_letters).sum(1)
+    return (2 * _STRENGTH * counts.double()).softmax(1)
+
+
 def electric_field(placement: Placement) -> Tensor:
     r"""Staggered electric field of each state of a block of dimers.
 
@@ -314,6 +336,9 @@ CLASSICAL: Mapping[str, Classical] = {
         "the three letters -1, 0 and +1",
         _size,
         lambda alphabet: alphabet.names == vacant_spins().names,
+    ),
+    "soft_majority": Classical(
+        _of_letters(soft_majority_table), "two letters", _size, lambda alphabet: alphabet.size == 2
     ),
     "electric": Classical(_electric, _POINTING, _corners, lambda alphabet: _axes(alphabet) > 1),
     "electric_x": _component(electric_field, 0),

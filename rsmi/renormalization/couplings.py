@@ -124,7 +124,7 @@ def generate_interactions(
     Args:
         reach: Largest distance between two spins, in lattice constants.
         cell: The lattice, with one site in a cell; its unit is the distance of nearest neighbours.
-        max_spins: Most spins in a product, 1 to 4.
+        max_spins: Most spins in a product, 1 to 8.
 
     Returns:
         Interactions of both parities in that order.
@@ -185,8 +185,8 @@ def _check(reach: float, cell: UnitCell, max_spins: int) -> None:
         )
     if not 0 <= reach <= 8:
         raise InputError(f"reach is {reach}; expected a distance between 0 and 8 lattice constants")
-    if not 1 <= max_spins <= 4:
-        raise InputError(f"max_spins is {max_spins}; expected 1 to 4")
+    if not 1 <= max_spins <= 8:
+        raise InputError(f"max_spins is {max_spins}; expected 1 to 8")
 
 
 def _groups(limit: int, metric: _Metric, max_spins: int) -> Iterable[Term]:
@@ -195,10 +195,14 @@ def _groups(limit: int, metric: _Metric, max_spins: int) -> Iterable[Term]:
     origin = (0,) * dimension
     box = itertools.product(range(-width, width + 1), repeat=dimension)
     near = [site for site in box if site > origin and metric.distance2(site, origin) <= limit]
-    for others in range(max_spins):
-        for rest in itertools.combinations(near, others):
-            if all(metric.distance2(a, b) <= limit for a, b in itertools.combinations(rest, 2)):
-                yield (origin, *rest)
+    close = {a: {b for b in near if b > a and metric.distance2(a, b) <= limit} for a in near}
+    groups: list[tuple[Term, set[Site]]] = [((origin,), set(near))]
+    for size in range(1, max_spins + 1):
+        yield from (group for group, _ in groups)
+        if size < max_spins:
+            groups = [
+                ((*group, site), may & close[site]) for group, may in groups for site in sorted(may)
+            ]
 
 
 def _orbit(group: Term, matrices: list[NDArray[np.int64]]) -> tuple[Term, ...]:

@@ -83,6 +83,11 @@ class Change:
         """How large it is beyond its own noise."""
         return max(abs(self.value.value) - self.value.error, 0.0)
 
+    @property
+    def most(self) -> float:
+        """How large it may be, by its own noise."""
+        return abs(self.value.value) + self.value.error
+
 
 def changes(entries: Sequence[ScanEntry]) -> list[Change]:
     """The change of every step from the one before it, in order of level."""
@@ -115,16 +120,18 @@ def truncation_error(entries: Sequence[ScanEntry], chosen: ScanEntry, soft: bool
 
     ```
     error^2 = basis^2 + steps^2
-    steps = max(.35 max_j D_j b^(j - k) / (b - 1), D_{k + 1})
-    D_j = max(|y_j - y_{j - 1}| - noise, 0)
+    steps = max(.35 min(max_j D_j b^(j - k), max(E_{k - 1} / b, E_k)) / (b - 1), D_{k + 1})
+    D_j = max(|y_j - y_{j - 1}| - noise, 0),    E_j = |y_j - y_{j - 1}| + noise
     ```
 
     k is the chosen step. A correction that shrinks by b in every step would leave D_k / (b - 1);
     of majority-like rules of the two-dimensional Ising model, whose leading corrections shrink as
     b^-2, a third of that is left; of rules that draw symbols by chance (`soft`), whose changes
-    shrink by a third in each step, a half. A first step with none after it that counts states what
-    first steps of such rules do. The basis states a quarter of what its largest diameter changes,
-    at least .08 of what the one before did; with a single diameter what one coupling misses.
+    shrink by a third in each step, a half. D_1 is taken to be at least what it is of such rules,
+    except where the last two changes are measured so well that they say more. A first step with
+    none after it that counts states what first steps of such rules do. The basis states a quarter
+    of what its largest diameter changes, at least .08 of what the one before did; with a single
+    diameter what one coupling misses.
 
     The constants were measured on the Ising model in two dimensions, where the answer is known;
     `benchmarks/trust.py` shows how often the error holds there.
@@ -169,11 +176,15 @@ def extrapolated(entries: Sequence[ScanEntry], chosen: ScanEntry, omega: float) 
 
 def _step_error(found: Sequence[Change], chosen: ScanEntry, left: float) -> float:
     b, k = _scale(chosen), chosen.level
-    done = [c.size * b ** (c.after.level - k) for c in found if c.after.level <= k]
+    done = [c for c in found if c.after.level <= k]
     later = [c.size for c in found if c.before.level == k and not c.after.narrow]
     first = _FIRST_STEP[chosen.parity] * b
     if done:  # a first change that a drift happens to cancel is not trusted
-        first = max(*done, _LEAST_CHANGE * first * b ** (1 - k)) * left / (b - 1)
+        most = max(c.size * b ** (c.after.level - k) for c in done)
+        most = max(most, _LEAST_CHANGE * first * b ** (1 - k))
+        if len(done) > 1:  # nor is a single one
+            most = min(most, max(c.most * b ** (c.after.level - k) for c in done[-2:]))
+        first = most * left / (b - 1)
     return max(first, *later, 0.0)
 
 
@@ -234,11 +245,22 @@ def exponents_of(
 
 
 def _read(entries: Sequence[ScanEntry], omega: float | None, soft: bool) -> Exponent:
+    """The limit of slow steps; else the chosen step, or the one before it if that knows better.
+
+    Where samples are many the torus of the deepest steps decides, which moves y_t sooner than y_h.
+    """
     chosen = choose(entries)
     if omega is not None:
         return extrapolated(entries, chosen, omega)
-    error = truncation_error(entries, chosen, soft)
-    return Exponent.of(SYMBOLS[chosen.parity], chosen.exponent.value, chosen.exponent.error, error)
+    before = [e for e in entries if e.level == chosen.level - 1 > 0][-1:]
+    stated = [_stated(entries, entry, soft) for entry in (chosen, *before)]
+    return min(stated, key=lambda exponent: exponent.value.error or 0.0)
+
+
+def _stated(entries: Sequence[ScanEntry], entry: ScanEntry, soft: bool) -> Exponent:
+    """The exponent of one entry with both errors."""
+    error = truncation_error(entries, entry, soft)
+    return Exponent.of(SYMBOLS[entry.parity], entry.exponent.value, entry.exponent.error, error)
 
 
 def further_exponents(entries: Sequence[ScanEntry]) -> dict[str, Exponent]:

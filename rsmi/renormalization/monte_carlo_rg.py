@@ -18,6 +18,7 @@ from rsmi.progress import Progress, silent
 from rsmi.renormalization.averages import ordered
 from rsmi.renormalization.coarse_grain import BitRule, LetterRule, WideRule
 from rsmi.renormalization.couplings import Operator, Parity, generate_interactions
+from rsmi.renormalization.device import accumulate_drawn, runs_on_device
 from rsmi.renormalization.exponents import exponents_of
 from rsmi.renormalization.letters import letter_operators
 from rsmi.renormalization.moments import Moments
@@ -26,8 +27,9 @@ from rsmi.renormalization.stability import ScanEntry, scan
 from rsmi.renormalization.stream import IteratedRule, Relay, Source, accumulate
 from rsmi.renormalization.verdict import Told, copies, is_soft, judge
 from rsmi.sampling.exact.universality import UNIVERSALITY, CriticalPoint
+from rsmi.sampling.order import LEAST_BLOCKS
 from rsmi.sampling.threads import cores
-from rsmi.storage import check_source, opened
+from rsmi.storage import DrawnSamples, check_source, opened
 
 Rules = Rule | str | os.PathLike[str] | Sequence[Rule | str | os.PathLike[str]]
 """A rule, its name or its directory; or one for each step."""
@@ -90,7 +92,9 @@ def renormalise(
     """
     with _source(samples) as given:
         iterable_space(given)
-        order = check_source(given)  # what its axes are comes before what a block is
+        drawn = isinstance(given, DrawnSamples)
+        # What the axes are comes before what a block is; the order of what is drawn, after it.
+        order = None if drawn else check_source(given)
         source = single_sites(given, rule, block, seed)
         space = iterable_space(source)
         chosen = find_rules(rule, space, block, trust=trust)
@@ -100,12 +104,10 @@ def renormalise(
         shapes = _shapes(space.cells, iterated.block, levels, slow=omega is not None)
         bases = bases_within(reach, space, {"even": n_even, "odd": n_odd})
         _check_amount(len(source), source.chains, max(map(len, bases.values())), blocks)
-        blocks = min(blocks, order.blocks)
-        steps, threads = len(shapes) - 1, workers or cores()
+        blocks = min(blocks, order.blocks if order else _whole_chains(given))
         rows = in_cells(source, space)
-        moments = accumulate(
-            rows, iterated, bases, levels=steps, blocks=blocks, workers=threads, progress=progress
-        )
+        moments = _moments(rows, iterated, bases, len(shapes) - 1, blocks, workers, progress)
+        order = order or check_source(given)
         entries = _scans(moments, iterated.block[0])
         scans = {parity: [e for e in own if not e.rank] for parity, own in entries.items()}
         soft = any(map(is_soft, chosen))
@@ -130,6 +132,34 @@ def renormalise(
             tuple(entry for own in entries.values() for entry in own if entry.rank),
             soft,
         )
+
+
+def _moments(
+    rows: Source,
+    rule: IteratedRule,
+    bases: Mapping[Parity, Sequence[Operator]],
+    levels: int,
+    blocks: int,
+    workers: int | None,
+    progress: Progress,
+) -> dict[Parity, Moments]:
+    """Moments where the rows are: on the device where they are drawn, if it knows the rule."""
+    if isinstance(rows, DrawnSamples) and rows.device != "cpu" and runs_on_device(rule):
+        return accumulate_drawn(rows, rule, bases, levels=levels, blocks=blocks, progress=progress)
+    threads = workers or cores()
+    return accumulate(
+        rows, rule, bases, levels=levels, blocks=blocks, workers=threads, progress=progress
+    )
+
+
+def _whole_chains(samples: Source) -> int:
+    """Most blocks of samples whose memory is not known yet: so many as there are chains."""
+    if samples.chains < LEAST_BLOCKS:
+        raise InputError(
+            f"{samples.chains} chains are to be drawn, whose errors are told by the differences "
+            f"between them; expected at least {LEAST_BLOCKS}, say 64"
+        )
+    return samples.chains
 
 
 @contextmanager

@@ -35,8 +35,9 @@ from rsmi.sampling.threads import cores, share
 from rsmi.storage import Samples, check_source, opened
 from rsmi.storage.interface import space_of
 
-_BATCH = 1 << 18  # spins that a thread takes at once
+_BATCH = 1 << 20  # numbers that a thread holds at once
 _ROUNDS, _CLOSE = 30, 1e-10
+_FEW = 10_000  # rows with which the maximum is looked for at first
 _LEAST_BLOCKS, _BLOCKS = 16, 64
 _SINGULAR, _SPINS_PER_COUPLING = 1e-9, 20
 _ROUNDING = 1e-13
@@ -221,14 +222,15 @@ def fitted_couplings(
         rule: A rule with two symbols, its name, or its directory.
         block: Extents of the block of a rule known by name; 2 along each axis without.
         reach: Largest distance between two spins of an operator, in coarse lattice constants.
-        max_spins: Most spins of an operator.
+        max_spins: Most spins of an operator, 1 to 6.
         basis: As in `exact_couplings`; the same fit, written in occupations.
         seed: Of the random entries of the rule.
         trust: Whether code of a trained rule may run.
         progress: Is told how many rounds of how many are done at most.
 
     Returns:
-        Estimates, whose errors know that blocks of a chain are independent and nothing else.
+        Estimates. Their errors hold the scatter of blocks of chains, and how far one step of
+        Newton moves a coupling when products of two spins more are allowed.
 
     Raises:
         InputError: For a rule that does not fit, too few samples, or samples whose order shows
@@ -243,11 +245,15 @@ def fitted_couplings(
         check_one_bit(chosen)
         check_source(source)
         coarse = coarse_samples(source, chosen, seed=seed)
-        asked = generate_interactions(reach, space_of(coarse).cell, max_spins)
+        if not 1 <= max_spins <= 6:
+            raise InputError(f"max_spins is {max_spins}; expected 1 to 6")
+        cell = space_of(coarse).cell
+        asked, more = (generate_interactions(reach, cell, max_spins + n) for n in (0, 2))
         kept, products = torus_products(space_of(coarse), asked)
         _check_amount(coarse, len(kept))
-        fit = _PseudoLikelihood(coarse, kept, products)
-        values, scatter = fit.maximise(progress)
+        values, scatter = _PseudoLikelihood(coarse, kept, products).maximise(progress)
+        wide = _PseudoLikelihood(coarse, *torus_products(space_of(coarse), more))
+        scatter = torch.cat([scatter, _left_out(wide, kept, values, scatter)])
     name, method = rule_name(rule), "pseudo-likelihood"
     return fitted(name, space_of(coarse), kept, values, scatter, method, basis)
 
@@ -260,6 +266,18 @@ def _check_amount(coarse: Samples, size: int) -> None:
             f"{coarse.n} configurations of {sites} coarse spins; the covariance of {size} "
             f"operators takes at least {least}; draw more, or take a smaller reach"
         )
+
+
+def _left_out(
+    wide: "_PseudoLikelihood", kept: Sequence[Interaction], values: Tensor, scatter: Tensor
+) -> Tensor:
+    """How far couplings move where two more spins are allowed, beyond what chance does, (1, A)."""
+    names = [each.name for each in wide.interactions]
+    own = torch.tensor([names.index(each.name) for each in kept])
+    start = torch.zeros(len(names), dtype=torch.float64).index_copy_(0, own, values)
+    step, changes = wide.moved(start)
+    chance = (changes[:, own] - scatter).square().sum(0)
+    return (step[own].square() - chance).clamp(min=0).sqrt()[None] * step[own].sign()
 
 
 class _PseudoLikelihood:
@@ -281,14 +299,18 @@ class _PseudoLikelihood:
     def maximise(self, progress: Callable[[int, int], None]) -> tuple[Tensor, Tensor]:
         """The couplings, and how blocks of chains scatter them, see `fitted`."""
         couplings = torch.zeros(len(self.interactions), dtype=torch.float64)
+        # Most steps lead to the neighbourhood of the maximum, to which a few rows lead as well.
+        few = max(1, self.coarse.n // _FEW)
         for done in range(_ROUNDS):
-            scores, curvature = self._slopes(couplings)
+            scores, curvature = self._slopes(couplings, few)
             check_apart(curvature, self.interactions)
             step = torch.linalg.solve(curvature, scores.sum(0))
             couplings = couplings + step
             progress(done + 1, _ROUNDS)
             if float(step @ curvature @ step) < _CLOSE * len(self.labels):
-                return couplings, self._scatter(couplings)
+                if few == 1:
+                    return couplings, self._scatter(couplings)
+                few = 1
         raise AnalysisError(
             "the pseudo-likelihood has no maximum at finite couplings: some spin is always as its "
             "neighbours say; take a softer rule, a higher temperature or a smaller reach"
@@ -296,52 +318,61 @@ class _PseudoLikelihood:
 
     def _scatter(self, couplings: Tensor) -> Tensor:
         """What each block adds to the covariance: the sandwich of curvature and scores."""
-        scores, curvature = self._slopes(couplings)
-        count = len(scores)
-        spread = (scores - scores.mean(0)) * math.sqrt(count / (count - 1))
-        return torch.linalg.solve(curvature, spread.T).T
+        return self.moved(couplings)[1]
 
-    def _slopes(self, couplings: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores by block (B, A), and minus the second derivative (A, A)."""
-        size, laid, k = len(couplings), self.laid, couplings.numpy()
-        step = max(1, _BATCH // space_of(self.coarse).n_sites)
-        pieces = [(i, min(i + step, self.coarse.n)) for i in range(0, self.coarse.n, step)]
+    def moved(self, couplings: Tensor) -> tuple[Tensor, Tensor]:
+        """One step towards the maximum (A,), and what each block adds to it (B, A)."""
+        scores, curvature = self._slopes(couplings, 1)
+        spread = (scores - scores.mean(0)) * math.sqrt(len(scores) / (len(scores) - 1))
+        inverse = torch.linalg.pinv(curvature, rtol=_SINGULAR, hermitian=True)
+        return inverse @ scores.sum(0), spread @ inverse
 
-        def work(piece: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any]]:
-            scores = np.zeros((int(self.labels.max()) + 1, size))
-            curvature = np.zeros((size, size))
-            letters, labels = self.letters[slice(*piece)], self.labels[slice(*piece)].numpy()
-            _slopes(letters, labels, laid.start, laid.others, laid.of_term, k, scores, curvature)
-            return scores, curvature
+    def _slopes(self, couplings: Tensor, every: int) -> tuple[Tensor, Tensor]:
+        """Scores by block (B, A), and minus the second derivative (A, A), of some rows."""
+        size, blocks = len(couplings), int(self.labels.max()) + 1
+        rows, names = self.letters[::every], self.labels[::every]
+        step = max(1, _BATCH // (rows.shape[1] * size))
+        pieces = [(i, min(i + step, len(rows))) for i in range(0, len(rows), step)]
 
-        found = share(pieces, cores(), work)
-        scores, curvature = (torch.from_numpy(sum(some)) for some in zip(*found, strict=True))
+        def work(piece: tuple[int, int]) -> tuple[Tensor, Tensor]:
+            own = self._around(rows[slice(*piece)]).float()
+            spin = torch.from_numpy(rows[slice(*piece)].T.astype(np.float32)).mul_(2).sub_(1)
+            wrong = torch.sigmoid(-2 * spin * torch.einsum("a,xac->xc", couplings.float(), own))
+            each = (own * (2 * wrong * spin)[:, None]).sum(0).T
+            scores = torch.zeros(blocks, size, dtype=torch.float64)
+            scores.index_add_(0, names[slice(*piece)], each.double())
+            weighted = own * (4 * wrong * (1 - wrong))[:, None]
+            return scores, torch.bmm(weighted, own.transpose(1, 2)).double().sum(0)
+
+        scores, curvature = (sum(some) for some in zip(*share(pieces, cores(), work), strict=True))
         return scores, curvature
+
+    def _around(self, rows: NDArray[np.int8]) -> Tensor:
+        """dS_a / dh_x of every configuration, (n, A, rows) int16."""
+        n, size = rows.shape[1], len(self.interactions)
+        # Configurations side by side, since a product of three is then one for many at once.
+        spins = np.ones((n + 1, len(rows)), dtype=np.int16)
+        spins[:n] = 2 * rows.T - 1
+        found = np.zeros((n, size, len(rows)), dtype=np.int16)
+        _sums(spins, self.laid.first(size), self.laid.others, found)
+        return torch.from_numpy(found)
 
 
 @njit(cache=True, nogil=True)
-def _slopes(letters, labels, start, others, of_term, k, scores, curvature):  # type: ignore[no-untyped-def]
-    n = letters.shape[1]
-    h, own = np.ones(n + 1), np.empty(len(k))
-    for c in range(len(letters)):
-        for x in range(n):
-            h[x] = 2.0 * letters[c, x] - 1.0
-        for x in range(n):
-            own[:] = 0.0
-            for t in range(start[x], start[x + 1]):
-                o = others[t]
-                own[of_term[t]] += h[o[0]] * h[o[1]] * h[o[2]]
-            total = 0.0
-            for a in range(len(k)):
-                total += k[a] * own[a]
-            wrong = 1 / (1 + math.exp(2 * h[x] * total))
-            for a in range(len(k)):
-                scores[labels[c], a] += 2 * wrong * h[x] * own[a]
-                for b in range(a + 1):
-                    curvature[a, b] += 4 * wrong * (1 - wrong) * own[a] * own[b]
-    for a in range(len(k)):
-        for b in range(a):
-            curvature[b, a] = curvature[a, b]
+def _sums(spins, first, others, found):  # type: ignore[no-untyped-def]
+    n, size, rows = found.shape
+    product = np.empty(rows, np.int16)
+    for x in range(n):
+        for a in range(size):
+            into = found[x, a]
+            for t in range(first[x * size + a], first[x * size + a + 1]):
+                product[:] = spins[others[t, 0]]
+                for other in others[t, 1:]:
+                    if other < n:
+                        for c in range(rows):
+                            product[c] *= spins[other, c]
+                for c in range(rows):
+                    into[c] += product[c]
 
 
 def check_apart(curvature: Tensor, interactions: Sequence[Interaction]) -> None:
@@ -510,10 +541,10 @@ class Laid:
     """Products of spins laid out for compiled loops, on n sites and one that is 1 for ever.
 
     Args:
-        sites: (n_products, 4) sites of each, site n where it has fewer.
+        sites: (n_products, most >= 4) sites of each, site n where it has fewer.
         operators: (n_products,) the operator that sums it.
         start: (n + 1,) where the terms of each site begin.
-        others: (n_terms, 3) the other sites of each term.
+        others: (n_terms, most - 1) the other sites of each term.
         of_term: (n_terms,) its operator.
     """
 
@@ -526,7 +557,7 @@ class Laid:
     @classmethod
     def of(cls, products: Sequence[Products], n: int) -> Self:
         """Lay out the products of every operator."""
-        most = 4
+        most = max(4, *(some.shape[1] for some in products))
         sites = np.concatenate([
             np.pad(some, ((0, 0), (0, most - some.shape[1])), constant_values=n)
             for some in products
@@ -537,6 +568,12 @@ class Laid:
         order = np.argsort(own, kind="stable")[: int((own < n).sum())]
         start = np.searchsorted(own[order], np.arange(n + 1))
         return cls(sites, operators, start, others[order], operators.repeat(most)[order])
+
+    def first(self, size: int) -> NDArray[np.int64]:
+        """Where the terms of site x and operator a begin, at x size + a: (n size + 1,)."""
+        n = len(self.start) - 1
+        owner = np.repeat(np.arange(n), np.diff(self.start)) * size + self.of_term
+        return np.searchsorted(owner, np.arange(n * size + 1))
 
 
 def _fitted_norms(

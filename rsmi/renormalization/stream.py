@@ -23,6 +23,7 @@ from rsmi.renormalization.moments import Moments
 _PIECE = 1 << 22
 # Tilings followed for each configuration; more of them cost more than they tell.
 _MAX_IMAGES = 16
+_EVERY_IMAGE = 64  # where measuring costs little
 # Of lattices that serve the test of drift alone: they have so few sites that overhead decides.
 _NARROW_IMAGES = 4
 
@@ -174,13 +175,15 @@ class Ladder:
         rule: IteratedRule,
         bases: Mapping[Parity, Sequence[Operator]],
         levels: int,
+        every: bool = False,
     ) -> "Ladder":
-        """Prepare all levels."""
+        """Prepare all levels; where `every` is asked for with the tilings of the first step too."""
         shapes = level_shapes(shape, rule.block, levels)
-        n_v = math.prod(rule.block)
-        sites, images = [block_sites(shape, rule.block)], [1, 1]
+        n_v, most = math.prod(rule.block), _EVERY_IMAGE if every else _MAX_IMAGES
+        first = aligned_sites if every else block_sites
+        sites, images = [first(shape, rule.block)], [1, n_v if every else 1]
         for fine, coarse in pairwise(shapes[1:]):
-            every = images[-1] * n_v <= _MAX_IMAGES
+            every = images[-1] * n_v <= most
             sites.append((aligned_sites if every else block_sites)(fine, rule.block))
             single = min(images[-1], _NARROW_IMAGES) if min(coarse) < 4 else images[-1]
             images.append(images[-1] * n_v if every else single)

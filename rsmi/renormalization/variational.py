@@ -104,6 +104,11 @@ def variational_couplings(
     check_run(seed, walkers=walkers, sweeps=sweeps, workers=workers)
     chosen = find_rule(rule, system.space, block, trust=trust)
     check_one_bit(chosen)
+    if not 1 <= max_spins <= 4:
+        raise InputError(
+            f"max_spins is {max_spins}; a bias holds operators of 1 to 4 spins: what is left out "
+            "moves them in second order only"
+        )
     coarse = coarse_space(system.space, chosen)
     asked = generate_interactions(reach, coarse.cell, max_spins)
     kept, products = torus_products(coarse, asked)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ROOMS = {
+    "rsmi.information.frontier": "rsmi.report.layers",
     "rsmi.layers": "rsmi.report.layers",
     "rsmi.learning": "rsmi.report.learning",
     "rsmi.renormalization": "rsmi.report.renormalization",

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rsmi.information import Estimate, Outcome
+from rsmi.layers import SawtoothResult
 from rsmi.report.drawing import draw
 from rsmi.report.figures.style import (
+    BLUE,
     CYCLE,
+    GREEN,
     GREY,
     INK,
     MARKERS,
+    PURPLE,
+    SKY,
     blank,
     save,
     styled,
@@ -21,12 +26,15 @@ from rsmi.report.figures.style import (
 from rsmi.report.page import Figure, write_report
 from rsmi.runs.result import Result
 from rsmi.theory import (
+    FloodsResult,
+    IntrinsicResult,
     MachinesResult,
     MeasuresResult,
     RecoveryResult,
     StabilityResult,
     initial_fluctuation,
 )
+from rsmi.theory.flood import NEGLECTS, VERDICTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -198,6 +206,134 @@ def _fluctuations(axes: "Axes", found: MeasuresResult) -> None:
     axes.legend(fontsize=11)
 
 
+@draw.register(FloodsResult)
+@styled
+def floods_figure(found: FloodsResult) -> "Drawing":
+    """Where training ends by way, the cost on the way to the perfect weights, and entropies."""
+    ways = 0.5 * len(found.ended) + 0.6
+    figure = blank(8.0 + ways)
+    panels = figure.subplots(3, 1, height_ratios=[ways, 3.4, 3.4])
+    _ends(panels[0], found)
+    _lines(panels[1], found)
+    layers = np.arange(found.settings.depth + 1)
+    for place, (name, own) in enumerate(found.entropies.items()):
+        style = {"color": CYCLE[place % len(CYCLE)], "marker": MARKERS[place % len(MARKERS)]}
+        height = [one.value for one in own.inputs]
+        panels[2].plot(
+            layers, height, label=name, linestyle=":" if name in NEGLECTS else "-", **style
+        )
+    side = found.settings.enumerated
+    panels[2].set_yscale("symlog", linthresh=0.1)
+    panels[2].set(xlabel="layer $l$", ylabel=f"$H(X|T_l)$ (bits), $L = {side}$", ylim=(-0.01, 400))
+    panels[2].legend(ncols=3, fontsize=11, loc="upper right")
+    return figure
+
+
+def _ends(axes: "Axes", found: FloodsResult) -> None:
+    """A bar for each way on the first size that its networks were judged on."""
+    firsts = [next(iter(one.judged.values())) for one in found.ended]
+    left, rows = np.zeros(len(firsts)), np.arange(len(firsts))
+    for verdict, colour in zip(VERDICTS, (GREEN, BLUE, INK, SKY, PURPLE, GREY), strict=True):
+        share = np.array([own.verdicts.count(verdict) for own in firsts])
+        if share.any():
+            axes.barh(rows, share, 0.5, left, color=colour, label=verdict)
+        left += share
+    for row, one in zip(rows, found.ended, strict=True):
+        axes.text(0, row - 0.3, one.way.words, fontsize=10, va="bottom")
+    axes.set(xlabel=f"networks of {found.settings.seeds}", xlim=(0, found.settings.seeds))
+    axes.set_ylim(len(rows) - 0.6, -1.6)
+    axes.set_yticks([])
+    axes.locator_params(axis="x", integer=True)
+    axes.legend(ncols=4, fontsize=10, loc="upper left", bbox_to_anchor=(0, 1.02))
+
+
+def _lines(axes: "Axes", found: FloodsResult) -> None:
+    """Costs of each unsolvable maze from neglecting minima, a style for each size."""
+    t = np.linspace(0, 1, found.settings.line_points)
+    sizes = sorted(set(found.settings.line_sizes))
+    for colour, kind in zip(CYCLE, (k for k in NEGLECTS if k != "unsolvable"), strict=False):
+        for size, style in zip(sizes, _STYLES, strict=False):
+            shape = found.lines[kind, size].shape
+            height, error = zip(*((one.value, one.error) for one in shape), strict=True)
+            axes.errorbar(t, height, error, color=colour, linestyle=style, linewidth=1.4)
+        axes.plot([], [], color=colour, label=kind)
+    for size, style in zip(sizes, _STYLES, strict=False):
+        axes.plot([], [], color=GREY, linestyle=style, label=f"$L = {size}$")
+    axes.axhline(0, color=GREY, linewidth=0.8)
+    axes.set(
+        xlabel="$t$, from neglecting to perfect weights", ylabel="cost per unsolvable maze (nats)"
+    )
+    axes.legend(ncols=2, fontsize=11)
+
+
+_STYLES = ("-", "--", ":")
+
+
+@draw.register(IntrinsicResult)
+@styled
+def intrinsic_figure(found: IntrinsicResult) -> "Drawing":
+    """Sizes of scale-invariant weights against intrinsic time, and the losses of two networks."""
+    figure = blank(8.0 if found.losses else 4.4)
+    panels = figure.subplots(2 if found.losses else 1, 1, squeeze=False)[:, 0]
+    for place, (rate, runs) in enumerate(found.runs.items()):
+        times = np.arange(runs.shape[1]) / rate.steps
+        label = rf"$\eta$ {rate.rate:g}, $\lambda$ {rate.decay:g}, $\mu$ {rate.momentum:g}"
+        panels[0].plot(times, runs.mean(0), color=CYCLE[place], label=label, linewidth=1.4)
+    law = 1 + (found.settings.start - 1) * np.exp(-times)
+    panels[0].plot(times, law, ":", color=INK, label="theory", linewidth=2.2)
+    panels[0].set(yscale="log", ylabel=r"$\|w\|^4$ / equilibrium")
+    panels[0].set_xlabel(r"steps $\times\; 4\eta\lambda / (1 - \mu)$")
+    panels[0].legend(fontsize=11)
+    for place, (rate, losses) in enumerate(found.losses.items()):
+        size = max(losses.shape[1] // 60, 1)
+        blocks = losses[:, : losses.shape[1] // size * size].unflatten(1, (-1, size)).mean((0, 2))
+        at = (np.arange(len(blocks)) + 0.5) * size
+        label = rf"$\eta$ {rate.rate:g}, $\lambda$ {rate.decay:g}"
+        panels[1].plot(at, blocks, color=CYCLE[place], label=label)
+    if found.losses:
+        if found.comparable is not None:
+            panels[1].axvline(found.comparable, color=GREY, linestyle="--", label="comparable from")
+        panels[1].set(xlabel="step", ylabel="loss on new rows")
+        panels[1].legend(fontsize=11)
+    return figure
+
+
+@draw.register(SawtoothResult)
+@styled
+def sawtooth_figure(found: SawtoothResult) -> "Drawing":
+    """Bits forgotten and pieces by layer, and distances of trained networks by width."""
+    figure = blank(8.0)
+    panels = figure.subplots(2, 1)
+    tents = np.arange(1, len(found.forgotten) + 1)
+    bits = [one.value for one in found.forgotten]
+    panels[0].plot(tents, bits, "o-", color=CYCLE[0], label="$H(X|T_l)$ (bits)")
+    panels[0].plot(tents, np.log2(found.pieces), "s--", color=CYCLE[1], label="$\\log_2$ pieces")
+    panels[0].set(xlabel="layer $l$ of the construction", xticks=tents)
+    panels[0].legend()
+    widths = sorted({width for _, width in found.trained})
+    depths = sorted({depth for depth, _ in found.trained})
+    for place, depth in enumerate(depths):
+        own = [found.trained[depth, width] for width in widths]
+        height, error = zip(*((one.distance.value, one.distance.error) for one in own), strict=True)
+        style = {"color": CYCLE[place % len(CYCLE)], "marker": MARKERS[place % len(MARKERS)]}
+        layers = "1 layer" if depth == 1 else f"{depth} layers"
+        panels[1].errorbar(widths, height, error, label=layers, capsize=2, **style)
+        best = [one.best for one in own]
+        panels[1].plot(widths, best, ":", color=style["color"])
+        limits = [found.limit(depth, width) for width in widths]
+        panels[1].plot(widths, limits, "--", color=style["color"], linewidth=1)
+    panels[1].plot([], [], ":", color=GREY, label="best seed")
+    panels[1].plot([], [], "--", color=GREY, label="no network below")
+    label = f"built, {len(tents)} layers of 2"
+    panels[1].plot([2], [0], "*", color=INK, markersize=13, label=label, clip_on=False)
+    panels[1].set(xscale="log", xlabel="width", ylabel="mean of $|f - g|$")
+    panels[1].set_ylim(bottom=0)
+    panels[1].set_xticks(widths, [str(width) for width in widths])
+    panels[1].minorticks_off()
+    panels[1].legend(fontsize=11, ncols=2)
+    return figure
+
+
 _Drawn = tuple[str, Callable[..., "Drawing"], str, str]
 
 _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
@@ -237,6 +373,20 @@ _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
             ),
         ],
     ),
+    IntrinsicResult: (
+        "Intrinsic learning rate",
+        ["theory.intrinsic.comparable"],
+        [
+            (
+                "intrinsic",
+                intrinsic_figure,
+                "Weights whose size changes nothing, on their way to equilibrium",
+                "Above, the size of scale-invariant weights against intrinsic time, which is one "
+                "curve whatever the rates. Below, two networks whose rates have the same product: "
+                "their losses differ by their starts until the line, and not behind it.",
+            ),
+        ],
+    ),
     MeasuresResult: (
         "Two-layer networks as measures",
         ["theory.measures.ratio"],
@@ -248,6 +398,34 @@ _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
                 "The loss of each network by step: from an even start, and from a corner that "
                 "neither the gradient nor births and deaths leave, but refilling does. Below, the "
                 "variance between networks against their number of particles.",
+            ),
+        ],
+    ),
+    FloodsResult: (
+        "Critical mazes",
+        ["theory.mazes.perfect"],
+        [
+            (
+                "mazes",
+                floods_figure,
+                "Training on critical mazes",
+                "Above, where the networks of each way of training ended. In the middle, the cost "
+                "between weights that neglect a part of the input and the perfect ones. Below, "
+                "what each layer forgets of the maze.",
+            ),
+        ],
+    ),
+    SawtoothResult: (
+        "What depth buys against width",
+        [],
+        [
+            (
+                "sawtooth",
+                sawtooth_figure,
+                "A sawtooth built and learned",
+                "Above, each layer of two units folds the input once more: one bit is forgotten, "
+                "and the pieces double. Below, how far trained networks of few layers stay from "
+                "the last function, above what no network of their depth and width can reach.",
             ),
         ],
     ),

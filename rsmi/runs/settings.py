@@ -155,12 +155,13 @@ class ExponentsTask:
     """Which rule to iterate, on which samples.
 
     Args:
-        data: A file of configurations: of this project, of mcising, or `.npy`/`.npz`.
+        data: A file of configurations: of this project, of mcising, or `.npy`/`.npz`; or a recipe
+            (`.yaml`), whose configurations are drawn while they are measured and kept nowhere.
         select: Which of its samples, where it is a collection or an mcising file.
-        rule: `majority`, of letters other than two `plurality`, of spins with vacancies also
-            `vacancy_majority`, or the directory of a trained rule (with --trust where it holds a
-            network of somebody's own); one that copies spins, as `decimation` does, has no fixed
-            point and is refused.
+        rule: `majority`, in three dimensions better `soft_majority`, of letters other than two
+            `plurality`, of spins with vacancies also `vacancy_majority`, or the directory of a
+            trained rule (with --trust where it holds a network of somebody's own); one that copies
+            spins, as `decimation` does, has no fixed point and is refused.
         block: Extents of the block of a rule known by name; 2 along each axis without.
         levels: Coarse-graining steps, two or more where the lattice allows them; all without a
             number.

@@ -1,5 +1,6 @@
 """Configurations on disk: write, resume, verify, open whoever wrote them, and stream."""
 
+from rsmi.storage.drawn import DrawnSamples
 from rsmi.storage.generation import generate
 from rsmi.storage.generator import Generator, write_samples
 from rsmi.storage.grid import SampleGrid
@@ -17,6 +18,7 @@ from rsmi.storage.writer import SampleWriter
 
 __all__ = [
     "Cluster",
+    "DrawnSamples",
     "FileReport",
     "Generator",
     "Job",

@@ -64,7 +64,7 @@ def generate(
     if resume and is_finished(path, drawing.header):
         return
     drawing.check_room(Path(path))
-    engine = _engine(drawing, workers, device)
+    engine = drawing.engine(workers, device)
     with SampleWriter.open(path, drawing.header, resume) as writer:
         _draw(writer, drawing, engine, progress)
         facts = {"encoding": recipe.family.encoding} | (writer.state or {})
@@ -130,6 +130,17 @@ class Drawing:
         left = unfinished_bytes(path)
         check_disk(self.disk - left, path.parent, what, "lower chains or records, or make room")
 
+    def engine(self, workers: int, device: str) -> Engine:
+        """The update on the device, or on the one that serves it."""
+        family, setup = self.recipe.family, self.recipe.setup
+        if device != AUTO:
+            return family.engine(setup, self.model, workers, device)
+        if torch.cuda.is_available():
+            # A refusal means that this update, method or model has no kernel there.
+            with contextlib.suppress(InputError, ImportError):
+                return family.engine(setup, self.model, workers, "cuda")
+        return family.engine(setup, self.model, workers, "cpu")
+
     def stored(self, states: Tensor) -> Tensor:
         """States as the file holds them."""
         return self.recipe.family.encode(self.model, states)
@@ -154,18 +165,6 @@ def _space(family: Family, model: Any) -> str:
         return ""
 
 
-def _engine(drawing: Drawing, workers: int, device: str) -> Engine:
-    """The update on the device, or on the one that serves it."""
-    family, setup, model = drawing.recipe.family, drawing.recipe.setup, drawing.model
-    if device != AUTO:
-        return family.engine(setup, model, workers, device)
-    if torch.cuda.is_available():
-        # A refusal means that this update, method or model has no kernel there.
-        with contextlib.suppress(InputError, ImportError):
-            return family.engine(setup, model, workers, "cuda")
-    return family.engine(setup, model, workers, "cpu")
-
-
 def _draw(writer: SampleWriter, drawing: Drawing, engine: Engine, progress: Progress) -> None:
     header, sampler = writer.header, engine.sampler
     state, thin, discarded = _start(writer, drawing, engine)
@@ -182,8 +181,7 @@ def _start(writer: SampleWriter, drawing: Drawing, engine: Engine) -> tuple[Tens
     """Chain states to go on from, sweeps between records, sweeps dropped at the beginning."""
     recipe, facts = drawing.recipe, writer.state
     if facts is None:
-        state = engine.sampler.initial(recipe.chains).to(engine.device)
-        facts = _independent(recipe) if engine.independent else _equilibrated(recipe, engine, state)
+        state, facts = starting(recipe, engine)
         used = {"method": engine.method, "device": engine.device}
         writer.set_state(facts | used | dict(engine.facts))
         return state, facts["thin"], facts["equilibration"]
@@ -196,9 +194,12 @@ def _start(writer: SampleWriter, drawing: Drawing, engine: Engine) -> tuple[Tens
     return state, facts["thin"], facts["equilibration"]
 
 
-def _equilibrated(recipe: SampleRecipe, engine: Engine, state: Tensor) -> dict[str, Any]:
-    """Bring the chains to equilibrium; what the file says about it."""
-    return _facts(equilibrate(engine.sampler, state, recipe.equilibration, recipe.thin))
+def starting(recipe: SampleRecipe, engine: Engine) -> tuple[Tensor, dict[str, Any]]:
+    """Chains in equilibrium on the device, and what the file says about it."""
+    state = engine.sampler.initial(recipe.chains).to(engine.device)
+    if engine.independent:
+        return state, _independent(recipe)
+    return state, _facts(equilibrate(engine.sampler, state, recipe.equilibration, recipe.thin))
 
 
 def _independent(recipe: SampleRecipe) -> dict[str, Any]:

@@ -1,9 +1,52 @@
 """Networks whose behaviour is known in closed form, beside what they do when they are run."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
+from rsmi.theory.equilibrium import (
+    Intrinsic,
+    IntrinsicResult,
+    NormalisedNet,
+    Rate,
+    comparable_step,
+    relaxation_steps,
+    scale_invariant_runs,
+    settled_step,
+    study_intrinsic,
+    turned,
+)
 from rsmi.theory.firenet import Firenet
+from rsmi.theory.flood import (
+    FloodNetwork,
+    Judged,
+    Stage,
+    flood_logits,
+    flood_weights,
+    judge_floods,
+    maze_tensors,
+    neglecting_weights,
+    starting_weights,
+    train_floods,
+)
 from rsmi.theory.machines import Machines, MachinesResult, study_machines
+from rsmi.theory.mazes import (
+    Ended,
+    Floods,
+    FloodsResult,
+    Forgotten,
+    Line,
+    Way,
+    cost_lines,
+    enumerated_mazes,
+    explored_entropies,
+    flip_rates,
+    layer_entropies,
+    site_entropy,
+    solvable_share,
+    study_floods,
+    trained_floods,
+    unseen_sites,
+)
 from rsmi.theory.measure_dynamics import (
     METHODS,
     Equilibrium,
@@ -90,15 +133,13 @@ from rsmi.theory.stability import (
 )
 
 if TYPE_CHECKING:
-    from rsmi.theory.strategy import BirthDeath
+    from rsmi.theory.strategy import BirthDeath, IntrinsicRate
 
 
 def __getattr__(name: str) -> Any:
-    """`BirthDeath` alone needs Lightning, which is imported when it is asked for."""
-    if name == "BirthDeath":
-        from rsmi.theory.strategy import BirthDeath
-
-        return BirthDeath
+    """The callbacks alone need Lightning, which is imported when they are asked for."""
+    if name in ("BirthDeath", "IntrinsicRate"):
+        return getattr(importlib.import_module("rsmi.theory.strategy"), name)
     raise AttributeError(f"module 'rsmi.theory' has no attribute {name!r}")
 
 
@@ -109,25 +150,37 @@ __all__ = [
     "Attack",
     "BirthDeath",
     "DenseOperator",
+    "Ended",
     "Equilibrium",
     "Firenet",
     "FlipCosts",
     "Flips",
+    "FloodNetwork",
+    "Floods",
+    "FloodsResult",
+    "Forgotten",
     "FunctionSpace",
     "GivenOperator",
+    "Intrinsic",
+    "IntrinsicRate",
+    "IntrinsicResult",
+    "Judged",
     "Langevin",
     "Learning",
     "LearningOrder",
+    "Line",
     "LinearOperator",
     "Machines",
     "MachinesResult",
     "Measures",
     "MeasuresResult",
+    "NormalisedNet",
     "Particles",
     "Perturbation",
     "Perturbed",
     "Play",
     "Problem",
+    "Rate",
     "Recovery",
     "RecoveryResult",
     "Regression",
@@ -136,16 +189,25 @@ __all__ = [
     "Settled",
     "Stability",
     "StabilityResult",
+    "Stage",
     "SubsampledTransform",
     "Trajectory",
+    "Way",
     "agreement_law",
     "agreement_rate",
     "birth_death",
     "check_operator",
     "circle_game",
+    "comparable_step",
+    "cost_lines",
     "drawn_particles",
+    "enumerated_mazes",
+    "explored_entropies",
     "finite_machines",
     "flip_costs",
+    "flip_rates",
+    "flood_logits",
+    "flood_weights",
     "fluctuation",
     "frequencies",
     "gaussian_example",
@@ -153,28 +215,44 @@ __all__ = [
     "haar",
     "haar_inverse",
     "initial_fluctuation",
+    "judge_floods",
+    "layer_entropies",
     "learning_order",
     "literals",
     "machines_at_error",
+    "maze_tensors",
     "measured_errors",
+    "neglecting_weights",
     "neighbour_entropy",
     "next_overlaps",
     "normal_unit",
     "orthant_probabilities",
     "output_errors",
     "play_zero_sum",
+    "relaxation_steps",
     "relu_unit",
     "rule_stability",
+    "scale_invariant_runs",
+    "settled_step",
+    "site_entropy",
+    "solvable_share",
     "sparse_machines",
+    "starting_weights",
+    "study_floods",
+    "study_intrinsic",
     "study_machines",
     "study_measures",
     "study_recovery",
     "study_stability",
     "symmetrised",
+    "train_floods",
     "train_measure",
     "train_shrinkage",
+    "trained_floods",
+    "turned",
     "twin_signals",
     "two_node_machines",
+    "unseen_sites",
     "walsh",
     "weight_overlap",
     "wide_machines",

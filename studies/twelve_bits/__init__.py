@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from rsmi.layers import finite_inputs
+from rsmi.layers import Inputs, finite_inputs
 from rsmi.progress import Watcher
 from rsmi.report import Quantity
 from studies.training import Learners, train_together
@@ -15,7 +15,17 @@ from studies.twelve_bits.networks import network, patterns
 from studies.twelve_bits.pages import Dispute
 from studies.twelve_bits.settings import Kind, Settings
 
-__all__ = ["Settings", "run"]
+__all__ = ["Settings", "inputs", "run"]
+
+
+def inputs(steepness: float | None = None) -> Inputs:
+    """Every pattern with its label, as a finite set.
+
+    Args:
+        steepness: As in `Settings`.
+    """
+    data = patterns(Settings(steepness=steepness))
+    return finite_inputs(data.x, data.y, data.weights)
 
 
 def run(settings: Settings, output: Watcher, workers: int) -> Dispute:

@@ -193,6 +193,25 @@ def potts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def test_exponents_of_a_recipe_are_those_of_its_file(rsmi: Rsmi, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "{shape: [16, 16], temperature: critical, chains: 16, records: 64, thin: 2, "
+        "equilibration: 64, seed: 3}"
+    )
+    assert rsmi("sample", "--config", recipe, "--out", tmp_path / "file").code == 0
+    values = []
+    for data in (recipe, tmp_path / "file" / "samples.h5"):
+        options = ["--rule", "majority", "--blocks", "16", "--reach", "1.5"]
+        said = rsmi("exponents", "--data", data, *options, "--out", out := tmp_path / data.stem)
+        assert said.code == 0, said.err
+        values.append(read_result(out / "result.json").find("exponents.y_t").value)
+    assert values[0] == values[1]
+    refused = rsmi("exponents", "--data", recipe, "--select.seed", "3")
+    assert refused.code == 2
+    assert "is a recipe, of which nothing can be selected" in refused.err
+
+
 def test_exponents_of_potts_samples_stand_beside_the_exact_ones(
     rsmi: Rsmi, potts: Path, tmp_path: Path
 ) -> None:

@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from rsmi.errors import InputError
-from rsmi.known.networks import sawtooth
 from rsmi.layers import (
     Abs,
     Estimators,
@@ -15,6 +14,7 @@ from rsmi.layers import (
     folding_entropy,
     folding_entropy_1d,
     mean_log_jacobian,
+    sawtooth,
 )
 
 BIT = math.log(2)

@@ -5,9 +5,9 @@ from torch import nn
 
 from rsmi.errors import InputError
 from rsmi.information import entropy
-from rsmi.known.networks import MazeNetwork, perfect_maze_network
 from rsmi.lattice import state_index
 from rsmi.layers import (
+    Options,
     RGLayer,
     analyse_layers,
     drawn_inputs,
@@ -21,6 +21,7 @@ from rsmi.learning import decimation, majority
 from rsmi.sampling import CRITICAL_COUPLING, System
 from rsmi.sampling.exact import coarse_torus_distribution, kaufman
 from rsmi.sampling.mazes import sample_mazes, solve
+from rsmi.theory import FloodNetwork
 
 
 def table(rule):
@@ -108,13 +109,14 @@ def test_the_perfect_network_solves_every_maze():
     mazes = sample_mazes(2000, 9, seed=4)
     x = torch.from_numpy(mazes.open_sites).float()
     y = torch.from_numpy(mazes.solvable).long()
-    network = perfect_maze_network(9)
-    assert torch.equal(network(x)[:, 0].long(), y)
+    network = FloodNetwork.perfect(36)
     counted = finite_inputs(x, y)
-    perfect = analyse_layers(network, counted, layers="answer")
-    assert perfect["answer"].interval("H(Y|T)").middle == 0.0
-    fresh = analyse_layers(untrained(network), counted, layers="answer")
-    assert fresh["answer"].interval("H(Y|T)").middle > 0.9 * perfect.entropy_y.middle
+    two = Options(quantise=2, range=(0.0, 1.0))
+    perfect = analyse_layers(network, counted, layers="centre", options=two)
+    assert torch.equal(network(x)[:, 0].round().long(), y)
+    assert perfect["centre"].interval("H(Y|T)").middle == 0.0
+    fresh = analyse_layers(untrained(network), counted, layers="centre", options=two)
+    assert fresh["centre"].interval("H(Y|T)").middle > 0.9 * perfect.entropy_y.middle
 
 
 def test_bad_input_is_named():
@@ -138,8 +140,8 @@ def test_bad_input_is_named():
         drawn_inputs(System((4, 4)), 100)
     with pytest.raises(InputError, match="0 levels"):
         rg_network(table(majority), (2, 2), 0)
-    with pytest.raises(InputError, match="size 2 with 3 layers"):
-        MazeNetwork(2, 3)
+    with pytest.raises(InputError, match="0 layers; expected at least 1"):
+        FloodNetwork(0)
     with pytest.raises(InputError, match="1 mazes of size 2 from number 0"):
         sample_mazes(1, 2, seed=0)
     with pytest.raises(InputError, match=r"expected \(n, L, L\) of open sites"):

@@ -1,5 +1,6 @@
 """Rules with a name, against what they say in plain words and against published numbers."""
 
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,13 @@ def test_plurality_counts_letters() -> None:
         assert row == pytest.approx([b / sum(best) for b in best])
 
 
+def test_a_soft_majority_is_drawn_in_the_field_of_its_block() -> None:
+    table = named_rule("soft_majority", placed_in("spins on square [8, 8]")).table()
+    for word, row in zip((2 * words(2, 4) - 1).tolist(), table.tolist(), strict=True):
+        weights = [math.exp(0.43 * h * sum(word)) for h in (-1, 1)]
+        assert row == pytest.approx([w / sum(weights) for w in weights])
+
+
 def test_vacancies_win_where_they_are_more() -> None:
     table = named_rule("vacancy_majority", placed_in("vacant_spins on square [8, 8]")).table()
     for word, row in zip((words(3, 4) - 1).tolist(), table.tolist(), strict=True):
@@ -135,7 +143,7 @@ def test_vacancies_win_where_they_are_more() -> None:
 @pytest.mark.parametrize("name", CLASSICAL)
 def test_every_rule_is_for_the_letters_that_it_names(name: str) -> None:
     texts = {
-        "spins on square [8, 8]": ["majority", "plurality", "decimation"],
+        "spins on square [8, 8]": ["majority", "plurality", "decimation", "soft_majority"],
         "clock(3) on square [8, 8]": ["plurality", "decimation"],
         "vacant_spins on square [8, 8]": ["plurality", "decimation", "vacancy_majority"],
         "directions(2) on square [8, 8]": [

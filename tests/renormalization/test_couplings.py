@@ -69,7 +69,7 @@ def test_no_group_belongs_to_two_orbits():
     [
         ((2.0, unit_cell("honeycomb")), "honeycomb has 2 sites in a cell"),
         ((99.0, unit_cell("square")), "reach is 99"),
-        ((2.0, unit_cell("square"), 5), "max_spins is 5"),
+        ((2.0, unit_cell("square"), 9), "max_spins is 9"),
     ],
 )
 def test_bad_requests_are_refused(arguments, message):

@@ -74,6 +74,14 @@ def test_noise_is_not_taken_for_a_change(kit):
     assert truncation_error(scan, choose(scan)) == pytest.approx(0.35 * 0.4 * 0.026 / 2, rel=0.3)
 
 
+@pytest.mark.parametrize(("error", "expected"), [(0, 0.0011 / 2), (0.002, 0.4 * 0.012 / 4)])
+def test_the_last_two_changes_say_more_where_they_are_measured_well(error, expected, kit):
+    values = [[1.8811] * 3, [1.8762] * 3, [1.8751] * 3, [1.8750] * 3]
+    scan = kit.made_up_scan("odd", values, side=128, error=error)
+    assert choose(scan).level == 3
+    assert truncation_error(scan, choose(scan)) == pytest.approx(0.35 * expected, rel=0.01)
+
+
 def test_a_slow_correction_is_added_and_half_of_it_doubted(kit):
     left, factor = 2**-0.83, 2**-0.83 / (1 - 2**-0.83)
     values = [[1.6 - 0.2 * left**k] for k in range(4)]
@@ -129,9 +137,21 @@ def test_eigenvalues_behind_the_leading_one(kit):
     assert relevance(found["odd[1]"]) == "irrelevant"
 
 
+def test_the_step_before_is_quoted_where_the_torus_moves_the_chosen_one(kit):
+    odd = kit.made_up_scan("odd", [[1.881] * 3, [1.876] * 3, [1.8751] * 3, [1.8750] * 3], side=128)
+    steps = [[0.978] * 3, [1.001] * 3, [1.0003] * 3, [1.001] * 3]
+    for last, expected in ((1.001, 1.001), (1.02, 1.0003)):
+        even = kit.made_up_scan("even", [*steps, [last] * 3], side=128)
+        found = exponents_of(even, odd, 2)
+        assert found["y_t"].value.value == pytest.approx(expected)
+        assert found["y_h"].value.value == pytest.approx(1.8750)
+    one = kit.made_up_scan("even", [[1.0] * 3, [1.01] * 3, [1.1] * 3], side=32)
+    assert exponents_of(one, odd, 2)["y_t"].value.value == pytest.approx(1.01)  # no first step
+
+
 def test_all_exponents_follow_from_two(even, kit):
     odd = kit.made_up_scan("odd", [[1.88] * 3, [1.877] * 3, [1.875] * 3])
-    found = exponents_of(even, odd, 2)
+    found = exponents_of([entry for entry in even if entry.level < 3], odd, 2)
     values = {name: exponent.value.value for name, exponent in found.items()}
     expected = {"y_t": 1, "y_h": 1.875, "nu": 1, "eta": 0.25}
     assert values == pytest.approx(expected | {"delta_sigma": 0.125, "delta_epsilon": 1})

@@ -16,7 +16,7 @@ from rsmi.lattice import states
 from rsmi.lattice.alphabet import SPIN
 from rsmi.learning import TableRule, decimation, majority
 from rsmi.renormalization import RenormalisedCouplings, exact_couplings, fitted_couplings
-from rsmi.sampling import System
+from rsmi.sampling import CRITICAL_COUPLING, System
 from rsmi.sampling.exact import coarse_torus_distribution, products_of
 from rsmi.storage import samples_of
 
@@ -107,6 +107,22 @@ def fits(ring: RenormalisedCouplings) -> np.ndarray:
 def test_fits_agree_with_the_exact_couplings(fits: np.ndarray) -> None:
     assert np.abs(fits).max() < norm.isf(FALSE_ALARM / fits.size) * 1.2  # 64 blocks: Student's t
     assert 0.7 < np.sqrt((fits**2).mean()) < 1.35
+
+
+def test_errors_hold_what_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    law = coarse_torus_distribution((8, 8), CRITICAL_COUPLING, decimation((2, 2)).table())
+    drawn = torch.multinomial(law.double(), 1 << 15, replacement=True)
+    spins = states(16)[drawn].view(-1, 4, 4).numpy()
+
+    def pull() -> float:
+        found = fitted_couplings(spins, "decimation", (1, 1), reach=2.0, max_spins=2)
+        return found[NAMES[0]].deviation(TABLE["decimation"][0])
+
+    limit = norm.isf(FALSE_ALARM / 2) * 1.2
+    assert abs(pull()) < limit
+    none = torch.zeros(1, 4, dtype=torch.float64)
+    monkeypatch.setattr("rsmi.renormalization.renormalised._left_out", lambda *given: none)
+    assert abs(pull()) > limit  # were pairs the whole Hamiltonian
 
 
 def test_couplings_of_another_rule_would_be_noticed(fits: np.ndarray) -> None:

@@ -21,6 +21,19 @@ SMALL = {
         "--n", "20", "--steps", "2", "--goal", "10", "--scatter", "4", "--sizes", "[4, 8, 16]",
         "--langevin.n", "20", "--langevin_steps", "[2]", "--game", "8", "--symmetric", "2",
     ),
+    "intrinsic": (
+        "--rates", "[{rate: 0.1, decay: 0.2}]", "--dimension", "20", "--seeds", "2",
+        "--network.width", "4", "--network.inputs", "2",
+    ),
+    "sawtooth": (
+        "--teeth", "2", "--depths", "[1]", "--widths", "[2, 4]", "--seeds", "2", "--steps", "5",
+    ),
+    "mazes": (
+        "--ways", "[{weights: own}]", "--school", "[{size: 5, layers: 3, steps: 2}]",
+        "--seeds", "10", "--mazes", "200", "--sizes", "[5]", "--line_sizes", "[5, 7]",
+        "--line_points", "5", "--line_mazes", "200", "--enumerated", "3", "--depth", "2",
+        "--steepnesses", "[12]", "--walls", "[5]",
+    ),
     "stability": ("--shape", "[8, 8]", "--levels", "1", "--configurations", "640"),
 }  # fmt: skip
 
@@ -63,6 +76,11 @@ def test_help_names_every_theory(rsmi, capsys):
         (("firenet", "--sparsity", "-1"), "expected a sparsity above 0"),
         (("measures", "--n", "1"), "1 particles; expected at least 2"),
         (("measures", "--langevin.n", "1"), "1 particles; expected at least 2"),
+        (("intrinsic", "--rates", "[{rate: 1, decay: 0}]"), "have no equilibrium"),
+        (("sawtooth", "--widths", "[0]"), "expected at least one of each"),
+        (("mazes", "--seeds", "3"), "expected at least 10 seeds"),
+        (("mazes", "--ways", "[{kernel: square}]"), "square"),
+        (("mazes", "--enumerated", "6"), "expected 3, 4 or 5"),
         (("stability", "--rules", "[majorty]"), "majorty"),
         (("stability", "--levels", "6"), "cannot be tiled"),
     ],

@@ -10,13 +10,13 @@ from rsmi.report.figures.comparison import Dots, Panel, comparison
 from rsmi.report.figures.exponents import Line, ScanRow, exponents
 from rsmi.report.figures.filters import filters
 from rsmi.report.figures.information import Bar, bars, information, learning_curve
-from rsmi.report.figures.layers import Depth, Path, depth, plane
+from rsmi.report.figures.layers import Depth, Limit, Path, depth, plane, plane_frames
 from rsmi.report.figures.levels import levels
 from rsmi.report.figures.operators import Curve as Correlation
 from rsmi.report.figures.operators import Fall, Filter, operators
 from rsmi.report.figures.rule import rule
 from rsmi.report.figures.scan import Mark, Series, scan
-from rsmi.report.figures.style import save
+from rsmi.report.figures.style import save, save_animation
 from rsmi.report.figures.training import Curve, training
 from rsmi.report.figures.values import estimators, values
 
@@ -28,6 +28,7 @@ __all__ = [
     "Dots",
     "Fall",
     "Filter",
+    "Limit",
     "Line",
     "Mark",
     "Panel",
@@ -46,8 +47,10 @@ __all__ = [
     "levels",
     "operators",
     "plane",
+    "plane_frames",
     "rule",
     "save",
+    "save_animation",
     "scan",
     "training",
     "values",

@@ -1,7 +1,7 @@
 """What layers of a network keep and forget: against depth, and in training."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -158,11 +158,37 @@ class Path:
         layer: Its name.
         x: I(X;T) at the epochs measured.
         y: I(T;Y) there.
+        x_bars: Half lengths of bars to either side, (2, epochs); none without.
+        y_bars: The same of y.
     """
 
     layer: str
     x: Sequence[float]
     y: Sequence[float]
+    x_bars: Sequence[Sequence[float]] = ()
+    y_bars: Sequence[Sequence[float]] = ()
+
+    def until(self, count: int) -> "Path":
+        """The first epochs alone."""
+        bars = [[side[:count] for side in both] for both in (self.x_bars, self.y_bars)]
+        return Path(self.layer, self.x[:count], self.y[:count], *bars)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A curve that no layer exceeds, from below and from above.
+
+    Args:
+        x: I(X;T).
+        lower: I(T;Y) that some T reaches there.
+        upper: I(T;Y) that no T exceeds.
+        dots: (x, y) of the best functions by name, such as their number of symbols.
+    """
+
+    x: Sequence[float]
+    lower: Sequence[float]
+    upper: Sequence[float]
+    dots: Mapping[str, tuple[float, float]]
 
 
 @styled
@@ -170,6 +196,7 @@ def plane(
     panels: Mapping[str, Sequence[Path]],
     limits: tuple[float | None, float | None] = (None, None),
     axes: tuple[str, str] = ("I(X;T)", "I(T;Y)"),
+    limit: Limit | None = None,
 ) -> "Figure":
     """Draw the information plane over training: hollow at the start, filled at the end.
 
@@ -177,9 +204,10 @@ def plane(
         panels: Paths of the layers by what was measured, such as a network or an estimator.
         limits: Limits of x and y, such as H(X) and H(Y), drawn as lines where they are known.
         axes: What x and y are, in nats.
+        limit: The most that any T keeps, drawn below the paths.
 
     Returns:
-        A figure with one panel for each entry, two in a row.
+        A figure with one panel for each entry, two in a row; a single one is larger.
 
     Raises:
         InputError: For no path, or one without points.
@@ -190,10 +218,12 @@ def plane(
     names = list(dict.fromkeys(path.layer for path in paths))
     columns = min(len(panels), 2)
     rows = math.ceil(len(panels) / columns)
-    figure = blank(2.9 * rows + 1.0)
+    figure = blank(2.9 * rows + (1.0 if len(panels) > 1 else 1.6))
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     for panel, (title, group) in zip(grid.flat, panels.items(), strict=False):
         panel.set_title(title, loc="left", fontsize=12)
+        if limit is not None:
+            _limit(panel, limit)
         for path in group:
             _path(panel, path, names.index(path.layer))
         _limits(panel, limits)
@@ -202,13 +232,41 @@ def plane(
         panel.set_visible(False)
     figure.supxlabel(f"{axes[0]} (nats)", fontsize=13)
     figure.supylabel(f"{axes[1]} (nats)", fontsize=13)
-    legend(figure, min(len(names), 6))
+    legend(figure, min(len(names), 6) if limit is None else 3)
     return figure
+
+
+def plane_frames(
+    epochs: Sequence[int], paths: Sequence[Path], limit: Limit | None = None
+) -> "Iterator[Figure]":
+    """The information plane after each epoch, all on the same axes, for `save_animation`.
+
+    Args:
+        epochs: Those measured; every path has a point at each.
+        paths: As in `plane`.
+        limit: As in `plane`.
+    """
+    whole = plane({"": paths}, limit=limit).axes[0]
+    for count, epoch in enumerate(epochs, 1):
+        title = {f"epoch {epoch}": [path.until(count) for path in paths]}
+        figure = plane(title, limit=limit)
+        figure.axes[0].set(xlim=whole.get_xlim(), ylim=whole.get_ylim())
+        yield figure
 
 
 def _path(axes: "Axes", path: Path, place: int) -> None:
     colour, marker = _COLOURS[place % len(_COLOURS)], _SYMBOLS[place % len(_SYMBOLS)]
     axes.plot(path.x, path.y, color=colour, linewidth=1.2, alpha=0.8)
+    axes.errorbar(
+        path.x,
+        path.y,
+        xerr=path.x_bars or None,
+        yerr=path.y_bars or None,
+        fmt="none",
+        ecolor=colour,
+        elinewidth=1,
+        alpha=0.6,
+    )
     axes.plot(path.x[1:-1], path.y[1:-1], marker, color=colour, markersize=3, linestyle="none")
     axes.plot(
         path.x[:1],
@@ -230,6 +288,15 @@ def _path(axes: "Axes", path: Path, place: int) -> None:
         zorder=4,
         label=words(path.layer),
     )
+
+
+def _limit(axes: "Axes", limit: Limit) -> None:
+    axes.fill_between(limit.x, limit.lower, limit.upper, color=GREY, alpha=0.3, linewidth=0)
+    axes.plot(limit.x, limit.lower, color=GREY, label="most that any T keeps", zorder=1)
+    for place, (name, (x, y)) in enumerate(limit.dots.items()):
+        label = "best functions, by symbols" if place == 0 else None
+        axes.plot(x, y, ".", color=INK, markersize=7, label=label, zorder=2)
+        axes.annotate(name, (x, y), (3, -11), textcoords="offset points", fontsize=10)
 
 
 def _limits(axes: "Axes", limits: tuple[float | None, float | None]) -> None:

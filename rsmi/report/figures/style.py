@@ -2,8 +2,9 @@
 
 import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
@@ -141,6 +142,34 @@ def save(figure: "Figure", path: Path) -> Path:
         FigureCanvasAgg(figure)
         figure.savefig(content, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return write_whole(Path(path), content.getvalue())
+
+
+def save_animation(frames: "Iterable[Figure]", path: Path, per_second: int = 2) -> Path:
+    """Write figures of one size as an animated GIF, whole or not at all; the last one stays longer.
+
+    Args:
+        frames: From one of the drawing functions.
+        path: Where it goes, ending in `.gif`.
+        per_second: How many are shown in a second.
+
+    Returns:
+        `path`.
+    """
+    import matplotlib as mpl
+    from matplotlib.animation import PillowWriter
+
+    writer = PillowWriter(fps=per_second)
+    with TemporaryDirectory() as folder, mpl.rc_context(_RC):
+        file = Path(folder) / "frames.gif"
+        for place, figure in enumerate(frames):
+            if place == 0:
+                writer.setup(figure, file, DOTS_PER_INCH / 2)
+            writer.fig = figure
+            writer.grab_frame()
+        for _ in range(2 * per_second):
+            writer.grab_frame()
+        writer.finish()
+        return write_whole(Path(path), file.read_bytes())
 
 
 def exact_line(axes: "Axes", value: float, label: str) -> None:
