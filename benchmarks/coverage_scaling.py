@@ -8,11 +8,11 @@ from measurement import SCRATCH, WORKERS
 from rsmi.scaling import finite_size_scaling, percolation
 from rsmi.storage import SampleGrid, sample_grid
 
-SIZES, TEMPERATURES = (8, 12, 16, 24, 32), (2.15, 2.2, 2.24, 2.27, 2.3, 2.34, 2.4)
+SIZES, TEMPERATURES = (16, 24, 32, 48, 64), (2.21, 2.23, 2.25, 2.27, 2.29, 2.31, 2.33)
 NAMES = ("T_c", "nu", "beta_over_nu", "gamma_over_nu")
 
 
-def scaling(runs: int = 40, records: int = 100, first: int = 101) -> None:
+def scaling(runs: int = 40, records: int = 100, first: int = 1001) -> None:
     """A row for each number: share of the runs within one and two errors of the exact value."""
     found = np.array([_deviations(seed, records) for seed in range(first, first + runs)])
     print(
@@ -43,7 +43,10 @@ def threshold(runs: int = 10) -> None:
 
 def _deviations(seed: int, records: int) -> list[tuple[float, float]]:
     """Deviation in errors, and the error, of every number of one run."""
-    base = {"model": "ising", "chains": 64, "records": records, "thin": 2, "seed": seed}
+    base = {
+        "model": "ising", "chains": 64, "records": records, "thin": 2, "equilibration": 100,
+        "seed": seed,
+    }  # fmt: skip
     shapes = [[size, size] for size in SIZES]
     grid = SampleGrid(base, {"shape": shapes, "temperature": list(TEMPERATURES)})
     directory = SCRATCH / f"scaling{seed}"

@@ -30,7 +30,7 @@ class PercolationTask:
     lattice: str = "square"
     sizes: tuple[int, ...] | None = None
     kind: Literal["site", "bond"] = "site"
-    runs: int = 7000
+    runs: int = 20_000
     seed: int = 0
 
 

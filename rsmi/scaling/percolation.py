@@ -38,8 +38,11 @@ THRESHOLDS: Mapping[tuple[str, Kind], Estimate] = {
     ("honeycomb", "bond"): Estimate(1 - _HALF_ANGLE, 0.0, "exact", "1"),
     ("kagome", "site"): Estimate(1 - _HALF_ANGLE, 0.0, "exact", "1"),
     ("square", "site"): Estimate(0.59274605079210, 2e-14, "estimate", "1"),
+    ("cubic", "site"): Estimate(0.31160768, 1.5e-7, "estimate", "1"),
+    ("cubic", "bond"): Estimate(0.24881185, 1e-7, "estimate", "1"),
 }
-"""Sykes and Essam (1964), J. Math. Phys. 5, 1117; the last Jacobsen (2015), arXiv:1507.03027."""
+"""Sykes and Essam (1964), J. Math. Phys. 5, 1117; square sites: Jacobsen (2015), arXiv:1507.03027;
+cubic: Wang, Zhou, Zhang, Garoni and Deng (2013), arXiv:1302.0421."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def percolation(
     lattice: str = "square",
     sizes: Sequence[int] = (16, 24, 32, 48, 64, 96, 128),
     kind: Kind = "site",
-    runs: int = 7000,
+    runs: int = 20_000,
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> PercolationResult:
@@ -239,7 +242,7 @@ class CellResult(Outcome):
 def percolation_cells(
     sizes: Sequence[int] = (2, 4, 8, 16, 32, 64),
     kind: Kind = "site",
-    runs: int = 7000,
+    runs: int = 20_000,
     seed: int = 0,
     dimension: int = 2,
     progress: Callable[[int, int], None] = lambda done, total: None,
