@@ -15,6 +15,7 @@ from coverage_operators import operators
 from coverage_rules import rules
 from coverage_scaling import scaling, threshold
 from coverage_sources import sources
+from coverage_training import training
 
 TABLES = {
     "couplings": couplings,
@@ -25,6 +26,7 @@ TABLES = {
     "flows": flows,
     "information": information,
     "layers": layers,
+    "training": training,
     "sources": sources,
     "rules": rules,
     "scaling": scaling,

@@ -97,6 +97,11 @@ def test_every_config_parses(path: Path) -> None:
         part = PARTS[path.stem.split("_")[1]]
         assert isinstance(parse("theory", part.settings, [str(path)], "")[0], part.settings)
         return
+    if path.stem.startswith("train"):
+        from rsmi.runs.training import CompareLayers
+
+        assert isinstance(parse("layers compare", CompareLayers, [str(path)], "")[0], CompareLayers)
+        return
     if path.stem.startswith(("fit", "layers", "samples")):
         assert isinstance(yaml.safe_load(path.read_text()), dict)
         return

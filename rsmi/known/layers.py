@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import cache, partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from rsmi.layers import (
     LayerReport,
     Options,
     analyse_layers,
+    coded_network,
     drawn_inputs,
     enumerated_inputs,
     finite_inputs,
@@ -33,6 +35,7 @@ from rsmi.layers import (
     rg_network,
     sawtooth,
     untrained,
+    window_inputs,
     without_ties,
 )
 from rsmi.learning import block_alone, named_rule
@@ -47,6 +50,10 @@ _COUNT = "symmetry of the inputs: one bit for each sign or site lost"
 _INVERTIBLE = "an invertible map forgets nothing"
 _GAUSS = "1/2 ln det(1 + W W^T)"
 _RG = "transfer matrices over the coarse rows, another way than enumeration or counting"
+_LABEL = "T = Y: all but the one bit of the label is forgotten"
+_CLASSES = "T = the classes of equal p(y|x): two bits forgotten, h(.1) of the label open"
+_EVERY_RULE = "each of the 32 768 rules of two symbols tried"
+_COPIES = "six copies of a coin are what seven spins have in common"
 _MAZE = "breadth-first search decides every maze; fresh weights know next to nothing"
 
 # All in bits. layer: H(X|T) of random maps of 256 states
@@ -57,6 +64,7 @@ _MAPS_WITHIN = 0.02
 _INFORMATION = 1.3502198591  # of the noisy linear layer
 _ISING_4X4 = {"majority": 4.5109175455, "decimation": 3.9954877398}
 _ISING_6X6 = 10.6734016340
+_BLOCK_SPIN = 0.5429734540  # nats
 _UNTRAINED_MAZE = 0.2190350514
 _DIMERS_4X4 = 8.0874628413
 _ISING_8X8 = 26.0739278
@@ -72,6 +80,7 @@ def layers() -> list[Check]:
         *_lattices(),
         *_mazes(),
         *_input_entropies(),
+        *_training(),
         _check("independent_label", _independent_label, 0.0, 1e-9, "p(x) p(y) carries nothing"),
     ]
 
@@ -274,3 +283,80 @@ def _independent_label() -> Estimate:
     x = states(6).float()
     inputs = independent_labels(finite_inputs(x, (x.sum(1) > 0).long()))
     return _bits(analyse_layers(nn.Sequential(Keep(3)), inputs)["0"].interval("I(T;Y)"))
+
+
+def _training() -> list[Check]:
+    """Layers trained toward a goal whose optimum is known, and what their losses are made of."""
+    goal, noisy = cache(_goal), cache(_noisy_labels)
+    return [
+        _check("training.goal.H(X|T)", partial(_nth, goal, 0), 3.0, 1e-6, _LABEL),
+        _check("training.goal.H(Y|T)", partial(_nth, goal, 1), 0.0, 1e-6, _LABEL),
+        _check("training.bottleneck.H(X|T)", partial(_nth, noisy, 0), 2.0, 1e-6, _CLASSES),
+        _check("training.bottleneck.H(Y|T)", partial(_nth, noisy, 1), 0.4689956, 1e-6, _CLASSES),
+        _check("training.rsmi.I(T;E)", _block_spin, _BLOCK_SPIN, 0.01 * _BLOCK_SPIN, _EVERY_RULE),
+        _check("training.boltzmann.H(Y|T)", _machine, 0.0, 1e-6, _COPIES),
+        _check("training.pairwise", _pairwise, 0.8112781, 1e-6, "entropy of what is told apart"),
+        _check("training.left_out", _left_out, 0.5625, 1e-9, "one row from another, by hand"),
+    ]
+
+
+def _spins_of(count: int) -> Tensor:
+    return states(count).float()
+
+
+def _ends_of(
+    x: Tensor, y: Tensor, units: Sequence[int], p: Tensor | None = None, **options: Any
+) -> list[Estimate]:
+    """H(X|T) and H(Y|T) of the last layer of a network trained on all inputs."""
+    from rsmi.layers import Fit, train_layers
+
+    fit = Fit(epochs=12, steps=12, batch_size=len(x), learning_rate=0.02)
+    network = untrained(coded_network(x.shape[1], units, hidden=options.pop("hidden", 16)))
+    found = train_layers(network, finite_inputs(x, y, p), fit=fit, **options)
+    last = found.report.rows[-1]
+    return [_bits(last.interval(name)) for name in ("H(X|T)", "H(Y|T)")]
+
+
+def _goal() -> list[Estimate]:
+    x = _spins_of(4)
+    return _ends_of(x, (x[:, 0] * x[:, 1] > 0).long(), [2, 1])
+
+
+def _noisy_labels() -> list[Estimate]:
+    x = _spins_of(3)
+    up = torch.where(x[:, 0] > 0, 0.9, 0.1)
+    return _ends_of(
+        x.repeat(2, 1), torch.arange(2).repeat_interleave(8), [2, 1],
+        torch.cat([1 - up, up]), method="bottleneck",
+    )  # fmt: skip
+
+
+def _machine() -> Estimate:
+    x = _spins_of(2)
+    copies = torch.cat([x[:, :1].repeat(1, 6), x[:, 1:]], 1)
+    label = (x[:, 0] > 0).long()
+    return _ends_of(copies, label, [1], hidden=0, method="boltzmann")[1]
+
+
+def _block_spin() -> Estimate:
+    from rsmi.layers import Fit, train_layers
+
+    found = train_layers(
+        untrained(coded_network(4, [1], hidden=16)), window_inputs(System((4, 4)), (2, 2), 0),
+        method="rsmi", fit=Fit(epochs=12, steps=8, restarts=3),
+    )  # fmt: skip
+    return exactly(found.report["T1"].interval("I(T;Y)").middle)
+
+
+def _pairwise() -> Estimate:
+    from rsmi.layers.training import pairwise_information
+
+    apart, weights = torch.tensor([[0.0], [0.0], [99.0]]), torch.tensor([0.1, 0.15, 0.75])
+    return _bits(float(pairwise_information(apart, 1.0, weights)))
+
+
+def _left_out() -> Estimate:
+    from rsmi.layers.training.objectives import left_out_error
+
+    same, labels = torch.zeros(2, 1).double(), torch.tensor([[0.0], [1.0]]).double()
+    return exactly(float(left_out_error(same, labels, torch.ones(2), 1.0)))

@@ -110,6 +110,9 @@ GLOSSARY = {
     "layers.<name>.H(Y|T)": Entry("H(Y|T)", "what the layer does not tell about the label"),
     "layers.<name>.I(T;Y)": Entry("I(T;Y)", "what the layer tells about the label"),
     "layers.<name>.I(T;E)": Entry("I(T;E)", "what one coarse spin tells about its environment"),
+    "layers.accuracy": Entry("accuracy", "labels that are the likeliest ones given the last layer"),
+    "layers.<name>.accuracy": Entry("accuracy", "labels that are the likeliest ones given it"),
+    "layers.<name>.optimum": Entry("optimum", "I(T;Y) of the best layer of so many values"),
     "layers.<name>.H(X|T,Y)": Entry("H(X|T,Y)", "what layer and label together leave open"),
     "layers.<name>.<estimator>": Entry("", "an estimator's column, which depends on its scale"),
     "layers.findings": Entry("", "remarks of the audit"),
@@ -136,6 +139,10 @@ GLOSSARY = {
     "layers.claim.late_labels.<unit>": Entry(
         "&minus;&Delta;H(Y|T)", "fall of the last hidden layers in training, quantised"
     ),
+    "layers.shift.error": Entry("", "what networks of several seeds get wrong"),
+    "layers.shift.spread": Entry("", "standard deviation between networks"),
+    "layers.shift.disagreement": Entry("", "rows on which two networks differ"),
+    "layers.shift.ratio": Entry("", "spread over that on held-out rows"),
     "theory.machines.shared_weights": Entry(
         "&Delta;H<sub>L</sub>", "largest difference that the same weights in every layer make"
     ),

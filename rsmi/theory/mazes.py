@@ -105,8 +105,8 @@ class Floods:
 
     Args:
         ways: Of training.
-        school: Stages of a curriculum; networks without one see the last alone.
-        direct: Steps of these.
+        school: Stages of a curriculum; networks without one see the last alone, for as many steps
+            as all of them have.
         seeds: Networks of each way, at least 10.
         mazes: Held-out ones, for each size.
         sizes: On which shared weights are judged, with 4 L layers; others on the last stage.
@@ -123,7 +123,6 @@ class Floods:
 
     ways: tuple[Way, ...] = _WAYS
     school: tuple[Stage, ...] = _SCHOOL
-    direct: int = 100
     seeds: int = 20
     mazes: int = 2000
     sizes: tuple[int, ...] = (17, 33)
@@ -148,9 +147,9 @@ class Floods:
                 f"{self.mazes} and {self.line_mazes} mazes, {self.line_points} points, depth "
                 f"{self.depth}; expected at least 20 mazes, 3 points and one layer"
             )
-        if min(self.sizes + self.line_sizes, default=3) < 3 or self.direct < 1:
+        if min(self.sizes + self.line_sizes, default=3) < 3:
             raise InputError(
-                "a size is below 3 or there is no direct step; expected at least 3 and 1"
+                f"sizes are {list(self.sizes)} and {list(self.line_sizes)}; expected at least 3"
             )
         if not 3 <= self.enumerated <= _MOST_ENUMERATED:
             raise InputError(
@@ -444,8 +443,8 @@ def trained_floods(way: Way, settings: Floods) -> Ended:
     """Train the networks of one way, and judge them."""
     generator = torch.Generator().manual_seed(settings.seed)
     last = settings.school[-1]
-    alone = Stage(last.size, last.layers, settings.direct, last.rate, last.batch)
-    stages = list(settings.school) if way.curriculum else [alone]
+    alone = replace(last, steps=sum(stage.steps for stage in settings.school))
+    stages = settings.school if way.curriculum else (alone,)
     rows = stages[0].layers if way.weights == "own" else 1
     weights = starting_weights(way.start, settings.seeds, generator, way.kernel, rows)
     weights = weights.to(settings.device)

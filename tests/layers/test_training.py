@@ -10,6 +10,7 @@ import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch import nn
 
+from rsmi.cli.main import main
 from rsmi.errors import AnalysisError, InputError
 from rsmi.information import entropy
 from rsmi.lattice import Window
@@ -21,6 +22,7 @@ from rsmi.layers import (
     LayerReport,
     LayerwiseEntropy,
     Quantise,
+    build_network,
     coded_network,
     compare_trainings,
     finite_inputs,
@@ -44,6 +46,8 @@ from rsmi.layers.training.objectives import (
 from rsmi.learning.boltzmann import Boltzmann
 from rsmi.learning.exact import solve_rules
 from rsmi.learning.learn import quiet_lightning
+from rsmi.report import read_result
+from rsmi.runs.training import Architecture
 from rsmi.sampling.families import System
 
 QUICK = Fit(epochs=12, steps=16, batch_size=64, patience=20, learning_rate=0.02)
@@ -506,3 +510,100 @@ def test_rows_and_figure_hold_every_way(compared):
     labels = {text.get_text() for text in drawn.legends[0].get_texts()}
     assert labels == {"untrained", "layerwise", "entropy"}
     assert {q.name for q in compared.quantities()} >= {"layers.T1.H(X|T)", "layers.T2.accuracy"}
+
+
+COMPARE = """
+network: {arguments: {inputs: 4, units: [1], hidden: 8}}
+lessons: {source: lessons.rows, arguments: {spins: 4}}
+inputs: finite
+ways:
+  untrained: {method: untrained}
+  goal: {method: entropy, goal: {slack: 0.02}}
+  machine: {method: boltzmann}
+seeds: [0, 1]
+fit: {epochs: 4, steps: 8, batch_size: 16, learning_rate: 0.03}
+"""
+LESSONS = """
+import torch
+from rsmi.layers import finite_inputs
+
+def rows(spins):
+    x = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * spins)
+    return finite_inputs(x, (x[:, 0] > 0).long())
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "lessons.py").write_text(LESSONS)
+    (tmp_path / "few.yaml").write_text(COMPARE)
+    return tmp_path
+
+
+def test_the_command_compares_and_goes_on(here, capsys):
+    assert main(["layers", "compare", "few.yaml"]) == 0
+    said = capsys.readouterr().out
+    assert "What layers forget, by way of training (H(X) = 2.7726, H(Y) = 0.69315)" in said
+    assert "machine, left out: layer 'T1' is no layer of a Boltzmann machine" in said
+    out = here / "runs" / "few"
+    assert (out / "figures" / "compare.png").stat().st_size > 1000
+    assert (out / "report.html").is_file()
+    lines = (out / "table.csv").read_text().splitlines()
+    assert len(lines) == 5
+    assert lines[0].startswith("way,method,seed,layer,H(X|T)")
+    names = {q.name for q in read_result(out).quantities()}
+    assert {"layers.T1.optimum", "layers.T1.accuracy", "layers.T1.H(X|T,Y)"} <= names
+    states = {path: path.stat().st_mtime_ns for path in out.rglob("trained.pt")}
+    assert len(states) == 2
+    assert main(["layers", "compare", "few.yaml", "--resume"]) == 0
+    assert capsys.readouterr().out == said
+    assert states == {path: path.stat().st_mtime_ns for path in out.rglob("trained.pt")}
+
+
+def test_the_command_trains_what_the_library_does(here, capsys):
+    settings = {"epochs": 3, "steps": 8, "batch_size": 16}
+    options = [f"--fit.{name}={value}" for name, value in settings.items()]
+    arguments = ["--lessons.source=lessons.rows", "--lessons.arguments.spins=4", "--seed=3"]
+    shape = ["--network.arguments={inputs: 4, units: [1], hidden: 8}"]
+    assert main(["layers", "train", *arguments, *shape, *options, "--out=one"]) == 0
+    assert "accuracy" in capsys.readouterr().out
+    x = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 4)
+    net = build_network(
+        "rsmi.layers.coded_network", {"inputs": 4, "units": [1], "hidden": 8}, seed=3
+    )
+    inputs = finite_inputs(x, (x[:, 0] > 0).long())
+    found = train_layers(net, inputs, fit=Fit(**settings), seed=3)
+    assert [q.value for q in read_result(here / "one").quantities()] == pytest.approx(
+        [q.value for q in found.quantities()]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["compare", "few.yaml", "--seeds", "[1]"], "seeds are [1]; expected at least two"),
+        (["compare", "few.yaml", "--reference", "gaol"], "did you mean 'goal'"),
+        (["compare", "few.yaml", "--lessons.data", "x.npz"], "not both"),
+        (["compare", "few.yaml", "--lessons.source", "lessons.none"], "there is no none"),
+        (["compare", "few.yaml", "--lessons.arguments", "{size: 3}"], "give them by name"),
+        (["compare", "few.yaml", "--network.arguments", "{inputs: 4}"], "cannot be made"),
+        (["train", "--lessons.source=lessons.rows", "--network.noise=1"], "no output directory"),
+        (["train", "few.yaml"], "is not accepted; did you mean 'goal.slack'"),
+    ],
+)
+def test_the_command_refuses_in_words(here, capsys, arguments, words):
+    assert main(["layers", *arguments]) == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+    assert not (here / "runs" / "few").exists()
+
+
+def test_a_network_of_ones_own_is_quantised_or_made_noisy():
+    x = torch.randn(20, 3)
+    own = Architecture("torch.nn.Sequential", {}, quantise=4, layers=("0",))
+    with pytest.raises(InputError, match="no layer matches '0'"):
+        own.make((x, torch.zeros(20).long()), 0)
+    both = replace(own, noise=0.1)
+    with pytest.raises(InputError, match="both quantise and noise"):
+        both.make(x, 0)

@@ -190,9 +190,7 @@ def test_annealed_steepness_finds_the_flood_and_plain_training_does_not():
 
 
 def test_ways_of_training_are_judged_where_they_can_be():
-    settings = Floods(
-        school=(Stage(5, 4, 2), Stage(7, 6, 2)), seeds=10, mazes=20, sizes=(5, 9), direct=2
-    )
+    settings = Floods(school=(Stage(5, 4, 2), Stage(7, 6, 2)), seeds=10, mazes=20, sizes=(5, 9))
     shared = trained_floods(Way(), settings)
     assert set(shared.judged) == {(5, 20), (9, 36)}
     for weights, rows in (("untied", 6), ("own", 6)):
@@ -309,7 +307,7 @@ BAD = {
     "untied": (lambda: Way(weights="untied", curriculum=False), "set curriculum: true"),
     "seeds": (lambda: Floods(seeds=2), "2 seeds .* expected at least 10"),
     "mazes": (lambda: Floods(mazes=3), "expected at least 20 mazes"),
-    "sizes": (lambda: Floods(sizes=(2,)), "a size is below 3"),
+    "sizes": (lambda: Floods(sizes=(2,)), r"sizes are \[2\] and"),
     "enumerated": (lambda: Floods(enumerated=6), r"expected 3, 4 or 5: of 6 there are 2\^35"),
     "device": (lambda: Floods(device="gpu"), "device is 'gpu'; expected cpu or cuda"),
 }
