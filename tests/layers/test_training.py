@@ -198,6 +198,8 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path, noise, mo
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     again = train(tmp_path / "parts").network.state_dict()  # of a finished one nothing is done
     assert all(torch.equal(whole[name], again[name]) for name in whole)
+    with pytest.raises(InputError, match="holds a training with other settings"):
+        train_layers(net, x, 1 - y, kind="finite", fit=quick, directory=tmp_path / "parts")
 
 
 def test_training_stops_where_held_out_rows_gain_nothing():
