@@ -319,7 +319,7 @@ class FloodsResult(Outcome):
             self._trained_sheet(),
             self._line_sheet(),
             *self._rare_sheets(),
-            self._layer_sheet(),
+            *self._layer_sheets(),
         ]
 
     def _trained_sheet(self) -> Sheet:
@@ -373,20 +373,28 @@ class FloodsResult(Outcome):
         title = f"Unsolvable mazes called solvable by steepness, L = {self.settings.sizes[0]}"
         return [rare, Sheet(title, ["kappa", "share"], lit)]
 
-    def _layer_sheet(self) -> Sheet:
+    def _layer_sheets(self) -> list[Sheet]:
         rows: list[list[str]] = []
         for name, own in self.entropies.items():
-            rows.append([f"{name}, L = {self.settings.enumerated}"])
+            rows.append([name])
             for symbol, values in own.named.items():
                 rows.append([symbol, *(f"{one.value:.4f}" for one in values)])
-        rows.append([f"perfect, L = {self.settings.sizes[0]}"])
-        rows.append(["H(X|T)", *map(_short, self.explored)])
         columns = ["", *(f"l = {layer}" for layer in range(self.settings.depth + 1))]
+        side, size = self.settings.enumerated, self.settings.sizes[0]
         caption = (
-            "of layers rounded to lit and dark, T, and of their centre, C; exact by enumeration, "
-            "and at the larger size from the sites that a flood has not seen"
+            "exact by enumeration, of layers rounded to lit and dark, T, and of their centre, C; "
+            "X: the maze, Y: whether it can be solved"
         )
-        return Sheet("What layers forget (bits)", columns, rows, caption)
+        seen = [["H(X|T)", *map(_short, self.explored)]]
+        return [
+            Sheet(f"What layers forget, L = {side} (bits)", columns, rows, caption),
+            Sheet(
+                f"What perfect weights forget, L = {size} (bits)",
+                columns,
+                seen,
+                "from the sites that a flood has not seen",
+            ),
+        ]
 
 
 def _difference(shape: Sequence[Estimate], other: Sequence[Estimate]) -> Estimate:
@@ -624,7 +632,8 @@ def _forgotten(codes: Tensor, centre: Tensor, p: Tensor, labels: Tensor) -> list
         _counted(2 * states + labels, p) - h_t,
         _counted(2 * centre + labels, p) - h_c,
     )
-    return [Estimate(value / math.log(2), 0.0, "exact", "bits") for value in nats]
+    # Rounding alone takes an entropy below 0.
+    return [Estimate(max(value, 0.0) / math.log(2), 0.0, "exact", "bits") for value in nats]
 
 
 def _counted(states: Tensor, p: Tensor) -> float:
