@@ -73,7 +73,7 @@ def neglecting_weights(kind: Neglect, solvable: float, steepness: float = STEEPN
     Raises:
         InputError: For another kind, or a share that is none.
 
-    >>> torch.sigmoid(neglecting_weights("solvable", 0.75)[2]).item()
+    >>> round(torch.sigmoid(neglecting_weights("solvable", 0.75)[2]).item(), 6)
     0.75
     """
     if kind not in NEGLECTS or not 0 < solvable < 1:

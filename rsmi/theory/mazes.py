@@ -671,7 +671,7 @@ def site_entropy() -> float:
     """h(p) of a site at the threshold, nats.
 
     >>> round(site_entropy(), 6)
-    0.675846
+    0.675844
     """
     p = PERCOLATION_THRESHOLD
     return float(entropy(torch.tensor([p, 1 - p], dtype=torch.float64)))
