@@ -137,20 +137,8 @@ class Floods:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.seeds < 10 or not self.school or not self.sizes or not self.ways:
-            raise InputError(
-                f"{self.seeds} seeds of {len(self.ways)} ways, {len(self.school)} stages, "
-                f"{len(self.sizes)} sizes; expected at least 10 seeds and one of each other"
-            )
-        if min(self.mazes, self.line_mazes) < 20 or self.line_points < 3 or self.depth < 1:
-            raise InputError(
-                f"{self.mazes} and {self.line_mazes} mazes, {self.line_points} points, depth "
-                f"{self.depth}; expected at least 20 mazes, 3 points and one layer"
-            )
-        if min(self.sizes + self.line_sizes, default=3) < 3:
-            raise InputError(
-                f"sizes are {list(self.sizes)} and {list(self.line_sizes)}; expected at least 3"
-            )
+        self._check_training()
+        self._check_lines()
         if not 3 <= self.enumerated <= _MOST_ENUMERATED:
             raise InputError(
                 f"mazes of side {self.enumerated} are to be enumerated; expected 3, 4 or 5: of 6 "
@@ -160,6 +148,38 @@ class Floods:
             raise InputError("device is cuda, and there is none; set device: cpu")
         if self.device not in ("cpu", "cuda"):
             raise InputError(f"device is {self.device!r}; expected cpu or cuda")
+        if not 0 <= self.seed < 2**31:
+            raise InputError(f"seed is {self.seed}; expected a whole number from 0 to below 2^31")
+
+    def _check_training(self) -> None:
+        if self.seeds < 10 or not self.school or not self.sizes or not self.ways:
+            raise InputError(
+                f"{self.seeds} seeds of {len(self.ways)} ways, {len(self.school)} stages, "
+                f"{len(self.sizes)} sizes; expected at least 10 seeds and one of each other"
+            )
+        if any(way.weights == "own" for way in self.ways) and self.school[0].layers < 2:
+            raise InputError(
+                "networks of one layer cannot have weights of their own for each; give the first "
+                "stage at least 2 layers"
+            )
+
+    def _check_lines(self) -> None:
+        if min(self.mazes, self.line_mazes) < 20 or self.line_points < 3 or self.depth < 1:
+            raise InputError(
+                f"{self.mazes} and {self.line_mazes} mazes, {self.line_points} points, depth "
+                f"{self.depth}; expected at least 20 mazes, 3 points and one layer"
+            )
+        if not self.line_sizes or min(self.sizes + self.line_sizes) < 3:
+            raise InputError(
+                f"sizes are {list(self.sizes)} and {list(self.line_sizes)}; expected at least one "
+                "of each, and none below 3"
+            )
+        numbers = (*self.walls, *self.steepnesses)
+        if not self.walls or not self.steepnesses or not all(0 < x < math.inf for x in numbers):
+            raise InputError(
+                f"walls are {list(self.walls)} and steepnesses {list(self.steepnesses)}; expected "
+                "at least one number above 0 of each"
+            )
 
 
 @dataclass(frozen=True)
