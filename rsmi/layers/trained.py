@@ -37,6 +37,7 @@ class TrainedLayers(Outcome):
     Args:
         network: The trained network, without heads, in evaluation mode.
         method: Name in `TRAININGS`.
+        seed: Of the training.
         report: Of its layers on rows that it never saw (of a finite set: on all), with the
             network before training as control.
         accuracy: Share of rows whose label is the likeliest one given the last layer; None
@@ -47,6 +48,7 @@ class TrainedLayers(Outcome):
 
     network: nn.Sequential
     method: str
+    seed: int
     report: LayerReport
     accuracy: Estimate | None
     curves: Mapping[str, Sequence[Mapping[str, float]]]
@@ -150,9 +152,9 @@ class TrainingComparison(Outcome):
         """A row for each way, seed and layer: each number with its error."""
         found: list[dict[str, Plain]] = []
         for way, runs in self.trained.items():
-            for seed, run in enumerate(runs):
+            for run in runs:
                 for row in run.report.rows:
-                    own: dict[str, Plain] = {"way": way, "method": run.method, "seed": seed}
+                    own: dict[str, Plain] = {"way": way, "method": run.method, "seed": run.seed}
                     one = replace(self, trained={way: [run]})
                     own["layer"] = row.name
                     for name in (*SHOWN, ACCURACY):
@@ -223,8 +225,9 @@ class TrainingComparison(Outcome):
         if not rows or self.reference not in self.trained:
             return []
         said = (
-            "difference of the means in standard errors of the seeds; = where both are the same "
-            "to rounding, inf where they differ and no seed scatters"
+            "difference of the means (of intervals: of their middles) in standard errors of the "
+            "seeds; = where both are the same to rounding, inf where they differ and no seed "
+            "scatters"
         )
         title = f"What changes against {self.reference}"
         return [Sheet(title, ["trained by", *names], rows, said)]

@@ -210,7 +210,7 @@ def _fluctuations(axes: "Axes", found: MeasuresResult) -> None:
 @styled
 def floods_figure(found: FloodsResult) -> "Drawing":
     """Where training ends by way, the cost on the way to the perfect weights, and entropies."""
-    ways = 0.55 * len(found.ended) + 0.6
+    ways = 0.5 * len(found.ended) + 0.6
     figure = blank(8.0 + ways)
     panels = figure.subplots(3, 1, height_ratios=[ways, 3.4, 3.4])
     _ends(panels[0], found)
@@ -218,11 +218,14 @@ def floods_figure(found: FloodsResult) -> "Drawing":
     layers = np.arange(found.settings.depth + 1)
     for place, (name, own) in enumerate(found.entropies.items()):
         style = {"color": CYCLE[place % len(CYCLE)], "marker": MARKERS[place % len(MARKERS)]}
-        height = [one.value for one in own.answers]
-        panels[2].plot(layers, height, label=name, linestyle="-" if place < 2 else ":", **style)
+        height = [one.value for one in own.inputs]
+        panels[2].plot(
+            layers, height, label=name, linestyle=":" if name in NEGLECTS else "-", **style
+        )
     side = found.settings.enumerated
-    panels[2].set(xlabel="layer $l$", ylabel=f"$H(Y|C_l)$ (bits), $L = {side}$", ylim=0)
-    panels[2].legend(ncols=2, fontsize=11)
+    panels[2].set_yscale("symlog", linthresh=0.1)
+    panels[2].set(xlabel="layer $l$", ylabel=f"$H(X|T_l)$ (bits), $L = {side}$", ylim=(-0.01, 400))
+    panels[2].legend(ncols=3, fontsize=11, loc="upper right")
     return figure
 
 
@@ -238,8 +241,9 @@ def _ends(axes: "Axes", found: FloodsResult) -> None:
     for row, one in zip(rows, found.ended, strict=True):
         axes.text(0, row - 0.3, one.way.words, fontsize=10, va="bottom")
     axes.set(xlabel=f"networks of {found.settings.seeds}", xlim=(0, found.settings.seeds))
-    axes.set_ylim(len(rows) - 0.6, -1.4)
+    axes.set_ylim(len(rows) - 0.6, -1.6)
     axes.set_yticks([])
+    axes.locator_params(axis="x", integer=True)
     axes.legend(ncols=4, fontsize=10, loc="upper left", bbox_to_anchor=(0, 1.02))
 
 
@@ -256,7 +260,9 @@ def _lines(axes: "Axes", found: FloodsResult) -> None:
     for size, style in zip(sizes, _STYLES, strict=False):
         axes.plot([], [], color=GREY, linestyle=style, label=f"$L = {size}$")
     axes.axhline(0, color=GREY, linewidth=0.8)
-    axes.set(xlabel="$t$, from neglecting to perfect weights", ylabel="cost per unsolvable maze")
+    axes.set(
+        xlabel="$t$, from neglecting to perfect weights", ylabel="cost per unsolvable maze (nats)"
+    )
     axes.legend(ncols=2, fontsize=11)
 
 
@@ -407,7 +413,7 @@ _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
                 "Training on critical mazes",
                 "Above, where the networks of each way of training ended. In the middle, the cost "
                 "between weights that neglect a part of the input and the perfect ones. Below, "
-                "what the centre of a layer leaves open of the answer.",
+                "what each layer forgets of the maze.",
             ),
         ],
     ),

@@ -53,7 +53,7 @@ class Fit:
         InputError: For a number out of range.
     """
 
-    order: str = "greedy"
+    order: Literal["greedy", "joint"] = "greedy"
     epochs: int = 60
     steps: int = 32
     batch_size: int = 512
@@ -61,7 +61,7 @@ class Fit:
     patience: int = 30
     softness: tuple[float, float] = (0.6, 0.15)
     restarts: int = 1
-    accelerator: str = "cpu"
+    accelerator: Literal["auto", "cpu", "gpu"] = "cpu"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "steps", "batch_size", "patience", "restarts"):

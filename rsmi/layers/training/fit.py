@@ -378,7 +378,7 @@ def train_layers(
     trained.eval()
     report = replace(_report(trained, names, parts), control=before)
     right = accuracy(trained, names[-1], parts)
-    return TrainedLayers(trained, method, report, right, lesson.curves, seconds)
+    return TrainedLayers(trained, method, seed, report, right, lesson.curves, seconds)
 
 
 def _report(network: nn.Module, names: Sequence[str], parts: Parts) -> LayerReport:
