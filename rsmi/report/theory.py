@@ -301,15 +301,17 @@ def intrinsic_figure(found: IntrinsicResult) -> "Drawing":
 @draw.register(SawtoothResult)
 @styled
 def sawtooth_figure(found: SawtoothResult) -> "Drawing":
-    """Bits forgotten and pieces by layer, and distances of trained networks by width."""
-    figure = blank(8.0)
-    panels = figure.subplots(2, 1)
-    tents = np.arange(1, len(found.forgotten) + 1)
-    bits = [one.value for one in found.forgotten]
-    panels[0].plot(tents, bits, "o-", color=CYCLE[0], label="$H(X|T_l)$ (bits)")
-    panels[0].plot(tents, np.log2(found.pieces), "s--", color=CYCLE[1], label="$\\log_2$ pieces")
-    panels[0].set(xlabel="layer $l$ of the construction", xticks=tents)
-    panels[0].legend()
+    """The function after each layer as built, and distances of trained networks by width."""
+    figure = blank(8.6)
+    panels = figure.subplots(2, 1, height_ratios=[2, 3])
+    x = np.linspace(0, 1, (1 << 7) + 1)
+    for place, (bits, count) in enumerate(zip(found.forgotten, found.pieces, strict=True)):
+        if count < len(x):
+            label = f"{bits.value:.0f} bit{'s' * (place > 0)}, {count} pieces"
+            height = 1 - np.abs(1 - np.mod(x * count, 2))
+            panels[0].plot(x, height, color=CYCLE[place % len(CYCLE)], label=label, linewidth=1.4)
+    panels[0].set(xlabel="$x$", ylabel="$T_l(x)$ as built")
+    panels[0].legend(fontsize=11, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     widths = sorted({width for _, width in found.trained})
     depths = sorted({depth for depth, _ in found.trained})
     for place, depth in enumerate(depths):
@@ -324,13 +326,13 @@ def sawtooth_figure(found: SawtoothResult) -> "Drawing":
         panels[1].plot(widths, limits, "--", color=style["color"], linewidth=1)
     panels[1].plot([], [], ":", color=GREY, label="best seed")
     panels[1].plot([], [], "--", color=GREY, label="no network below")
-    label = f"built, {len(tents)} layers of 2"
+    label = f"built, {len(found.pieces)} layers of 2"
     panels[1].plot([2], [0], "*", color=INK, markersize=13, label=label, clip_on=False)
     panels[1].set(xscale="log", xlabel="width", ylabel="mean of $|f - g|$")
     panels[1].set_ylim(bottom=0)
     panels[1].set_xticks(widths, [str(width) for width in widths])
     panels[1].minorticks_off()
-    panels[1].legend(fontsize=11, ncols=2)
+    panels[1].legend(fontsize=11, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
 
@@ -403,7 +405,7 @@ _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
     ),
     FloodsResult: (
         "Critical mazes",
-        ["theory.mazes.perfect"],
+        [],
         [
             (
                 "mazes",
@@ -423,7 +425,7 @@ _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
                 "sawtooth",
                 sawtooth_figure,
                 "A sawtooth built and learned",
-                "Above, each layer of two units folds the input once more: one bit is forgotten, "
+                "Above, each layer of two units folds the input once more: a bit is forgotten, "
                 "and the pieces double. Below, how far trained networks of few layers stay from "
                 "the last function, above what no network of their depth and width can reach.",
             ),
