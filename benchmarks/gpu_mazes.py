@@ -72,10 +72,10 @@ WAYS = (
 )
 SCHOOL = (Stage(5, 6, 1000), Stage(9, 16, 250, batch=16), Stage(17, 64, 100, batch=16))
 STUDY = Floods(
-    WAYS, SCHOOL, direct=300, mazes=4000, line_points=41, line_mazes=2000
+    WAYS, SCHOOL, mazes=4000, line_points=41, line_mazes=2000
 )  # fmt: skip
 TINY = Floods(
-    WAYS[-2:], (Stage(5, 4, 20), Stage(7, 6, 2)), direct=2, seeds=10, mazes=200, sizes=(5,),
+    WAYS[-2:], (Stage(5, 4, 20), Stage(7, 6, 2)), seeds=10, mazes=200, sizes=(5,),
     line_sizes=(5, 7), line_mazes=200, enumerated=4, depth=3,
 )  # fmt: skip
 SIZES = {
@@ -213,7 +213,7 @@ def direct(size: Size, device: str, began: float) -> Iterator[Row]:
         batch = max(4, 16 * 289 // max(289, length * length))
         stage = Stage(length, layers, size.steps, batch=batch)
         weights, _ = train_floods(weights, [stage], SEED, growth, size.drawn)
-        way = f"direct, full, {'shared' if shared else 'own'} weights"
+        way = f"{size.steps} steps of one size, full, {'shared' if shared else 'own'} weights"
         yield from judged(weights, way, length, layers, size)
 
 

@@ -1,10 +1,11 @@
 """What layers of networks that flood critical mazes forget at L = 17: certified, and by floods.
 
-python benchmarks/mazes.py [ROWS]
+python benchmarks/mazes.py [ROWS] [NETWORK ...]
 """
 
 import math
 import sys
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -29,8 +30,8 @@ SIZE, LAYERS, SEED = 17, 68, 3
 SHOWN = (4, 68)
 
 
-def main(rows: int) -> None:
-    """A line for each network and layer, in bits."""
+def main(rows: int, names: Sequence[str] = ()) -> None:
+    """A line for each network (those named, or all) and layer, in bits."""
     open_sites, labels = maze_tensors(rows, SIZE, 2 * SEED + 1)
     known_x = Estimate((SIZE * SIZE - 1) * site_entropy(), 0.0, "exact")
     inputs = sampled_inputs(open_sites, labels.long(), entropy=known_x)
@@ -42,11 +43,13 @@ def main(rows: int) -> None:
     print(f"{rows} mazes, H(X) = {known_x.value / math.log(2):.3f} bits")
     print("| network | layer | H(X|T) | from the flood | H(Y|T) |\n|---|---|---|---|---|")
     for name, weights in networks().items():
-        names = [f"steps.{layer - 1}" for layer in SHOWN]
+        if names and name not in names:
+            continue
+        steps = [f"steps.{layer - 1}" for layer in SHOWN]
         report = analyse_layers(
-            FloodNetwork.of(weights, LAYERS), inputs, layers=names, options=options
+            FloodNetwork.of(weights, LAYERS), inputs, layers=steps, options=options
         )
-        for layer, step in zip(SHOWN, names, strict=True):
+        for layer, step in zip(SHOWN, steps, strict=True):
             row = report[step].quantities
             told = [value_text(bits(row[symbol])) for symbol in ("H(X|T)", "H(Y|T)")]
             flood = str(seen[layer]) if name == "perfect" else ""
@@ -75,4 +78,4 @@ def bits(value):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 8000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 8000, sys.argv[2:])

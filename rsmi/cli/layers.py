@@ -23,11 +23,13 @@ DESCRIPTION = (
     "the network remembers of them. "
     "`rsmi layers CONFIG` with the key `study` in the config runs a study instead, such as "
     "studies.twelve_bits. `rsmi layers train CONFIG` trains layers toward an entropy, and "
-    "`rsmi layers compare CONFIG` puts many ways to train them beside each other."
+    "`rsmi layers compare CONFIG` puts many ways to train them beside each other; "
+    "`rsmi layers plane` draws the information plane of a log, and `rsmi layers shift` compares "
+    "networks of several seeds on shifted rows."
 )
 
 
-_TRAININGS = ("train", "compare")
+_TRAININGS = ("train", "compare", "plane", "shift")
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""`rsmi layers train` and `rsmi layers compare`: layers trained toward an entropy."""
+"""`rsmi layers train`, `compare`, `plane` and `shift`: layers in training, networks after it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,10 @@ import torch
 from rsmi.cli.output import Output, default_out
 from rsmi.cli.parsing import parse
 from rsmi.information import Outcome
-from rsmi.layers import TrainingComparison
+from rsmi.layers import InformationPlane, TrainingComparison
+from rsmi.report.layers import animate
 from rsmi.runs.files import write_whole
+from rsmi.runs.layers import Plane, Shift, plane_task, shift_task
 from rsmi.runs.training import CompareLayers, TrainLayers, compare_task, train_task
 
 
@@ -44,6 +46,27 @@ PARTS = {
         "What layers forget, by way of training",
         "Means over seeds, with the error of the seeds.",
     ),
+    "plane": _Part(
+        Plane,
+        plane_task,
+        "steps",
+        "The information plane of layers in training, from the metrics.csv of a Lightning run with "
+        "a LayerCallback: a picture, an animation and a table with an epoch column.",
+        "The information plane",
+        "One point for each layer and epoch measured, with bars from the lower to the upper value, "
+        "widened by one standard error. Grey, where p(x, y) is enumerated: what no layer can "
+        "exceed, and the best functions of few symbols.",
+    ),
+    "shift": _Part(
+        Shift,
+        shift_task,
+        "sets",
+        "How unlike networks of several seeds are on rows other than those of training, beside "
+        "held-out ones: another temperature, another size.",
+        "Errors on held-out and on shifted rows",
+        "One line for each network; black their mean and spread, grey the spread that so few rows "
+        "would make of networks that are alike.",
+    ),
 }
 
 
@@ -59,4 +82,7 @@ def train(name: str, arguments: Sequence[str]) -> None:
     result = output.finish(found, getattr(task, "seed", None))
     if isinstance(found, TrainingComparison):
         write_whole(output.directory / "table.csv", found.csv().encode())
+    if isinstance(found, InformationPlane):
+        write_whole(output.directory / "plane.csv", found.to_csv().encode())
+        animate(found, output.directory / "figures" / "plane.gif")
     output.page(found, result, part.title, part.caption, f"figures/{name}.png")

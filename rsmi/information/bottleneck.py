@@ -59,7 +59,8 @@ class Bottleneck(Outcome):
         points: Coarse-grainings on the curve by growing rate, from nothing to all of I(V:E).
         states: p(v) of the block, (V,) float64.
         full: I(V:E) in nats.
-        certain: Whether `upper` is proven; else it rests on a search for the largest code.
+        certain: Whether `upper` is proven; else it rests on a search for the largest code. Where
+            data processing alone decides, nothing is searched.
     """
 
     points: tuple[CurvePoint, ...]
@@ -436,7 +437,8 @@ class _Problem:
     def curve(self, points: Sequence[CurvePoint]) -> Bottleneck:
         """The points in order."""
         ordered = sorted(points, key=lambda point: (point.rate, -point.slope))
-        certain = all(level.line is not None for level in self.levels)
+        proven = all(level.line is not None for level in self.levels)
+        certain = proven or len(points) == len(self.ends)
         return Bottleneck(tuple(ordered), self.weights @ self.posterior, self.full, certain)
 
     def solved(self, beta: float, assigned: Tensor, tolerance: float) -> tuple[CurvePoint, Tensor]:

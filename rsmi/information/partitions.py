@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -113,20 +114,25 @@ def best_partition(
     ([0, 0, 1], '0.30944817 nats (exact)')
     """
     p = check_joint(joint)
-    if (symbols is None and price == 0) or (symbols is not None and symbols < 1):
+    if (symbols is None and price == 0) or not (symbols is None or _counts(symbols)):
         raise InputError(
-            f"{symbols} symbols were asked for; expected at least 1, or none with a price above 0"
+            f"{symbols} symbols were asked for; expected a whole number of at least 1, or none "
+            "with a price above 0"
         )
     if not 0 <= price <= 1:
         raise InputError(f"the price of H(T) is {price}; expected 1/beta from 0 to 1")
     classes, merged = _classes(p)
     most = min(symbols or len(merged), len(merged))
     label, exact = _divided(merged, most, price, seed)
-    whole = torch.where(classes >= 0, torch.from_numpy(label)[classes], -1)
+    named = torch.where(classes >= 0, torch.from_numpy(label)[classes], -1)
     kept = _kept(merged, label, most)
     rate = float(entropy(torch.from_numpy(_cells(merged, label, most).sum(1))))
     kind: Kind = "exact" if exact else "lower"
-    return Partition(whole, rate, Estimate(kept, 0.0, kind))
+    return Partition(named, rate, Estimate(kept, 0.0, kind))
+
+
+def _counts(number: object) -> bool:
+    return not isinstance(number, bool) and isinstance(number, Integral) and int(number) > 0
 
 
 def _classes(p: Tensor) -> tuple[Tensor, Array]:

@@ -9,13 +9,15 @@ from torch import Tensor
 
 from rsmi.information import (
     Estimate,
+    best_partition,
     block_labels,
     entropy,
     estimate,
+    frontier,
     mutual_information,
     sampled_information,
 )
-from rsmi.known.checking import Check, exactly, lazily
+from rsmi.known.checking import Check, exactly, lazily, quoted
 from rsmi.known.tasks import known_task
 from rsmi.lattice import Hypercubic, Space, Window, place
 from rsmi.lattice.alphabet import SPIN
@@ -29,6 +31,7 @@ from rsmi.sampling.exact import (
     marginal,
     ring_posterior,
 )
+from rsmi.sampling.families import System
 from rsmi.sampling.pair import PairInteraction
 from rsmi.sampling.potts.exact import critical_coupling
 
@@ -119,10 +122,20 @@ _RINGS = {
 }
 
 
+_GERBER = "Mrs Gerber's lemma for a symmetric channel (Wyner, Ziv 1973)"
+_ERASED = "Y is X or nothing: a share of each nat is kept"
+_DECIDED = "T = Y is best for labels that X decides: H(X) - H(Y)"
+_THREE = "best rules by an independent program"
+_RUNS = "for binary Y runs of neighbours are as good as any sets (Kurkoski, Yagi 2014)"
+_SYMBOLS = {2: "0.467434", 3: "0.516479"}
+"""Most nats that so many symbols of a 2 x 2 block of the critical 6 x 6 torus keep."""
+_NOISE, _LOST = 0.11, 0.3
+
+
 def information() -> list[Check]:
     """All checks of this section."""
     solved = [*_torus(), *_chain(), *_cylinder(), *_three_letters(), *_halves(), *_rings()]
-    return [*solved, *_closed_forms(), *_estimators()]
+    return [*solved, *_closed_forms(), *_estimators(), *_frontiers()]
 
 
 def _check(
@@ -341,3 +354,68 @@ def _estimated(name: str, task: str) -> Estimate:
     x, y = known.draw(4000, seed=1)
     found = estimate(x, y, name, log_conditional=known.log_conditional, null=False)
     return found[name].value
+
+
+def _frontiers() -> list[Check]:
+    """The most that variables of an enumerated p(x, y) forget, and the best of few symbols."""
+    block = cache(_critical_block)
+    gerber = _binary_entropy(_NOISE * (2 - 2 * _NOISE))
+    return [
+        *(
+            _check(f"frontier.critical.k={k}", partial(_symbols, block, k), *quoted(digits), _THREE)
+            for k, digits in _SYMBOLS.items()
+        ),
+        _check("frontier.symmetric.reached", partial(_symmetric, 1), gerber, 1e-3, _GERBER),
+        _check("frontier.symmetric.limit", partial(_symmetric, 0), gerber, 1e-3, _GERBER),
+        _check("frontier.erasing", _erasing, _erased(), 1e-9, _ERASED),
+        _check("frontier.decided", _decided, 8 * math.log(2), 1e-9, _DECIDED),
+        _check("frontier.runs", _runs_less_sets, 0.0, 1e-12, _RUNS),
+    ]
+
+
+def _critical_block() -> Tensor:
+    """p(v, e) of the block, (16, environments)."""
+    solved = System((6, 6)).solve(Window((2, 2), 1, None))
+    return (solved.posterior * solved.weights[:, None]).T
+
+
+def _symbols(block: Callable[[], Tensor], k: int) -> Estimate:
+    return best_partition(block(), k).kept
+
+
+def _binary_entropy(p: float) -> float:
+    return float(entropy(torch.tensor([p, 1 - p], dtype=torch.float64)))
+
+
+def _symmetric(end: int) -> Estimate:
+    """H(Y|T) where H(X|T) = h(noise), from what cannot be to what is reached."""
+    joint = torch.tensor([[1 - _NOISE, _NOISE], [_NOISE, 1 - _NOISE]], dtype=torch.float64) / 2
+    missing = frontier(joint, tolerance=5e-4).missing(_binary_entropy(_NOISE))
+    return exactly(missing[end].value, "nats")
+
+
+def _erasing() -> Estimate:
+    """H(Y|T) where half of H(X) is forgotten."""
+    kept = 1 - _LOST
+    joint = torch.tensor([[kept, 0, _LOST], [0, kept, _LOST]], dtype=torch.float64) / 2
+    return exactly(frontier(joint).missing(math.log(2) / 2)[1].value, "nats")
+
+
+def _erased() -> float:
+    return _binary_entropy(_LOST) + (1 - _LOST) * math.log(2) / 2
+
+
+def _decided() -> Estimate:
+    """Most that is forgotten of nine fair bits with nothing missed of their parity."""
+    parity = torch.arange(512).bitwise_and(1)
+    joint = torch.nn.functional.one_hot(parity).double() / 512
+    return exactly(frontier(joint).forgotten(0.0)[0].value, "nats")
+
+
+def _runs_less_sets() -> Estimate:
+    """What the best runs of three symbols keep less than the best of all sets."""
+    joint = torch.rand(10, 2, generator=torch.Generator().manual_seed(0)).double() ** 2
+    joint /= joint.sum()
+    split = torch.stack([joint[:, 0] * 0.5, joint[:, 0] * 0.5, joint[:, 1]], 1)
+    runs, sets = (best_partition(one, 3).kept.value for one in (joint, split))
+    return exactly(sets - runs)

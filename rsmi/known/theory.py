@@ -6,10 +6,12 @@ from functools import cache, partial
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rsmi.errors import InputError
 from rsmi.information import Estimate
 from rsmi.known.checking import Check, exactly, quoted
+from rsmi.layers import count_pieces, mean_distance, sawtooth, shallow_sawtooth
 from rsmi.learning import decimation, majority
 from rsmi.sampling.mazes import PERCOLATION_THRESHOLD, sample_mazes
 from rsmi.theory import (
@@ -20,6 +22,7 @@ from rsmi.theory import (
     Particles,
     Perturbation,
     Problem,
+    Rate,
     Recovery,
     Scaleless,
     drawn_particles,
@@ -37,7 +40,9 @@ from rsmi.theory import (
     maze_tensors,
     neglecting_weights,
     output_errors,
+    relaxation_steps,
     relu_unit,
+    scale_invariant_runs,
     site_entropy,
     solvable_share,
     sparse_machines,
@@ -89,6 +94,11 @@ _KERNELS = "normal kernels of the unit and of the target, in closed form"
 _NORMAL = "a normal law stays one, with a known mean and variance"
 _GROUP = "an average over a group is the same for all images"
 
+_AT_REST = "eta G / (2 lambda), sqrt(2 eta lambda) and 1 / (4 eta lambda): Li, Lyu, Arora (2020)"
+_FOLDED = "a sawtooth of 2^l pieces from l layers of 2 units, or 2^l units in one"
+_RATE = Rate(0.1, 0.02)
+_TEETH = 8
+
 _LAYERS = (".9994", ".9888", ".9686")
 
 _FLOOD = "breadth-first search"
@@ -103,7 +113,8 @@ _CONSTANT = "a constant answer of the right mean is stationary"
 
 def theory() -> list[Check]:
     """All checks of this section."""
-    return [*_machines(), *_recovery(), *_flips(), *_measures(), *_mazes()]
+    networks = [*_machines(), *_recovery(), *_flips(), *_measures(), *_mazes()]
+    return [*networks, *_intrinsic(), *_teeth()]
 
 
 def _machines() -> list[Check]:
@@ -370,3 +381,39 @@ def _slope() -> Estimate:
     cost = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
     (gradient,) = torch.autograd.grad(cost, weights)
     return exactly(float(gradient.norm()))
+
+
+def _intrinsic() -> list[Check]:
+    """Size, angle and time of scale-invariant weights, in units of the theory."""
+    runs = cache(partial(scale_invariant_runs, _RATE, 2000, dimension=300, start=10.0))
+
+    def size() -> Estimate:
+        return _over_runs(runs()[0][:, 1250:].mean(1))
+
+    def angle() -> Estimate:
+        return _over_runs(runs()[1][:, 1250:].mean(1) / _RATE.angle)
+
+    def time() -> Estimate:
+        steps = [relaxation_steps(run[:1250], 1.0) / _RATE.steps for run in runs()[0]]
+        return _over_runs(torch.tensor(steps))
+
+    return [
+        _check(f"intrinsic.{name}", compute, 1.0, 0.01, _AT_REST)
+        for name, compute in (("size", size), ("angle", angle), ("time", time))
+    ]
+
+
+def _over_runs(values: Tensor) -> Estimate:
+    return Estimate(float(values.mean()), 0.0, "estimate", "1", len(values))
+
+
+def _teeth() -> list[Check]:
+    """One sawtooth by depth and by width."""
+    deep, shallow = sawtooth(_TEETH), shallow_sawtooth(_TEETH)
+    return [
+        _check("sawtooth.deep.pieces", lambda: exactly(count_pieces(deep)), 256, 0, _FOLDED),
+        _check("sawtooth.shallow.pieces", lambda: exactly(count_pieces(shallow)), 256, 0, _FOLDED),
+        _check(
+            "sawtooth.distance", lambda: exactly(mean_distance(deep, shallow)), 0, 1e-9, _FOLDED
+        ),
+    ]

@@ -57,6 +57,7 @@ from rsmi.layers.report import Finding, LayerReport, LayerRow, value_text
 from rsmi.layers.rg import RGLayer, rg_network, without_ties
 from rsmi.layers.selection import select_layers
 from rsmi.layers.setting import Setting
+from rsmi.layers.shift import SetErrors, Underspecification, underspecification
 from rsmi.layers.trained import TrainedLayers, TrainingComparison
 
 if TYPE_CHECKING:
@@ -114,11 +115,13 @@ __all__ = [
     "Sawtooth",
     "SawtoothResult",
     "SeedAverage",
+    "SetErrors",
     "Setting",
     "TrainedLayers",
     "TrainedTeeth",
     "Training",
     "TrainingComparison",
+    "Underspecification",
     "Value",
     "Way",
     "activation_ranges",
@@ -163,6 +166,7 @@ __all__ = [
     "study_sawtooth",
     "train_layers",
     "train_teeth",
+    "underspecification",
     "untrained",
     "value_text",
     "window_inputs",

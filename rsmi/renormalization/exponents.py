@@ -245,11 +245,22 @@ def exponents_of(
 
 
 def _read(entries: Sequence[ScanEntry], omega: float | None, soft: bool) -> Exponent:
+    """The limit of slow steps; else the chosen step, or the one before it if that knows better.
+
+    Where samples are many the torus of the deepest steps decides, which moves y_t sooner than y_h.
+    """
     chosen = choose(entries)
     if omega is not None:
         return extrapolated(entries, chosen, omega)
-    error = truncation_error(entries, chosen, soft)
-    return Exponent.of(SYMBOLS[chosen.parity], chosen.exponent.value, chosen.exponent.error, error)
+    before = [e for e in entries if e.level == chosen.level - 1 > 0][-1:]
+    stated = [_stated(entries, entry, soft) for entry in (chosen, *before)]
+    return min(stated, key=lambda exponent: exponent.value.error or 0.0)
+
+
+def _stated(entries: Sequence[ScanEntry], entry: ScanEntry, soft: bool) -> Exponent:
+    """The exponent of one entry with both errors."""
+    error = truncation_error(entries, entry, soft)
+    return Exponent.of(SYMBOLS[entry.parity], entry.exponent.value, entry.exponent.error, error)
 
 
 def further_exponents(entries: Sequence[ScanEntry]) -> dict[str, Exponent]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "rsmi.information.frontier": "rsmi.report.layers",
     "rsmi.layers": "rsmi.report.layers",
+    "rsmi.layers.depth": "rsmi.report.theory",
     "rsmi.learning": "rsmi.report.learning",
     "rsmi.renormalization": "rsmi.report.renormalization",
     "rsmi.renormalization.operators": "rsmi.report.operators",

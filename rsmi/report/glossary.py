@@ -139,6 +139,10 @@ GLOSSARY = {
     "layers.claim.late_labels.<unit>": Entry(
         "&minus;&Delta;H(Y|T)", "fall of the last hidden layers in training, quantised"
     ),
+    "layers.shift.error": Entry("", "what networks of several seeds get wrong"),
+    "layers.shift.spread": Entry("", "standard deviation between networks"),
+    "layers.shift.disagreement": Entry("", "rows on which two networks differ"),
+    "layers.shift.ratio": Entry("", "spread over that on held-out rows"),
     "theory.machines.shared_weights": Entry(
         "&Delta;H<sub>L</sub>", "largest difference that the same weights in every layer make"
     ),

@@ -13,14 +13,14 @@ from rsmi.layers import (
     LayerReport,
     TrainedLayers,
     TrainingComparison,
+    Underspecification,
     Value,
 )
 from rsmi.layers.trained import ACCURACY
 from rsmi.report import figures
 from rsmi.report.drawing import draw
-from rsmi.report.figures.style import BLUE, GREY, INK, blank, legend, styled
+from rsmi.report.figures.style import BLUE, GREY, INK, blank, legend, styled, words
 from rsmi.report.page import Figure
-from rsmi.runs.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -137,27 +137,6 @@ def _plane(found: InformationPlane) -> "Drawing":
     return figures.plane({title: _ways(found)}, limit=_limit(found.frontier))
 
 
-def plane_figures(found: InformationPlane, directory: Path) -> list[Figure]:
-    """The picture of a page, with `plane.gif` and `plane.csv` beside it.
-
-    Args:
-        found: What was measured, epoch by epoch.
-        directory: Receives the picture, the animation and the table.
-    """
-    write_whole(directory / "plane.csv", found.to_csv().encode())
-    animate(found, directory / "plane.gif")
-    return [
-        Figure(
-            figures.save(found.plot(), directory / "plane.png"),
-            "The information plane",
-            "One point for each layer and epoch measured, with bars from the lower to the upper "
-            "value, widened by one standard error. Grey, where p(x, y) is enumerated: what no "
-            "layer can exceed, and the best functions of few symbols. `plane.gif` shows the epochs "
-            "one by one, `plane.csv` holds the numbers.",
-        )
-    ]
-
-
 def animate(found: InformationPlane, path: Path) -> Path:
     """Write the information plane as an animated GIF, a frame for each epoch measured.
 
@@ -223,4 +202,28 @@ def _frontier(found: Frontier) -> "Drawing":
     axes.margins(0.05)
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     legend(figure, 2)
+    return figure
+
+
+@draw.register(Underspecification)
+@styled
+def _shift(found: Underspecification) -> "Drawing":
+    """The error of each network on each set, one line a network."""
+    figure = blank(4.4)
+    axes = figure.add_subplot()
+    names = list(found.sets)
+    errors = np.array([found.sets[name].errors for name in names])
+    axes.plot(errors, "-o", color=BLUE, alpha=0.45, linewidth=1, markersize=4)
+    for place, name in enumerate(names):
+        one = found.sets[name]
+        size = (one.spread.value, one.by_chance)
+        axes.errorbar(place + 0.12, one.mean.value, size[0], fmt="s", color=INK, capsize=4)
+        axes.errorbar(place + 0.2, one.mean.value, size[1], fmt="none", color=GREY, capsize=4)
+    axes.plot([], [], "-o", color=BLUE, markersize=4, label="one network")
+    axes.plot([], [], "s", color=INK, label="mean and spread")
+    axes.plot([], [], "|", color=GREY, markersize=12, label="spread by chance")
+    axes.set_xticks(range(len(names)), [words(name) for name in names])
+    axes.set_xlim(-0.3, len(names) - 0.6)
+    axes.set_ylabel("error")
+    legend(figure)
     return figure

@@ -210,7 +210,7 @@ def _fluctuations(axes: "Axes", found: MeasuresResult) -> None:
 @styled
 def floods_figure(found: FloodsResult) -> "Drawing":
     """Where training ends by way, the cost on the way to the perfect weights, and entropies."""
-    ways = 0.55 * len(found.ended) + 0.6
+    ways = 0.5 * len(found.ended) + 0.6
     figure = blank(8.0 + ways)
     panels = figure.subplots(3, 1, height_ratios=[ways, 3.4, 3.4])
     _ends(panels[0], found)
@@ -218,11 +218,14 @@ def floods_figure(found: FloodsResult) -> "Drawing":
     layers = np.arange(found.settings.depth + 1)
     for place, (name, own) in enumerate(found.entropies.items()):
         style = {"color": CYCLE[place % len(CYCLE)], "marker": MARKERS[place % len(MARKERS)]}
-        height = [one.value for one in own.answers]
-        panels[2].plot(layers, height, label=name, linestyle="-" if place < 2 else ":", **style)
+        height = [one.value for one in own.inputs]
+        panels[2].plot(
+            layers, height, label=name, linestyle=":" if name in NEGLECTS else "-", **style
+        )
     side = found.settings.enumerated
-    panels[2].set(xlabel="layer $l$", ylabel=f"$H(Y|C_l)$ (bits), $L = {side}$", ylim=0)
-    panels[2].legend(ncols=2, fontsize=11)
+    panels[2].set_yscale("symlog", linthresh=0.1)
+    panels[2].set(xlabel="layer $l$", ylabel=f"$H(X|T_l)$ (bits), $L = {side}$", ylim=(-0.01, 400))
+    panels[2].legend(ncols=3, fontsize=11, loc="upper right")
     return figure
 
 
@@ -238,8 +241,9 @@ def _ends(axes: "Axes", found: FloodsResult) -> None:
     for row, one in zip(rows, found.ended, strict=True):
         axes.text(0, row - 0.3, one.way.words, fontsize=10, va="bottom")
     axes.set(xlabel=f"networks of {found.settings.seeds}", xlim=(0, found.settings.seeds))
-    axes.set_ylim(len(rows) - 0.6, -1.4)
+    axes.set_ylim(len(rows) - 0.6, -1.6)
     axes.set_yticks([])
+    axes.locator_params(axis="x", integer=True)
     axes.legend(ncols=4, fontsize=10, loc="upper left", bbox_to_anchor=(0, 1.02))
 
 
@@ -256,7 +260,9 @@ def _lines(axes: "Axes", found: FloodsResult) -> None:
     for size, style in zip(sizes, _STYLES, strict=False):
         axes.plot([], [], color=GREY, linestyle=style, label=f"$L = {size}$")
     axes.axhline(0, color=GREY, linewidth=0.8)
-    axes.set(xlabel="$t$, from neglecting to perfect weights", ylabel="cost per unsolvable maze")
+    axes.set(
+        xlabel="$t$, from neglecting to perfect weights", ylabel="cost per unsolvable maze (nats)"
+    )
     axes.legend(ncols=2, fontsize=11)
 
 
@@ -295,15 +301,17 @@ def intrinsic_figure(found: IntrinsicResult) -> "Drawing":
 @draw.register(SawtoothResult)
 @styled
 def sawtooth_figure(found: SawtoothResult) -> "Drawing":
-    """Bits forgotten and pieces by layer, and distances of trained networks by width."""
-    figure = blank(8.0)
-    panels = figure.subplots(2, 1)
-    tents = np.arange(1, len(found.forgotten) + 1)
-    bits = [one.value for one in found.forgotten]
-    panels[0].plot(tents, bits, "o-", color=CYCLE[0], label="$H(X|T_l)$ (bits)")
-    panels[0].plot(tents, np.log2(found.pieces), "s--", color=CYCLE[1], label="$\\log_2$ pieces")
-    panels[0].set(xlabel="layer $l$ of the construction", xticks=tents)
-    panels[0].legend()
+    """The function after each layer as built, and distances of trained networks by width."""
+    figure = blank(8.6)
+    panels = figure.subplots(2, 1, height_ratios=[2, 3])
+    x = np.linspace(0, 1, (1 << 7) + 1)
+    for place, (bits, count) in enumerate(zip(found.forgotten, found.pieces, strict=True)):
+        if count < len(x):
+            label = f"{bits.value:.0f} bit{'s' * (place > 0)}, {count} pieces"
+            height = 1 - np.abs(1 - np.mod(x * count, 2))
+            panels[0].plot(x, height, color=CYCLE[place % len(CYCLE)], label=label, linewidth=1.4)
+    panels[0].set(xlabel="$x$", ylabel="$T_l(x)$ as built")
+    panels[0].legend(fontsize=11, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     widths = sorted({width for _, width in found.trained})
     depths = sorted({depth for depth, _ in found.trained})
     for place, depth in enumerate(depths):
@@ -318,13 +326,13 @@ def sawtooth_figure(found: SawtoothResult) -> "Drawing":
         panels[1].plot(widths, limits, "--", color=style["color"], linewidth=1)
     panels[1].plot([], [], ":", color=GREY, label="best seed")
     panels[1].plot([], [], "--", color=GREY, label="no network below")
-    label = f"built, {len(tents)} layers of 2"
+    label = f"built, {len(found.pieces)} layers of 2"
     panels[1].plot([2], [0], "*", color=INK, markersize=13, label=label, clip_on=False)
     panels[1].set(xscale="log", xlabel="width", ylabel="mean of $|f - g|$")
     panels[1].set_ylim(bottom=0)
     panels[1].set_xticks(widths, [str(width) for width in widths])
     panels[1].minorticks_off()
-    panels[1].legend(fontsize=11, ncols=2)
+    panels[1].legend(fontsize=11, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
 
 
@@ -397,7 +405,7 @@ _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
     ),
     FloodsResult: (
         "Critical mazes",
-        ["theory.mazes.perfect"],
+        [],
         [
             (
                 "mazes",
@@ -405,7 +413,7 @@ _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
                 "Training on critical mazes",
                 "Above, where the networks of each way of training ended. In the middle, the cost "
                 "between weights that neglect a part of the input and the perfect ones. Below, "
-                "what the centre of a layer leaves open of the answer.",
+                "what each layer forgets of the maze.",
             ),
         ],
     ),
@@ -417,7 +425,7 @@ _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
                 "sawtooth",
                 sawtooth_figure,
                 "A sawtooth built and learned",
-                "Above, each layer of two units folds the input once more: one bit is forgotten, "
+                "Above, each layer of two units folds the input once more: a bit is forgotten, "
                 "and the pieces double. Below, how far trained networks of few layers stay from "
                 "the last function, above what no network of their depth and width can reach.",
             ),

@@ -1,19 +1,27 @@
 """What each layer of a network forgets, as a task: network, inputs, and how to measure."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from rsmi.errors import InputError
+from rsmi.information import frontier
 from rsmi.layers import (
     Estimators,
+    InformationPlane,
     Inputs,
     LayerReport,
     Options,
     Training,
+    Underspecification,
     analyse_layers,
     build_network,
     drawn_inputs,
     enumerated_inputs,
+    information_plane,
+    inputs_of,
+    joint_of,
+    underspecification,
 )
 from rsmi.progress import Progress, silent
 from rsmi.sampling import System
@@ -155,3 +163,72 @@ def measure_layers(task: Layers, progress: Progress = silent) -> LayerReport:
         select=task.select,
         options=options,
     )
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A log of layers in training, and what all of them could keep.
+
+    Args:
+        log: The `metrics.csv` that Lightning's CSVLogger wrote beside a `LayerCallback`.
+        data: The finite set of inputs with labels that was measured on, `.npz` or HDF5 with `x`,
+            `y` and optionally `p`: the exact frontier of its p(x, y) is then drawn too.
+        labels: `.npy` file of labels (n,), where the data hold none.
+        symbols: Numbers of symbols whose best functions are drawn; a few without.
+    """
+
+    log: str
+    data: str | None = None
+    labels: str | None = None
+    symbols: tuple[int, ...] | None = None
+
+
+def plane_task(task: Plane, directory: Path, progress: Progress = silent) -> InformationPlane:
+    """Put the layers of a log into the information plane, see `rsmi.layers.information_plane`.
+
+    Args:
+        task: The log, and data for the frontier.
+        directory: Not used; the page is written by the command.
+        progress: Told of two steps.
+    """
+    known = None
+    if task.data is not None:
+        known = frontier(joint_of(inputs_of(task.data, task.labels, kind="finite")), task.symbols)
+    progress(1, 2)
+    return information_plane(task.log, known)
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Networks that differ by their seeds, held-out rows, and shifted ones.
+
+    Args:
+        model: Class path of the networks, whose output is a score for each class.
+        weights: A checkpoint for each, at least 2.
+        data: Rows with labels like those of training: `.npz` or HDF5 with `x` and `y`.
+        shifted: Others with the same labels, by name, such as of another temperature or size.
+        init_args: Arguments of the class, by name.
+        prefix: Before the names of the weights in the checkpoints.
+    """
+
+    model: str
+    weights: tuple[str, ...]
+    data: str
+    shifted: dict[str, str]
+    init_args: dict[str, Any] = field(default_factory=dict)
+    prefix: str = ""
+
+
+def shift_task(task: Shift, directory: Path, progress: Progress = silent) -> Underspecification:
+    """Compare trained networks on held-out and shifted rows, see `underspecification`.
+
+    Args:
+        task: Networks and rows.
+        directory: Not used; the page is written by the command.
+        progress: Told how many sets of how many are done.
+    """
+    networks = [
+        build_network(task.model, task.init_args, weights=weights, prefix=task.prefix)
+        for weights in task.weights
+    ]
+    return underspecification(networks, task.data, task.shifted, progress)

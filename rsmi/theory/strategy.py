@@ -254,9 +254,9 @@ class IntrinsicRate(pl.Callback, Outcome):
         caption = (
             f"eta {rate.rate:g}, lambda {rate.decay:g}, momentum {rate.momentum:g}; "
             f"{self._steps} steps, of which the last {self._steps - self.started} at this rate; "
-            "curves may be compared with those of another run "
-            + ("not yet" if when is None else f"from step {when} on")
-            + f" (what is left of the start is below {WITHIN:.0%})"
+            "curves may "
+            + ("not yet be compared" if when is None else f"be compared from step {when} on")
+            + f" with those of another run (less than {WITHIN:.0%} of the start is then left)"
         )
         return [Sheet("Scale-invariant weights", columns, rows, caption)]
 

@@ -222,9 +222,14 @@ def test_what_is_said_of_the_frontier():
     assert names.count("information.frontier.symbols") == 2
     assert names.count("information.frontier.scan.missed") == len(found.curve.points)
     assert "proven" in found.table()
+    assert found.plot().axes[0].get_xlabel() == "forgotten, H(X|T) (nats)"
     assert "as certain as a search" in frontier(table(0, 6, 3), [2], tolerance=0.1).table()
     nothing = frontier(torch.full((2, 2), 0.25))
     assert list(nothing.best) == [1]
+    three = frontier(torch.eye(3, dtype=torch.float64) / 3)
+    assert nothing.curve.certain
+    assert three.curve.certain  # by data processing alone
+    assert list(three.best) == [1, 2, 3]
     assert nothing.forgotten(math.log(2))[0].value == pytest.approx(math.log(2))
 
 
@@ -235,8 +240,10 @@ def test_what_is_said_of_the_frontier():
         (lambda: frontier(torch.tensor([[1.5, -0.5]])), "entries from -0.5 to 1.5; expected prob"),
         (lambda: frontier(torch.tensor([[math.nan, 1.0]])), "which are finite and not negative"),
         (lambda: frontier(torch.ones(4) / 4), r"has shape \[4\]; expected \(n, m\)"),
-        (lambda: best_partition(torch.eye(2) / 2, 0), "0 symbols were asked for; expected at leas"),
+        (lambda: best_partition(torch.eye(2) / 2, 0), "0 symbols were asked for; expected a whol"),
         (lambda: frontier(torch.eye(2) / 2, [2, -1]), "-1 symbols were asked for"),
+        (lambda: best_partition(torch.eye(2) / 2, 1.5), "1.5 symbols were asked for; expected a w"),
+        (lambda: best_partition(torch.eye(2) / 2, True), "True symbols were asked for"),
         (lambda: best_partition(torch.eye(2) / 2), "or none with a price above 0"),
         (lambda: best_partition(torch.eye(2) / 2, 2, price=1.5), "price of H.T. is 1.5; expected"),
         (lambda: frontier(torch.eye(2) / 2).missing(0.8), "given as 0.8 nats; expected 0 to H.X"),

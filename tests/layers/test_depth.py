@@ -97,6 +97,7 @@ def test_depth_reaches_what_width_does_not():
     assert found.trained[2, 12].best < 0.12
     names = {quantity.name for quantity in found.quantities()}
     assert "theory.sawtooth.distance" in names
+    assert found.plot().axes[1].get_xlabel() == "width"
     assert all(q.deviation is None for q in found.quantities() if "forgotten" in q.name)
 
 

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -25,7 +26,8 @@ from rsmi.layers import (
 )
 from rsmi.layers.interval import Interval
 from rsmi.learning.learn import quiet_lightning
-from rsmi.report.layers import plane_figures
+from rsmi.report import read_result
+from rsmi.report.layers import animate
 
 X = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 5)
 Y = (X.sum(1) > 0).long()
@@ -80,7 +82,7 @@ def trained(loggers, data=None, epochs=(0, 1, 3)):
     return callback
 
 
-def test_a_point_for_each_layer_and_epoch(tmp_path):
+def test_a_point_for_each_layer_and_epoch(tmp_path, rsmi):
     callback = trained(CSVLogger(tmp_path, name="log", version=""))
     found = information_plane(callback.reports)
     assert [(p.epoch, p.layer) for p in found.points] == [
@@ -92,7 +94,15 @@ def test_a_point_for_each_layer_and_epoch(tmp_path):
         assert point.kept == report[point.layer].quantities["I(T;Y)"]
     assert found.points[0].taken.middle > found.points[1].taken.middle
     # What CSVLogger wrote is enough to draw it again.
-    assert information_plane(tmp_path / "log" / "metrics.csv").points == found.points
+    log = tmp_path / "log" / "metrics.csv"
+    assert information_plane(log).points == found.points
+    np.savez(tmp_path / "all.npz", x=X.numpy(), y=Y.numpy())
+    out = tmp_path / "plane"
+    said = rsmi("layers", "plane", "--log", log, "--data", tmp_path / "all.npz", "--out", out)
+    assert said.code == 0, said.err
+    assert found.to_csv() == (out / "plane.csv").read_text()
+    assert {path.name for path in (out / "figures").iterdir()} == {"plane.png", "plane.gif"}
+    assert "layers.3.I(T;Y)" in {quantity.name for quantity in read_result(out).numbers}
     lines = found.to_csv().splitlines()
     assert lines[0].split(",")[:3] == ["epoch", "layer", "I(X;T) lower"]
     assert [line.split(",")[0] for line in lines[1:]] == ["0", "0", "1", "1", "3", "3"]
@@ -158,17 +168,14 @@ def test_rows_of_several_labels_are_one_input():
     assert torch.allclose(joint, torch.tensor([[0.1, 0.2], [0.4, 0.3]]).double())
 
 
-def test_the_picture_and_a_frame_for_each_epoch(tmp_path):
+def test_a_frame_for_each_epoch(tmp_path):
     points = [
         PlanePoint(epoch, layer, Interval.exact(3.0 - epoch / 8 - k), Interval.exact(epoch / 20))
         for epoch in (0, 2, 8)
         for k, layer in enumerate(("a", "b"))
     ]
     found = InformationPlane(points)
-    figures = plane_figures(found, tmp_path)
-    assert figures[0].path == tmp_path / "plane.png"
-    assert (tmp_path / "plane.csv").read_text() == found.to_csv()
-    with Image.open(tmp_path / "plane.gif") as film:
+    with Image.open(animate(found, tmp_path / "plane.gif")) as film:
         assert film.n_frames == 3
         frames = []
         for place in range(3):

@@ -137,9 +137,21 @@ def test_eigenvalues_behind_the_leading_one(kit):
     assert relevance(found["odd[1]"]) == "irrelevant"
 
 
+def test_the_step_before_is_quoted_where_the_torus_moves_the_chosen_one(kit):
+    odd = kit.made_up_scan("odd", [[1.881] * 3, [1.876] * 3, [1.8751] * 3, [1.8750] * 3], side=128)
+    steps = [[0.978] * 3, [1.001] * 3, [1.0003] * 3, [1.001] * 3]
+    for last, expected in ((1.001, 1.001), (1.02, 1.0003)):
+        even = kit.made_up_scan("even", [*steps, [last] * 3], side=128)
+        found = exponents_of(even, odd, 2)
+        assert found["y_t"].value.value == pytest.approx(expected)
+        assert found["y_h"].value.value == pytest.approx(1.8750)
+    one = kit.made_up_scan("even", [[1.0] * 3, [1.01] * 3, [1.1] * 3], side=32)
+    assert exponents_of(one, odd, 2)["y_t"].value.value == pytest.approx(1.01)  # no first step
+
+
 def test_all_exponents_follow_from_two(even, kit):
     odd = kit.made_up_scan("odd", [[1.88] * 3, [1.877] * 3, [1.875] * 3])
-    found = exponents_of(even, odd, 2)
+    found = exponents_of([entry for entry in even if entry.level < 3], odd, 2)
     values = {name: exponent.value.value for name, exponent in found.items()}
     expected = {"y_t": 1, "y_h": 1.875, "nu": 1, "eta": 0.25}
     assert values == pytest.approx(expected | {"delta_sigma": 0.125, "delta_epsilon": 1})
