@@ -168,7 +168,7 @@ class Bar:
 BARS = {
     "ising 128^2": Bar(900, "majority", 5**0.5, {"shape": (128, 128)}),
     "potts 64^2": Bar(
-        120, "plurality", 2.0,
+        60, "plurality", 2.0,
         {"model": "potts", "shape": (64, 64), "parameters": {"states": 3}, "thin": 6},
     ),
     "ising 64^3": Bar(
@@ -178,21 +178,21 @@ BARS = {
         60, "majority", 2.0, {"shape": (32,) * 3, "temperature": T_C_3D, "thin": 3}
     ),
     "tricritical 32^2": Bar(
-        120, "vacancy_majority", 2.0,
+        60, "vacancy_majority", 2.0,
         {
             "model": "blume_capel", "shape": (32, 32), "temperature": 0.60858,
             "parameters": {"crystal_field": 1.96582}, "update": "embedded_clusters",
         },
     ),
     "triangular 64^2": Bar(
-        240, "majority", 2.0,
+        60, "majority", 2.0,
         {
             "model": "ising_graph", "shape": (64, 64), "temperature": 4 / math.log(3),
             "parameters": {"lattice": "triangular"},
         },
     ),
     "honeycomb 64^2": Bar(
-        240, "majority", 2.0,
+        60, "majority", 2.0,
         {
             "model": "ising_graph", "shape": (64, 64),
             "temperature": 2 / math.log(2 + math.sqrt(3)), "parameters": {"lattice": "honeycomb"},

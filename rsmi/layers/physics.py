@@ -93,7 +93,7 @@ def window_inputs(
     >>> next(found.stream(4)).x.tolist()
     [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]]
     """
-    known = system if isinstance(system, System) else System(**system)
+    known = _system(system)
     solved = known.solve(Window(tuple(block), buffer, None))
     alphabet, (classes, states) = known.space.alphabet, solved.posterior.shape
     length = round(math.log(states) / math.log(alphabet.size))
@@ -103,6 +103,19 @@ def window_inputs(
     joint = (solved.weights[:, None] * solved.posterior).flatten()
     met = joint > 0
     return finite_inputs(x[met], y[met], joint[met])
+
+
+def _system(given: System | Mapping[str, Any]) -> System:
+    """A system, or one by the arguments of `System`, as a config holds them."""
+    if isinstance(given, System):
+        return given
+    try:
+        return System(**given)
+    except TypeError as error:
+        raise InputError(
+            f"the system is {dict(given)} ({error}); expected shape, and if need be model, "
+            "temperature and parameters"
+        ) from None
 
 
 def phase_blocks(
@@ -129,7 +142,9 @@ def phase_blocks(
     >>> phase_blocks([System((4, 4), temperature=t) for t in (2.0, 2.6)], 64).n
     128
     """
-    known = [one if isinstance(one, System) else System(**one) for one in systems]
+    if not systems:
+        raise InputError("there are no systems; expected one for each label, such as two phases")
+    known = [_system(one) for one in systems]
     drawn = [drawn_inputs(one, draw, seed + place) for place, one in enumerate(known)]
     x = [next(each.stream(draw)).x for each in drawn]
     _check_together(x)

@@ -405,7 +405,7 @@ _FIGURES: Mapping[type, tuple[str, Sequence[str], Sequence[_Drawn]]] = {
     ),
     FloodsResult: (
         "Critical mazes",
-        ["theory.mazes.perfect"],
+        [],
         [
             (
                 "mazes",

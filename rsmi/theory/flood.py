@@ -73,7 +73,7 @@ def neglecting_weights(kind: Neglect, solvable: float, steepness: float = STEEPN
     Raises:
         InputError: For another kind, or a share that is none.
 
-    >>> torch.sigmoid(neglecting_weights("solvable", 0.75)[2]).item()
+    >>> round(torch.sigmoid(neglecting_weights("solvable", 0.75)[2]).item(), 6)
     0.75
     """
     if kind not in NEGLECTS or not 0 < solvable < 1:
@@ -96,6 +96,11 @@ def neglecting_weights(kind: Neglect, solvable: float, steepness: float = STEEPN
 
 def _spread(weights: Tensor) -> Tensor:
     """Weights (..., 3) of crosses as those of 3 x 3 cells (..., 11); these as they are."""
+    if weights.shape[-1] not in _WIDTH.values():
+        raise InputError(
+            f"weights have shape {list(weights.shape)}; expected 3 (cross) or 11 (full) numbers of "
+            "each row and network"
+        )
     if weights.shape[-1] != _WIDTH["cross"]:
         return weights
     return torch.cat([weights[..., :1] * weights.new_tensor(_CROSS), weights[..., 1:]], -1)
@@ -130,7 +135,11 @@ def flood_logits(
 
     Returns:
         (n, networks).
+
+    Raises:
+        InputError: For no layer, or weights of another width.
     """
+    _check_layers(layers)
     lit = lit_border(open_sites) if lit is None else lit
     rows = _spread(weights).unbind()
     for layer in range(layers - 1):
@@ -365,9 +374,18 @@ def train_floods(
     Returns:
         Trained weights, and the mean cost of each network over each tenth of each stage,
         (10 * stages, networks) nats.
+
+    Raises:
+        InputError: For weights of another width, or a growth that does not fit.
     """
     generator = torch.Generator().manual_seed(seed)
-    factor = 1 + torch.as_tensor(growth, device=weights.device).expand(weights.shape[1])[:, None]
+    each = torch.as_tensor(growth, device=weights.device)
+    if each.numel() not in (1, weights.shape[1]) or not bool((each >= 0).all()):
+        raise InputError(
+            f"growth has shape {list(each.shape)} for {weights.shape[1]} networks; expected one "
+            "number of at least 0, or one for each"
+        )
+    factor = 1 + each.expand(weights.shape[1])[:, None]
     costs = []
     for place, stage in enumerate(stages):
         if len(weights) > 1:

@@ -137,20 +137,8 @@ class Floods:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.seeds < 10 or not self.school or not self.sizes or not self.ways:
-            raise InputError(
-                f"{self.seeds} seeds of {len(self.ways)} ways, {len(self.school)} stages, "
-                f"{len(self.sizes)} sizes; expected at least 10 seeds and one of each other"
-            )
-        if min(self.mazes, self.line_mazes) < 20 or self.line_points < 3 or self.depth < 1:
-            raise InputError(
-                f"{self.mazes} and {self.line_mazes} mazes, {self.line_points} points, depth "
-                f"{self.depth}; expected at least 20 mazes, 3 points and one layer"
-            )
-        if min(self.sizes + self.line_sizes, default=3) < 3:
-            raise InputError(
-                f"sizes are {list(self.sizes)} and {list(self.line_sizes)}; expected at least 3"
-            )
+        self._check_training()
+        self._check_lines()
         if not 3 <= self.enumerated <= _MOST_ENUMERATED:
             raise InputError(
                 f"mazes of side {self.enumerated} are to be enumerated; expected 3, 4 or 5: of 6 "
@@ -160,6 +148,38 @@ class Floods:
             raise InputError("device is cuda, and there is none; set device: cpu")
         if self.device not in ("cpu", "cuda"):
             raise InputError(f"device is {self.device!r}; expected cpu or cuda")
+        if not 0 <= self.seed < 2**31:
+            raise InputError(f"seed is {self.seed}; expected a whole number from 0 to below 2^31")
+
+    def _check_training(self) -> None:
+        if self.seeds < 10 or not self.school or not self.sizes or not self.ways:
+            raise InputError(
+                f"{self.seeds} seeds of {len(self.ways)} ways, {len(self.school)} stages, "
+                f"{len(self.sizes)} sizes; expected at least 10 seeds and one of each other"
+            )
+        if any(way.weights == "own" for way in self.ways) and self.school[0].layers < 2:
+            raise InputError(
+                "networks of one layer cannot have weights of their own for each; give the first "
+                "stage at least 2 layers"
+            )
+
+    def _check_lines(self) -> None:
+        if min(self.mazes, self.line_mazes) < 20 or self.line_points < 3 or self.depth < 1:
+            raise InputError(
+                f"{self.mazes} and {self.line_mazes} mazes, {self.line_points} points, depth "
+                f"{self.depth}; expected at least 20 mazes, 3 points and one layer"
+            )
+        if not self.line_sizes or min(self.sizes + self.line_sizes) < 3:
+            raise InputError(
+                f"sizes are {list(self.sizes)} and {list(self.line_sizes)}; expected at least one "
+                "of each, and none below 3"
+            )
+        numbers = (*self.walls, *self.steepnesses)
+        if not self.walls or not self.steepnesses or not all(0 < x < math.inf for x in numbers):
+            raise InputError(
+                f"walls are {list(self.walls)} and steepnesses {list(self.steepnesses)}; expected "
+                "at least one number above 0 of each"
+            )
 
 
 @dataclass(frozen=True)
@@ -319,7 +339,7 @@ class FloodsResult(Outcome):
             self._trained_sheet(),
             self._line_sheet(),
             *self._rare_sheets(),
-            self._layer_sheet(),
+            *self._layer_sheets(),
         ]
 
     def _trained_sheet(self) -> Sheet:
@@ -373,20 +393,28 @@ class FloodsResult(Outcome):
         title = f"Unsolvable mazes called solvable by steepness, L = {self.settings.sizes[0]}"
         return [rare, Sheet(title, ["kappa", "share"], lit)]
 
-    def _layer_sheet(self) -> Sheet:
+    def _layer_sheets(self) -> list[Sheet]:
         rows: list[list[str]] = []
         for name, own in self.entropies.items():
-            rows.append([f"{name}, L = {self.settings.enumerated}"])
+            rows.append([name])
             for symbol, values in own.named.items():
                 rows.append([symbol, *(f"{one.value:.4f}" for one in values)])
-        rows.append([f"perfect, L = {self.settings.sizes[0]}"])
-        rows.append(["H(X|T)", *map(_short, self.explored)])
         columns = ["", *(f"l = {layer}" for layer in range(self.settings.depth + 1))]
+        side, size = self.settings.enumerated, self.settings.sizes[0]
         caption = (
-            "of layers rounded to lit and dark, T, and of their centre, C; exact by enumeration, "
-            "and at the larger size from the sites that a flood has not seen"
+            "exact by enumeration, of layers rounded to lit and dark, T, and of their centre, C; "
+            "X: the maze, Y: whether it can be solved"
         )
-        return Sheet("What layers forget (bits)", columns, rows, caption)
+        seen = [["H(X|T)", *map(_short, self.explored)]]
+        return [
+            Sheet(f"What layers forget, L = {side} (bits)", columns, rows, caption),
+            Sheet(
+                f"What perfect weights forget, L = {size} (bits)",
+                columns,
+                seen,
+                "from the sites that a flood has not seen",
+            ),
+        ]
 
 
 def _difference(shape: Sequence[Estimate], other: Sequence[Estimate]) -> Estimate:
@@ -624,7 +652,8 @@ def _forgotten(codes: Tensor, centre: Tensor, p: Tensor, labels: Tensor) -> list
         _counted(2 * states + labels, p) - h_t,
         _counted(2 * centre + labels, p) - h_c,
     )
-    return [Estimate(value / math.log(2), 0.0, "exact", "bits") for value in nats]
+    # Rounding alone takes an entropy below 0.
+    return [Estimate(max(value, 0.0) / math.log(2), 0.0, "exact", "bits") for value in nats]
 
 
 def _counted(states: Tensor, p: Tensor) -> float:
@@ -662,7 +691,7 @@ def site_entropy() -> float:
     """h(p) of a site at the threshold, nats.
 
     >>> round(site_entropy(), 6)
-    0.675846
+    0.675844
     """
     p = PERCOLATION_THRESHOLD
     return float(entropy(torch.tensor([p, 1 - p], dtype=torch.float64)))

@@ -198,6 +198,8 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path, noise, mo
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     again = train(tmp_path / "parts").network.state_dict()  # of a finished one nothing is done
     assert all(torch.equal(whole[name], again[name]) for name in whole)
+    with pytest.raises(InputError, match="holds a training with other settings"):
+        train_layers(net, x, 1 - y, kind="finite", fit=quick, directory=tmp_path / "parts")
 
 
 def test_training_stops_where_held_out_rows_gain_nothing():
@@ -406,9 +408,10 @@ def test_what_stands_behind_the_last_layer_is_its_head_and_stays():
     y = (x[:, 0] > 0).long()
     body = network(inputs=4, units=(1,))
     whole = nn.Sequential(*body, nn.Linear(1, 2))
-    quick = Fit(epochs=8, steps=12, batch_size=8, learning_rate=0.03)
-    found = train_layers(whole, x, y, kind="finite", method="end_to_end", fit=quick)
-    assert torch.equal(found.network(x).argmax(1), y)
+    for batch_size in (8, 16):
+        quick = Fit(epochs=8, steps=12, batch_size=batch_size, learning_rate=0.03)
+        found = train_layers(whole, x, y, kind="finite", method="end_to_end", fit=quick)
+        assert torch.equal(found.network(x).argmax(1), y)
 
 
 def test_users_networks_are_quantised_first():
@@ -463,6 +466,21 @@ def test_data_that_teach_nothing_are_refused(data, labels, words):
     ],
 )
 def test_numbers_out_of_range_are_refused(make, words):
+    with pytest.raises(InputError, match=words):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: phase_blocks([], 64), "there are no systems"),
+        (lambda: phase_blocks([{"shape": [5, 5]}], 64), "cannot be tiled"),
+        (lambda: window_inputs({"shap": [4, 4]}), "expected shape, and if need be model"),
+        (lambda: window_inputs({"shape": [4, 4]}, (2, 2), 3), "covers the whole torus"),
+        (lambda: window_inputs({"shape": [64, 64]}), "take a smaller lattice"),
+    ],
+)
+def test_lattices_that_teach_nothing_are_refused(make, words):
     with pytest.raises(InputError, match=words):
         make()
 

@@ -29,7 +29,7 @@ SMALL = {
         "--teeth", "2", "--depths", "[1]", "--widths", "[2, 4]", "--seeds", "2", "--steps", "5",
     ),
     "mazes": (
-        "--ways", "[{weights: own}]", "--school", "[{size: 5, layers: 3, steps: 2}]",
+        "--ways", "[{weights: own}, {growth: 0.1}]", "--school", "[{size: 5, layers: 3, steps: 2}]",
         "--seeds", "10", "--mazes", "200", "--sizes", "[5]", "--line_sizes", "[5, 7]",
         "--line_points", "5", "--line_mazes", "200", "--enumerated", "3", "--depth", "2",
         "--steepnesses", "[12]", "--walls", "[5]",

@@ -308,6 +308,25 @@ BAD = {
     "seeds": (lambda: Floods(seeds=2), "2 seeds .* expected at least 10"),
     "mazes": (lambda: Floods(mazes=3), "expected at least 20 mazes"),
     "sizes": (lambda: Floods(sizes=(2,)), r"sizes are \[2\] and"),
+    "no line": (lambda: Floods(line_sizes=()), "expected at least one of each, and none below 3"),
+    "walls": (
+        lambda: Floods(walls=(math.nan,)),
+        r"walls are \[nan\].* at least one number above 0",
+    ),
+    "one layer": (
+        lambda: Floods(ways=(Way(weights="own"),), school=(Stage(5, 1, 1),)),
+        "give the first stage at least 2 layers",
+    ),
+    "bank": (
+        lambda: judge_floods(torch.zeros(1, 2, 5), 5, 3, 20, 0),
+        r"weights have shape \[1, 2, 5\]",
+    ),
+    "no layer": (lambda: judge_floods(torch.zeros(1, 2, 3), 5, 0, 20, 0), "0 layers"),
+    "growths": (
+        lambda: train_floods(torch.zeros(1, 2, 3), [Stage(5, 3, 1)], 0, torch.zeros(3)),
+        r"growth has shape \[3\] for 2 networks",
+    ),
+    "seed": (lambda: Floods(seed=-1), "seed is -1; expected a whole number from 0"),
     "enumerated": (lambda: Floods(enumerated=6), r"expected 3, 4 or 5: of 6 there are 2\^35"),
     "device": (lambda: Floods(device="gpu"), "device is 'gpu'; expected cpu or cuda"),
 }

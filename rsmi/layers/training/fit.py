@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor, nn
 
+from rsmi.digest import plain_digest
 from rsmi.errors import InputError, nearest
 from rsmi.information import Estimate
 from rsmi.lattice.alphabet import SPIN
@@ -135,6 +136,7 @@ def _trained(
 ) -> tuple[float, Mapping[str, Tensor]]:
     """Held-out merit and weights of one training; of one that is finished, as it was kept."""
     directory = lesson.directory / name
+    _claim(directory, lesson, module)
     done = directory / "trained.pt"
     if done.is_file():
         kept = torch.load(done, weights_only=True)
@@ -174,6 +176,24 @@ def _trained(
     found = float("nan") if merit is None else float(merit)
     torch.save({"merit": found, "network": weights}, done)
     return found, weights
+
+
+def _claim(directory: Path, lesson: Lesson, module: LayerwiseEntropy) -> None:
+    """Refuse to go on in a directory that another training began."""
+    rows = lesson.rows
+    own = plain_digest(
+        [str(lesson.goal), str(lesson.fit), module.seed, str(module.objectives)],
+        *(tensor.detach().cpu().contiguous().numpy().tobytes()
+          for tensor in (*module.state_dict().values(), rows.x, rows.y, rows.w)),
+    )  # fmt: skip
+    kept = directory / "training.txt"
+    if kept.is_file() and kept.read_text() != own:
+        raise InputError(
+            f"{directory} holds a training with other settings, weights or data; choose another "
+            "directory, or empty it"
+        )
+    directory.mkdir(parents=True, exist_ok=True)
+    kept.write_text(own)
 
 
 class _Curve(Callback):

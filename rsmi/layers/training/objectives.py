@@ -252,6 +252,7 @@ class Objective(nn.Module):
                 "give labels (n,) of whole numbers >= 0"
             )
         self.goal, self.shape = goal, shape
+        self.counted = shape.whole and head is None  # one that is given is to be trained
         self.head = head or Head(shape.units, shape.labels)
         self.register_buffer("multiplier", torch.tensor(goal.multiplier))
 
@@ -284,7 +285,7 @@ class Objective(nn.Module):
         if len(view.groups) != 1:
             return -(view.weights * (view.labels * self._log_head(view.after)).sum(1)).sum()
         joint = (view.weights[:, None] * view.groups[0]).T @ view.labels
-        if self.shape.whole:
+        if self.counted:
             return _entropy(joint.flatten()) - _entropy(joint.sum(1))
         assert isinstance(view.layer, Quantise), "only these have codes"
         values = code_values(view.layer, view.after.shape[1]).to(joint)
