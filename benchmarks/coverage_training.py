@@ -49,7 +49,7 @@ def twelve_bits(seeds: range = SEEDS) -> None:
     for seed in seeds:
         net = untrained(coded_network(12, [4, 2, 1], hidden=48), seed)
         begin = time.process_time()
-        found = train_layers(net, inputs, fit=Fit(epochs=40, patience=8), seed=seed)
+        found = train_layers(net, inputs, fit=Fit(epochs=40), seed=seed)
         seconds = time.process_time() - begin
         for codes, row in zip((16, 4, 2), found.report.rows, strict=True):
             missing, forgotten = (row.quantities[q].middle for q in ("H(Y|T)", "H(X|T)"))
