@@ -8,8 +8,10 @@ from rsmi.information.assignments import Z2, Action
 from rsmi.information.discrete import check_posterior, rule_information
 from rsmi.information.merging import merge_equal, merge_similar
 from rsmi.information.number import Estimate
+from rsmi.information.partitions import SUBSETS, best_partition
 
 _EXHAUSTIVE = 1 << 16  # most rules that are all tried
+_FEW = 4  # most symbols of a block whose sets of states are all compared
 _STAGES = (256, 4096)  # merged environments on which rules are tried first
 _AFFORDABLE = 1 << 24  # pairs of rules and environments evaluated without such a trial
 
@@ -24,8 +26,9 @@ def best_rule(
     r"""Find the coarse-graining rule with the largest I(H:E).
 
     I(H:E) is convex in p(h|v), so some deterministic rule is best of all. Up to 65 536 of them are
-    all tried; beyond that a local search from random starts is used, whose value is a lower
-    bound of the optimum.
+    all tried, and so are all sets of up to 16 states for up to 4 symbols that nothing ties to the
+    states (see `best_partition`); beyond that a local search from random starts is used, whose
+    value is a lower bound of the optimum.
 
     Args:
         posterior: (n, V) float64, row e is p(v|e).
@@ -50,14 +53,17 @@ def best_rule(
     """
     action = Action.of(z2, posterior.shape[-1], n_symbols)
     rows, w = merge_equal(posterior, check_posterior(posterior, weights))
-    exhaustive = action.n_rules <= _EXHAUSTIVE
-    if exhaustive:
+    sets = len(action.states) == 1 and action.states.shape[1] <= SUBSETS and n_symbols <= _FEW
+    exact = sets or action.n_rules <= _EXHAUSTIVE
+    if action.n_rules <= _EXHAUSTIVE:
         winner = _best_of_all(rows, w, action)
+    elif sets:
+        winner = best_partition((rows * w[:, None]).T, n_symbols).label.clamp(min=0)
     else:
         winner = ascend(*merge_similar(rows, w, _STAGES[1]), action, seed)
     table = action.named(winner)
     value = float(rule_information(rows, table, w))
-    return table, Estimate(value, 0.0, "exact" if exhaustive else "lower")
+    return table, Estimate(value, 0.0, "exact" if exact else "lower")
 
 
 def _best_of_all(posterior: Tensor, weights: Tensor, action: Action) -> Tensor:

@@ -18,7 +18,7 @@ from rsmi.information.number import Estimate, Kind
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-_SUBSETS = 16
+SUBSETS = 16
 """Different values of X up to which all sets of them are tried."""
 _BINS = 512  # merged values of Y on which sets are tried first
 _MERGED = 512  # values of X up to which pairs are merged one by one
@@ -160,7 +160,7 @@ def _divided(joint: Array, k: int, price: float, seed: int) -> tuple[Labels, boo
         return np.arange(n) if m > 1 else np.zeros(n, np.int64), True
     if m == 2:
         return _intervals(joint, k, price), True
-    if n <= _SUBSETS:
+    if n <= SUBSETS:
         return _sets(joint, k, price), True
     return _searched(joint, k, price, seed), False
 

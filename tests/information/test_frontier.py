@@ -97,7 +97,7 @@ def test_merged_values_of_y_only_leave_out_sets_that_cannot_win(seed, monkeypatc
 def test_the_search_reaches_the_best_and_calls_it_a_lower_bound(seed, monkeypatch):
     joint = table(seed, 14, 5)
     exact = best_partition(joint, 4)
-    monkeypatch.setattr(partitions, "_SUBSETS", 4)
+    monkeypatch.setattr(partitions, "SUBSETS", 4)
     found = best_partition(joint, 4, seed=seed)
     assert (exact.kept.kind, found.kept.kind) == ("exact", "lower")
     assert found.kept.value == pytest.approx(exact.kept.value, abs=1e-9)
@@ -106,7 +106,7 @@ def test_the_search_reaches_the_best_and_calls_it_a_lower_bound(seed, monkeypatc
 
 
 def test_agglomeration_alone_is_not_enough(monkeypatch):
-    monkeypatch.setattr(partitions, "_SUBSETS", 4)
+    monkeypatch.setattr(partitions, "SUBSETS", 4)
     monkeypatch.setattr(partitions, "_settle", lambda *_: None)
     monkeypatch.setattr(partitions, "_STARTS", 1)
     alone = [best_partition(table(seed, 14, 5), 4).kept.value for seed in range(10)]

@@ -83,6 +83,20 @@ def test_local_search_reaches_the_exhaustive_optimum(z2):
     assert value == pytest.approx(exact, abs=1e-12)
 
 
+@pytest.mark.parametrize("n_symbols", [3, 4])
+def test_few_symbols_of_sixteen_states_are_exact_too(n_symbols):
+    """Over all sets of states, where there are too many rules to list; the search ends there."""
+    posterior, weights = problem(7)
+    table, value = best_rule(posterior, weights, n_symbols, z2="allow")
+    assert value.kind == "exact"
+    assert table[-1, -1] == 1
+    action = Action.none(16, n_symbols)
+    found = action.tables(ascend(posterior, weights, action, seed=0))
+    searched = rule_information(posterior, found, weights).item()
+    assert searched == pytest.approx(value.value, abs=1e-9)
+    assert best_rule(posterior, weights, 8, z2="allow")[1].kind == "lower"
+
+
 def potts(letters, sites, symmetries):
     """Permutations of words by permutations of letters, which symbols follow."""
     every = words(letters, sites)

@@ -224,7 +224,7 @@ class LayerwiseEntropy(pl.LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """The dual ascent of goals that have one."""
         for name, unknown in self._unknown.items():
-            self._objective(name).step(unknown)
+            self._objective(name).step(unknown, self.current_epoch / self.fitting.epochs)
 
     def validation_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
         """What held-out rows say of hard codes."""

@@ -270,8 +270,13 @@ class Objective(nn.Module):
         """What held-out rows are compared by: here the loss."""
         return loss
 
-    def step(self, unknown: float) -> None:
-        """Called after each step of the optimiser with the H(Y|T) of its batch."""
+    def step(self, unknown: float, progress: float) -> None:
+        """Called after each step of the optimiser.
+
+        Args:
+            unknown: H(Y|T) of its batch.
+            progress: Share of the epochs that are done.
+        """
 
     def rate(self, view: View) -> Tensor:
         """I(X;T), at most the sum over groups of units; H(T) once the codes are hard."""
@@ -310,7 +315,9 @@ class EntropyGoal(Objective):
     .. math:: \lambda \leftarrow \lambda\, e^{\eta\, g}, \qquad
               g = \min(H(Y|T) / \epsilon - 1, 1) .
 
-    It stays above 1: no layer lowers H(Y|T) by more than it raises I(X;T), so that at a price of 1
+    The rate eta grows with the square of the epochs done, from nothing: a price that rises before
+    the labels are learnt lets redundant units saturate, and they are never merged. It stays above
+    1: no layer lowers H(Y|T) by more than it raises I(X;T), so that at a price of 1
     nothing but a constant is left. Where the input fixes the labels the frontier is straight, and
     each price above 1 leads to its end (Kolchinsky, Tracey and Van Kuyk 2019, arXiv:1808.07593).
     """
@@ -323,10 +330,11 @@ class EntropyGoal(Objective):
         """The rate, with a fixed price for what H(Y|T) exceeds the slack."""
         return rate + _VIOLATED * (unknown - self.goal.slack).clamp(min=0)
 
-    def step(self, unknown: float) -> None:
+    def step(self, unknown: float, progress: float) -> None:
         """Dual ascent."""
         excess = min(1.0, unknown / self.goal.slack - 1)
-        self.multiplier.mul_(math.exp(_SPEED * excess)).clamp_(_LEAST, _MOST)
+        factor = math.exp(_SPEED * progress**2 * excess)
+        self.multiplier.mul_(factor).clamp_(_LEAST, _MOST)
 
 
 class Bottleneck(Objective):
