@@ -193,11 +193,16 @@ def rows_at(inputs: Inputs, rows: NDArray[np.int64]) -> Tensor:
     return torch.cat(parts)[torch.from_numpy(place)]
 
 
+def known_entropy(entropy: Estimate | float | None) -> Estimate | None:
+    """H(X) in nats as it was given; a plain number is exact."""
+    return Estimate(entropy, 0.0, "exact") if isinstance(entropy, float | int) else entropy
+
+
 def loader_inputs(
     loader: Iterable[Any],
     *,
     kind: SampleKind | None = None,
-    entropy: Estimate | None = None,
+    entropy: Estimate | float | None = None,
     chains: int | None = None,
 ) -> Inputs:
     """Samples streamed from a DataLoader or from any other batches.
@@ -216,7 +221,8 @@ def loader_inputs(
     """
     batches = _Batches(loader)
     first = batches.first
-    return Inputs(kind or seen_kind(first.x, first.layout), batches.stream, entropy, chains)
+    seen = kind or seen_kind(first.x, first.layout)
+    return Inputs(seen, batches.stream, known_entropy(entropy), chains)
 
 
 class _Batches:

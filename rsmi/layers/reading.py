@@ -23,6 +23,7 @@ from rsmi.layers.inputs import (
     check_labels,
     finite_inputs,
     input_rows,
+    known_entropy,
     loader_inputs,
     parted,
     seen_kind,
@@ -39,7 +40,7 @@ def sampled_inputs(
     labels: Any = None,
     *,
     kind: SampleKind | None = None,
-    entropy: Estimate | None = None,
+    entropy: Estimate | float | None = None,
     chains: int | None = None,
 ) -> Inputs:
     """Samples of a distribution, held in memory.
@@ -65,9 +66,8 @@ def sampled_inputs(
     _check_number(n)
     y = check_labels(n, labels)
     seen: SampleKind = "discrete" if entropy is not None else seen_kind(rows, layout)
-    return Inputs(
-        kind or seen, lambda size: slices(rows, y, None, size, layout), entropy, chains, n
-    )
+    known = known_entropy(entropy)
+    return Inputs(kind or seen, lambda size: slices(rows, y, None, size, layout), known, chains, n)
 
 
 def _check_number(n: int) -> None:
@@ -185,7 +185,7 @@ def inputs_of(
     >>> inputs_of(np.array([[0, 1], [1, 1], [0, 0]])).kind
     'discrete'
     """
-    known = Estimate(entropy, 0.0, "exact") if isinstance(entropy, float | int) else entropy
+    known = known_entropy(entropy)
     said = _Said(kind, known, chains)
     if isinstance(data, str | os.PathLike):
         return _file(Path(data), labels, said, select)

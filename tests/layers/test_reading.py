@@ -18,6 +18,7 @@ from rsmi.layers import (
     build_network,
     finite_inputs,
     inputs_of,
+    loader_inputs,
     sampled_inputs,
     untrained,
 )
@@ -304,3 +305,9 @@ def test_known_entropies_may_be_numbers():
     a, b = (analyse_layers(network(), x, entropy=h) for h in (known, known.value))
     assert a == b
     assert a.entropy_x == known
+
+
+def test_an_entropy_may_be_a_number():
+    for made in (sampled_inputs, lambda x, entropy: loader_inputs([x], entropy=entropy)):
+        known = made(torch.eye(4), entropy=1.25).entropy
+        assert (known.value, known.kind) == (1.25, "exact")

@@ -195,11 +195,11 @@ def test_ensembles_that_share_random_numbers_are_not_counted_as_independent(shar
     assert abs(np.mean(found) / variance - 1) < 4.9 * math.sqrt(2 / (20 * (blocks - 1)))
 
 
-def test_the_command_writes_what_the_function_finds_and_a_page(draw, flows, tmp_path, capsys):
-    out = tmp_path / "out"
-    assert main(["flow", "--data", str(draw(0)), "--out", str(out)]) == 0
+def test_the_command_writes_what_the_function_finds_and_a_page(draw, tmp_path, capsys):
+    out, samples = tmp_path / "out", draw(8)
+    assert main(["flow", "--data", str(samples), "--out", str(out)]) == 0
     assert "flow.T_c" in capsys.readouterr().out
     written = json.loads((out / "result.json").read_text())["quantities"]
-    assert [q["value"] for q in written] == [q.value for q in flows[0].quantities()]
+    assert [q["value"] for q in written] == [q.value for q in flow(samples).quantities()]
     assert (out / "flow.png").is_file()
     assert "T'(T) crosses the diagonal" in unescape((out / "report.html").read_text())
