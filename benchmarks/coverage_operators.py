@@ -119,7 +119,7 @@ def chain(sizes: tuple[int, ...] = (8, 16)) -> None:
         print(f"| {update} {lengths} | {value} | .125 | {seconds:.0f} |", flush=True)
 
 
-def dimers(records: int = 1500) -> None:
+def dimers(records: int = 3000) -> None:
     """Free dimers: stiffness, dimer and monomer exponent, and the law of electric charges."""
     start = time.perf_counter()
     print("| free dimers | value | exact |\n|---|---|---|")
