@@ -312,7 +312,7 @@ def _ends_of(
     """H(X|T) and H(Y|T) of the last layer of a network trained on all inputs."""
     from rsmi.layers import Fit, train_layers
 
-    fit = Fit(epochs=12, steps=12, batch_size=len(x), learning_rate=0.02)
+    fit = Fit(epochs=20, steps=12, batch_size=len(x), learning_rate=0.02, restarts=1)
     network = untrained(coded_network(x.shape[1], units, hidden=options.pop("hidden", 16)))
     found = train_layers(network, finite_inputs(x, y, p), fit=fit, **options)
     last = found.report.rows[-1]

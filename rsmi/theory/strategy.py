@@ -116,7 +116,7 @@ class BirthDeath(pl.Callback):
         return found[0], found[1]
 
 
-class IntrinsicRate(pl.Callback, Outcome):
+class IntrinsicRate(Outcome, pl.Callback):
     r"""Follow scale-invariant weights of a network to their equilibrium under weight decay.
 
     Weights before a normalisation have a size that changes nothing, so
@@ -143,8 +143,6 @@ class IntrinsicRate(pl.Callback, Outcome):
     Source: Li, Lyu and Arora (2020), arXiv:2010.02916; with momentum Kosson, Messmer and Jaggi
     (2023), arXiv:2305.17212.
     """
-
-    __repr__ = object.__repr__
 
     def __init__(self, names: Sequence[str] | None = None) -> None:
         self.names = None if names is None else list(names)
@@ -218,7 +216,10 @@ class IntrinsicRate(pl.Callback, Outcome):
 
     def quantities(self) -> list[Quantity]:
         """Size and angle of each weight in equilibrium beside the theory, and from when on."""
-        rate, found = self._known(), list[Quantity]()
+        found: list[Quantity] = []
+        if self.rate is None:
+            return found
+        rate = self.rate
         for name, step in self.settled.items():
             about = {"weight": name, "step": step}
             first = len(self.angles[name]) // 2 if step is None else step - self.started

@@ -50,7 +50,7 @@ from rsmi.report import read_result
 from rsmi.runs.training import Architecture
 from rsmi.sampling.families import System
 
-QUICK = Fit(epochs=12, steps=16, batch_size=64, patience=20, learning_rate=0.02)
+QUICK = Fit(epochs=12, steps=16, batch_size=64, patience=20, learning_rate=0.02, restarts=1)
 BITS = math.log(2)
 
 
@@ -103,7 +103,7 @@ def test_every_way_learns_what_fixes_the_label(method, order):
     y = (x[:, 0] > 0).long()
     start = network(inputs=3, units=(2, 1))
     fresh = {name: value.clone() for name, value in start.state_dict().items()}
-    quick = Fit(order=order, epochs=8, steps=12, batch_size=8, learning_rate=0.03)
+    quick = Fit(order=order, epochs=8, steps=12, batch_size=8, learning_rate=0.03, restarts=1)
     found = train_layers(start, x, y, kind="finite", method=method, fit=quick)
     assert forgotten(found, "T2", "H(Y|T)") < 0.02
     assert all(torch.equal(start.state_dict()[name], value) for name, value in fresh.items())
@@ -114,7 +114,7 @@ def test_every_way_learns_what_fixes_the_label(method, order):
 
 def test_joint_training_is_one_training_and_greedy_one_for_each_layer():
     x, y = patterns(3)
-    quick = Fit(epochs=2, steps=2, batch_size=8)
+    quick = Fit(epochs=2, steps=2, batch_size=8, restarts=1)
     names = {
         order: list(
             train_layers(
@@ -183,7 +183,7 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path, noise, mo
     unmeasured = LayerReport([], "finite", 0, None, None)
     monkeypatch.setattr(fitting, "analyse_layers", lambda *given, **options: unmeasured)
     x, y = patterns(4)
-    quick = Fit(epochs=4, steps=4, batch_size=8, patience=20)
+    quick = Fit(epochs=4, steps=4, batch_size=8, patience=20, restarts=1)
     net = network(inputs=4, units=(2,), noise=noise)
 
     def train(directory, *callbacks):
@@ -204,7 +204,7 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path, noise, mo
 
 def test_training_stops_where_held_out_rows_gain_nothing():
     x, y = patterns(3)
-    quick = Fit(epochs=50, steps=1, batch_size=8, patience=2, learning_rate=1e-12)
+    quick = Fit(epochs=50, steps=1, batch_size=8, patience=2, learning_rate=1e-12, restarts=1)
     found = train_layers(network(inputs=3, units=(1,)), x, y, kind="finite", fit=quick)
     assert len(found.curves["T1.0"]) < 10
 
@@ -302,7 +302,7 @@ def test_a_machine_learns_the_copies_in_its_input():
     bit = torch.tensor([[-1.0], [1.0]]).repeat(8, 1)
     noise = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 4)
     x = torch.cat([bit.repeat(1, 6), noise[:, :1]], 1)
-    quick = Fit(epochs=20, steps=16, batch_size=64)
+    quick = Fit(epochs=20, steps=16, batch_size=64, restarts=1)
     net = network(inputs=7, units=(1,), hidden=0)
     found = train_layers(
         net, x, (bit[:, 0] > 0).long(), kind="finite", method="boltzmann", fit=quick
@@ -329,7 +329,7 @@ def test_the_environment_may_be_a_configuration():
     environment = torch.cat([x[:, 1:2], torch.randn(4000, 2)], 1)
     with pytest.raises(InputError, match="only the method rsmi can use"):
         train_layers(network(inputs=3), x, environment, kind="discrete")
-    quick = Fit(epochs=10, steps=16, batch_size=256)
+    quick = Fit(epochs=10, steps=16, batch_size=256, restarts=1)
     net = network(inputs=3, units=(1,))
     found = train_layers(net, x, environment, kind="discrete", method="rsmi", fit=quick)
     t = found.network(x)[:, 0].detach()
@@ -340,7 +340,7 @@ def test_the_environment_may_be_a_configuration():
 def test_phases_of_a_lattice_teach_a_layer_that_is_measured_on_blocks():
     systems = [{"shape": [4, 4], "temperature": t} for t in (1.5, 4.0)]
     phases = phase_blocks(systems, 1024)
-    quick = Fit(epochs=6, steps=12, batch_size=128, learning_rate=0.02)
+    quick = Fit(epochs=6, steps=12, batch_size=128, learning_rate=0.02, restarts=1)
     inputs = window_inputs({"shape": [4, 4]}, (2, 2), 0)
     net = network(inputs=4, units=(1,))
     found = train_layers(net, phases, method="end_to_end", measured=inputs, fit=quick)
@@ -371,7 +371,7 @@ def test_rows_by_heart_are_no_knowledge():
     net = network(inputs=12, units=(4,), hidden=64)
     found = train_layers(
         net, x, y, kind="discrete", chains="independent", method="layerwise",
-        fit=Fit(epochs=12, steps=10, batch_size=360),
+        fit=Fit(epochs=12, steps=10, batch_size=360, restarts=1),
     )  # fmt: skip
     assert abs(found.accuracy.value - 0.5) < 5 * found.accuracy.error
     assert found.report.n == 120
@@ -396,7 +396,7 @@ def test_a_noisy_layer_is_trained_toward_the_same_goal():
     net = with_noise(
         nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 1), nn.Tanh()), "3", 0.2
     )
-    quick = Fit(epochs=12, steps=12, batch_size=16, learning_rate=0.02)
+    quick = Fit(epochs=12, steps=12, batch_size=16, learning_rate=0.02, restarts=1)
     found = train_layers(net, x, y, kind="finite", fit=quick, goal=Goal(slack=0.05))
     assert found.accuracy.value > 0.95
     known = found.report["3"].quantities["I(X;T)"]
@@ -409,7 +409,7 @@ def test_what_stands_behind_the_last_layer_is_its_head_and_stays():
     body = network(inputs=4, units=(1,))
     whole = nn.Sequential(*body, nn.Linear(1, 2))
     for batch_size in (8, 16):
-        quick = Fit(epochs=8, steps=12, batch_size=batch_size, learning_rate=0.03)
+        quick = Fit(epochs=8, steps=12, batch_size=batch_size, learning_rate=0.03, restarts=1)
         found = train_layers(whole, x, y, kind="finite", method="end_to_end", fit=quick)
         assert torch.equal(found.network(x).argmax(1), y)
 
@@ -495,7 +495,7 @@ def test_a_training_that_diverges_says_so(monkeypatch):
 @pytest.fixture(scope="module")
 def compared():
     x, y = patterns(4)
-    quick = Fit(epochs=4, steps=8, batch_size=16)
+    quick = Fit(epochs=4, steps=8, batch_size=16, restarts=1)
     return compare_trainings(
         lambda seed: network(seed, inputs=4, units=(3, 1)), x, y, kind="finite",
         ways=["untrained", "layerwise", "boltzmann", "entropy"], seeds=[0, 1], fit=quick,
@@ -539,7 +539,7 @@ ways:
   goal: {method: entropy, goal: {slack: 0.02}}
   machine: {method: boltzmann}
 seeds: [0, 1]
-fit: {epochs: 4, steps: 8, batch_size: 16, learning_rate: 0.03}
+fit: {epochs: 4, steps: 8, batch_size: 16, learning_rate: 0.03, restarts: 1}
 """
 LESSONS = """
 import torch

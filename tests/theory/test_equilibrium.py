@@ -152,7 +152,8 @@ def test_what_the_callback_refuses():
     with pytest.raises(InputError, match="weight decay 0 and momentum 0 have no equilibrium"):
         fit(IntrinsicRate(), Process(lambda p: torch.optim.SGD(p, 0.1)), steps=3)
     with pytest.raises(InputError, match="no step was taken yet"):
-        IntrinsicRate().quantities()
+        IntrinsicRate().sheets()
+    assert repr(IntrinsicRate()) == "IntrinsicRate()"
 
     class Plain(Process):
         def training_step(self, batch, index):

@@ -92,7 +92,7 @@ def compare_trainings(
     >>> import torch
     >>> from rsmi.layers import coded_network, untrained
     >>> x = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 3)
-    >>> quick = Fit(epochs=20, steps=8, batch_size=8)
+    >>> quick = Fit(epochs=20, steps=8, batch_size=8, restarts=1)
     >>> found = compare_trainings(
     ...     lambda seed: untrained(coded_network(3, [1], hidden=8), seed), x, x[:, 0] > 0,
     ...     kind="finite", ways=["untrained", "entropy"], seeds=[0, 1], fit=quick,

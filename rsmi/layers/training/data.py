@@ -47,6 +47,7 @@ class Fit:
         softness: Of the codes in the first and in the last epoch, in units of the distance of
             levels; see `soft_codes`.
         restarts: Trainings, all but the first from fresh weights; the best by held-out value stays.
+            One of ten toward an entropy ends in a layer that tells nothing.
         accelerator: `auto`, `cpu` or `gpu`, as for Lightning's Trainer.
 
     Raises:
@@ -60,7 +61,7 @@ class Fit:
     learning_rate: float = 0.01
     patience: int = 30
     softness: tuple[float, float] = (0.6, 0.15)
-    restarts: int = 1
+    restarts: int = 3
     accelerator: Literal["auto", "cpu", "gpu"] = "cpu"
 
     def __post_init__(self) -> None:

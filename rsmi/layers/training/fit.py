@@ -375,7 +375,7 @@ def train_layers(
 
     >>> from rsmi.layers import coded_network
     >>> x = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 3)
-    >>> quick = Fit(epochs=20, steps=8, batch_size=8)
+    >>> quick = Fit(epochs=20, steps=8, batch_size=8, restarts=1)
     >>> network = coded_network(3, [2, 1], hidden=8)
     >>> found = train_layers(network, x, (x[:, 0] > 0).long(), kind="finite", fit=quick)
     >>> print(found.report["T2"].quantities["H(X|T)"], found.accuracy)
