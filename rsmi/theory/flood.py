@@ -196,7 +196,7 @@ class FloodNetwork(nn.Module):
     r"""Is the centre of a maze connected to its border? A flood of l layers.
 
     .. math:: H_0 = I \cdot \text{border}, \qquad
-              H_{l+1} = \sigma\big(\kappa\,[\textstyle\sum_{cross} H_l + b I - c]\big)
+              H_{l+1} = \sigma\big(\kappa\,[\sum_{cross} H_l + b I - c]\big)
 
     With b = 5, c = 5.5 and a steepness of 12 or more it solves every maze whose shortest way is
     at most l steps long.
