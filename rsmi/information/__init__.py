@@ -31,7 +31,7 @@ from rsmi.information.fitting import CURVES, FEATURES, CurveFit, Feature, fit_cu
 from rsmi.information.frontier import Frontier, frontier
 from rsmi.information.number import Estimate, Kind, format_with_error
 from rsmi.information.optimum import best_rule
-from rsmi.information.outcome import Outcome, Sheet, csv_text, frame, quantity_sheet
+from rsmi.information.outcome import Listing, Outcome, Sheet, csv_text, quantity_sheet
 from rsmi.information.partitions import Partition, best_partition
 from rsmi.information.predictive import (
     predictive_bound,
@@ -56,6 +56,7 @@ __all__ = [
     "Feature",
     "Frontier",
     "Kind",
+    "Listing",
     "Outcome",
     "Partition",
     "Plain",
@@ -77,7 +78,6 @@ __all__ = [
     "fit_curves",
     "fixed_width_bins",
     "format_with_error",
-    "frame",
     "frontier",
     "gaussian_information",
     "infonce",

@@ -252,6 +252,35 @@ class Outcome(ABC):
         return html
 
 
+class Listing(Outcome):
+    """A result that is a list of rows, such as points, methods or layers: its files hold these.
+
+    >>> class Found(Listing):
+    ...     def quantities(self) -> list[Quantity]:
+    ...         return []
+    ...     def rows(self) -> list[dict[str, Plain]]:
+    ...         return [{"rule": "majority", "y_t": 1.0}]
+    >>> Found().csv()
+    'rule,y_t\\nmajority,1.0\\n'
+    """
+
+    @abstractmethod
+    def rows(self) -> list[dict[str, Plain]]:
+        """The rows, all with the same names."""
+
+    def csv(self) -> str:
+        """The rows as text, values parted by commas."""
+        return csv_text(self.rows())
+
+    def to_frame(self) -> "DataFrame":
+        """The rows as a pandas `DataFrame`.
+
+        Raises:
+            InputError: Where pandas is not installed.
+        """
+        return frame(self.rows(), "rows(), which holds the same")
+
+
 def frame(rows: Sequence[Mapping[str, Plain]], instead: str) -> "DataFrame":
     """Rows as a pandas `DataFrame`.
 

@@ -10,20 +10,19 @@ from torch import nn
 from rsmi.errors import AnalysisError
 from rsmi.information import (
     Estimate,
+    Listing,
     Outcome,
     Plain,
     Quantity,
     Sheet,
-    csv_text,
     format_with_error,
-    frame,
 )
 from rsmi.layers.comparing import SeedAverage, over_seeds
 from rsmi.layers.interval import Value
 from rsmi.layers.report import LayerReport
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    pass
 
 SHOWN = ("H(X|T)", "H(Y|T)", "H(X|T,Y)", "I(T;Y)")
 ACCURACY = "accuracy"
@@ -74,7 +73,7 @@ class TrainedLayers(Outcome):
 
 
 @dataclass(frozen=True, repr=False)
-class TrainingComparison(Outcome):
+class TrainingComparison(Listing):
     """What the layers of networks forget that were trained in different ways.
 
     Args:
@@ -163,18 +162,6 @@ class TrainingComparison(Outcome):
                         own[f"{name}.error"] = None if value is None else _spread(value)
                     found.append(own)
         return found
-
-    def csv(self) -> str:
-        """The rows as text, values parted by commas."""
-        return csv_text(self.rows())
-
-    def to_frame(self) -> "DataFrame":
-        """The rows as a pandas `DataFrame`.
-
-        Raises:
-            InputError: Where pandas is not installed.
-        """
-        return frame(self.rows(), "rows(), which holds the same")
 
     def sheets(self) -> list[Sheet]:
         """What each layer forgets by each way; how that differs from the reference."""

@@ -290,6 +290,7 @@ class _PseudoLikelihood:
         self.labels = block_labels(coarse.n, coarse.chains, _BLOCKS, _BLOCKS)
         self.letters = coarse.letters(0, coarse.n).flatten(1).contiguous().numpy()
         self.laid = Laid.of(products, self.letters.shape[1])
+        self.first = self.laid.first(len(interactions))
         if int(self.labels.max()) + 1 < _LEAST_BLOCKS:
             raise InputError(
                 f"{coarse.n} configurations make {int(self.labels.max()) + 1} blocks; expected at "
@@ -309,19 +310,17 @@ class _PseudoLikelihood:
             progress(done + 1, _ROUNDS)
             if float(step @ curvature @ step) < _CLOSE * len(self.labels):
                 if few == 1:
-                    return couplings, self._scatter(couplings)
+                    return couplings, self.moved(couplings)[1]
                 few = 1
         raise AnalysisError(
             "the pseudo-likelihood has no maximum at finite couplings: some spin is always as its "
             "neighbours say; take a softer rule, a higher temperature or a smaller reach"
         )
 
-    def _scatter(self, couplings: Tensor) -> Tensor:
-        """What each block adds to the covariance: the sandwich of curvature and scores."""
-        return self.moved(couplings)[1]
-
     def moved(self, couplings: Tensor) -> tuple[Tensor, Tensor]:
-        """One step towards the maximum (A,), and what each block adds to it (B, A)."""
+        """One step towards the maximum (A,), and what each block adds to it (B, A): the sandwich of
+        curvature and scores, whose square is the covariance.
+        """
         scores, curvature = self._slopes(couplings, 1)
         spread = (scores - scores.mean(0)) * math.sqrt(len(scores) / (len(scores) - 1))
         inverse = torch.linalg.pinv(curvature, rtol=_SINGULAR, hermitian=True)
@@ -354,7 +353,7 @@ class _PseudoLikelihood:
         spins = np.ones((n + 1, len(rows)), dtype=np.int16)
         spins[:n] = 2 * rows.T - 1
         found = np.zeros((n, size, len(rows)), dtype=np.int16)
-        _sums(spins, self.laid.first(size), self.laid.others, found)
+        _sums(spins, self.first, self.laid.others, found)
         return torch.from_numpy(found)
 
 

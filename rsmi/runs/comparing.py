@@ -12,13 +12,12 @@ import torch
 from rsmi.errors import AnalysisError, InputError, RsmiError
 from rsmi.information import (
     Estimate,
+    Listing,
     Outcome,
     Plain,
     Quantity,
     Sheet,
-    csv_text,
     format_with_error,
-    frame,
 )
 from rsmi.lattice import Window, place, word_index
 from rsmi.learning import METHODS, Phases, Rule, TrainedRule, phase_entropy, train_by, value_rules
@@ -47,7 +46,7 @@ from rsmi.storage import Samples, check_lattice, check_source, split
 from rsmi.storage.interface import space_of
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    pass
 
 _COARSE = 4  # extent of the coarse torus on which couplings are exact
 _FEWEST = 8  # windows for each word whose entropy is counted
@@ -60,7 +59,7 @@ _REFUSED = {"fixed_point": "exponents", "couplings": "couplings"}
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison(Outcome):
+class Comparison(Listing):
     """What methods found, over seeds.
 
     Args:
@@ -130,18 +129,6 @@ class Comparison(Outcome):
         """A row for each method and seed: each number with its error, and why it failed."""
         names = list(dict.fromkeys(_short(q) for one in self.points for q in one.numbers))
         return [_row(one, names) for one in self.points]
-
-    def csv(self) -> str:
-        """The rows as text, values parted by commas."""
-        return csv_text(self.rows())
-
-    def to_frame(self) -> "DataFrame":
-        """The rows as a pandas `DataFrame`.
-
-        Raises:
-            InputError: Where pandas is not installed.
-        """
-        return frame(self.rows(), "rows(), which holds the same")
 
     def sheets(self) -> list[Sheet]:
         """What methods keep and forget; where they flow; what was refused."""

@@ -15,21 +15,20 @@ from rsmi.information import (
     FEATURES,
     CurveFit,
     Feature,
+    Listing,
     Outcome,
     Plain,
     Quantity,
     Sheet,
-    csv_text,
     fit_curves,
     format_with_error,
-    frame,
     locate,
 )
 from rsmi.runs.grid import Point, short_names
 from rsmi.runs.settings import Exact
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    pass
 
 Numbers = NDArray[np.float64]
 
@@ -199,7 +198,7 @@ class FitResult:
 
 
 @dataclass(frozen=True, repr=False)
-class ScanResult(Outcome):
+class ScanResult(Listing):
     """What a scan found.
 
     Args:
@@ -285,18 +284,6 @@ class ScanResult(Outcome):
             row[f"{name}.error"] = None if found is None else found.error
             row[f"{name}.kind"] = None if found is None else found.kind
         return row | {"seconds": one.seconds, "failure": one.failure}
-
-    def csv(self) -> str:
-        """The rows as text, values parted by commas."""
-        return csv_text(self.rows())
-
-    def to_frame(self) -> "DataFrame":
-        """The rows as a pandas `DataFrame`.
-
-        Raises:
-            InputError: Where pandas is not installed.
-        """
-        return frame(self.rows(), "rows(), which holds the same")
 
     def sheets(self) -> list[Sheet]:
         """The points, then the fits."""
